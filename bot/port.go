@@ -1,0 +1,61 @@
+package bot
+
+import (
+	"context"
+	"time"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// Inbox keeps what Slack sent until it is dealt with. The store fills it.
+type Inbox interface {
+	// Receive keeps a payload before it is acknowledged and claims it for this process until claim has passed.
+	// fresh is false when a payload of that ID was already kept: acknowledge it and do nothing.
+	Receive(ctx context.Context, p engine.Payload, claim time.Duration) (fresh bool, err error)
+	// Abandoned claims payloads that some process kept and never finished, oldest first, at most n.
+	Abandoned(ctx context.Context, n int, claim time.Duration) ([]engine.Payload, error)
+	// Finish marks a payload as dealt with; problem is "" or why it could not be.
+	Finish(ctx context.Context, id, problem string) error
+}
+
+// Outbox holds the wanted messages. The store fills it.
+//
+// A channel's messages are delivered in order by whoever holds its lease, so two replicas never post to one channel at once.
+type Outbox interface {
+	// Lease takes a channel that has due messages and is neither leased nor paused, and gives its first due message.
+	// ok is false when nothing is due. The lease ends with Delivered, Failed or Release, or after ttl.
+	Lease(ctx context.Context, holder string, ttl time.Duration) (d engine.Delivery, ok bool, err error)
+	// BeginPost records that a new post of the message is about to be sent, so that a crash is followed by a look, not by a second post.
+	BeginPost(ctx context.Context, key string) error
+	// Delivered records that Slack shows version of the message at channelID and ts, and frees the lease.
+	// pace is how long the channel rests before its next message.
+	Delivered(ctx context.Context, key string, version int64, channelID, ts string, pace time.Duration) error
+	// Failed records a failed attempt and frees the lease; the message is due again at retryAt.
+	// lost says that the posted message is gone (deleted, or its channel): it is posted anew, to fallback when that is not "".
+	Failed(ctx context.Context, key, problem string, retryAt time.Time, lost bool, fallback string) error
+	// Drop gives a message up for good, with the reason, and frees the lease.
+	Drop(ctx context.Context, key, problem string) error
+	// Pause stops a channel ("" means all channels of the workspace) until a time, as a 429 asks, and frees the lease.
+	Pause(ctx context.Context, channel string, until time.Time) error
+	// Wake gives a channel that receives whenever something may have become due. It closes with ctx.
+	Wake(ctx context.Context) <-chan struct{}
+}
+
+// Content gives the values that messages show, in their newest state.
+type Content interface {
+	// Incident is the whole incident.
+	Incident(ctx context.Context, id int64) (engine.Incident, error)
+	// Overview is the dashboard as this person may see it.
+	Overview(ctx context.Context) (engine.Overview, error)
+	// Mentions says who must be woken by an escalation of the incident.
+	Mentions(i engine.Incident) []engine.Mention
+}
+
+// Handler decides what an inbound message means. Package handlers fills it.
+type Handler interface {
+	Command(ctx context.Context, c engine.Command) (engine.Reply, error)
+	Click(ctx context.Context, c engine.Click) (engine.Reply, error)
+	Submit(ctx context.Context, s engine.Submission) (engine.Reply, error)
+	// HomeOpened is told that a person looks at their Home tab.
+	HomeOpened(ctx context.Context, p engine.Person) error
+}

@@ -1,0 +1,53 @@
+package engine
+
+import "time"
+
+// Basis says what a confidence rests on.
+type Basis string
+
+// The bases. A prior is our stated belief and is shown in words; a calibrated confidence is a measured frequency.
+const (
+	Prior      Basis = "prior"
+	Calibrated Basis = "calibrated"
+)
+
+// Cause is one possible root cause of an incident.
+type Cause struct {
+	Rule       string   `json:"rule"`  // stable name, such as "crash/dependency-refused"
+	Title      string   `json:"title"` // "cannot reach db:5432"
+	Text       string   `json:"text"`  // why we think so, one or two sentences
+	Confidence float64  `json:"confidence"`
+	Basis      Basis    `json:"basis"`
+	Verdicts   int      `json:"verdicts"`          // how many answers the rule has had
+	For        []string `json:"for"`               // ids of the evidence that speaks for it
+	Against    []string `json:"against,omitempty"` // and against it
+	Step       Step     `json:"step"`
+}
+
+// Step is one safe next step.
+type Step struct {
+	Text    string `json:"text"`              // one sentence in the imperative
+	Command string `json:"command,omitempty"` // exact, to be copied
+	Field   string `json:"field,omitempty"`   // the field to edit, as a path in the object
+	Runbook string `json:"runbook,omitempty"`
+}
+
+// Diagnosis is what is known of an incident's cause at one time.
+type Diagnosis struct {
+	IncidentID int64      `json:"incident_id"`
+	At         time.Time  `json:"at,omitzero"` // zero before the first
+	Causes     []Cause    `json:"causes"`      // likeliest first
+	Evidence   []Evidence `json:"evidence"`
+	Gaps       []Gap      `json:"gaps,omitempty"`
+	LastChange *Change    `json:"last_change,omitempty"`
+}
+
+// Find gives the evidence with an id.
+func (d Diagnosis) Find(id string) (Evidence, bool) {
+	for _, e := range d.Evidence {
+		if e.ID == id {
+			return e, true
+		}
+	}
+	return Evidence{}, false
+}

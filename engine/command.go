@@ -1,0 +1,100 @@
+package engine
+
+import "time"
+
+// PayloadKind is the kind of a stored inbound payload.
+type PayloadKind string
+
+// The kinds of payload.
+const (
+	PayloadSlash       PayloadKind = "slash"
+	PayloadInteraction PayloadKind = "interaction"
+	PayloadEvent       PayloadKind = "event"
+)
+
+// Payload is something that Slack sent, kept before it is acknowledged.
+type Payload struct {
+	ID   string // what makes it the same payload: an event_id, or the envelope's id
+	Kind PayloadKind
+	Body []byte // as received
+	At   time.Time
+}
+
+// Command is a slash command.
+type Command struct {
+	ID      string
+	By      Person
+	Channel string
+	Text    string // what follows "/autopilot"
+	At      time.Time
+}
+
+// Click is a press of a button, or a choice in a menu.
+type Click struct {
+	ID         string
+	By         Person
+	Channel    string
+	MessageKey string // of the message that it was made on; "" on the Home tab
+	Action     string // as view named it
+	Value      string // as view filled it, or what was chosen
+	At         time.Time
+}
+
+// Submission is a modal sent in.
+type Submission struct {
+	ID      string
+	By      Person
+	Form    string            // which modal
+	Subject string            // what it is about, as the modal was opened with
+	Values  map[string]string // by field name
+	At      time.Time
+}
+
+// Reply is the answer to a command, a click or a submission. It is seen by the asker alone.
+// At most one of the bodies is set; Text is shown above it, or alone.
+type Reply struct {
+	Text      string
+	Help      *Help
+	Overview  *Overview
+	Incidents *IncidentList
+	Incident  *Incident
+	Logs      *LogExcerpt
+	Form      *Form             // opens a modal
+	Invalid   map[string]string // a submission's wrong fields: name to what would be right
+}
+
+// IsZero tells whether there is nothing to answer.
+func (r Reply) IsZero() bool {
+	return r.Text == "" && r.Help == nil && r.Overview == nil && r.Incidents == nil && r.Incident == nil &&
+		r.Logs == nil && r.Form == nil && len(r.Invalid) == 0
+}
+
+// Help lists the commands.
+type Help struct{ Commands []HelpLine }
+
+// HelpLine is one command: its use, and what it does.
+type HelpLine struct{ Usage, Text string }
+
+// IncidentList is the answer to a search for incidents.
+type IncidentList struct {
+	Filter    string // as it was understood
+	Incidents []Incident
+	More      bool
+}
+
+// Form is a modal to open.
+type Form struct {
+	Name    string
+	Subject string
+	Title   string
+	Text    string
+	Submit  string
+	Fields  []Field
+}
+
+// Field is one input of a Form.
+type Field struct {
+	Name, Label, Hint, Placeholder string
+	Multiline, Optional            bool
+	MaxLength                      int
+}

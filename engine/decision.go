@@ -1,0 +1,57 @@
+package engine
+
+import "time"
+
+// Person is someone in Slack. The zero Person is the bot itself.
+type Person struct {
+	ID   string `json:"id"` // Slack user id
+	Name string `json:"name,omitempty"`
+}
+
+// IsZero tells whether no person is meant.
+func (p Person) IsZero() bool { return p.ID == "" }
+
+// Action is something that a person may ask for and a role allows.
+type Action string
+
+// The actions. They are the values in the configuration's roles.
+const (
+	ActionView        Action = "view"
+	ActionAcknowledge Action = "acknowledge"
+	ActionAssign      Action = "assign"
+	ActionSilence     Action = "silence"
+	ActionResolve     Action = "resolve"
+	ActionLogs        Action = "logs"
+	ActionDiagnose    Action = "diagnose"
+	ActionVerdict     Action = "verdict"
+	ActionPause       Action = "pause"
+	ActionResume      Action = "resume"
+)
+
+// Decision is what a person decided, or was refused. It is a row with a name and a time.
+type Decision struct {
+	ID         string // of the click, command or submission: one acts once
+	Action     Action
+	IncidentID int64 // 0 when it is about none
+	By         Person
+	At         time.Time
+	Allowed    bool
+	Reason     string // why it was refused, or what the person gave as a reason
+
+	For     time.Duration // silence
+	Right   bool          // verdict
+	Comment string        // verdict: the correction
+}
+
+// AuditRow is one line of the hash-chained audit log.
+type AuditRow struct {
+	Seq      int64
+	At       time.Time
+	By       Person
+	Action   Action
+	Subject  string // "incident/42"
+	Allowed  bool
+	Reason   string
+	Hash     string // hex SHA-256 over the row and PrevHash
+	PrevHash string
+}

@@ -1,0 +1,60 @@
+package engine
+
+import "time"
+
+// EvidenceKind says what an evidence line is about, and which Fields it has.
+type EvidenceKind string
+
+// The kinds of evidence. The fields that each has stand beside it; absent fields are not known.
+const (
+	EvidenceContainer   EvidenceKind = "container"   // state, reason, message, restarts, ready, image, image_id, memory_limit, cpu_limit, memory_request, cpu_request, init (true)
+	EvidenceTermination EvidenceKind = "termination" // exit_code, signal, reason, message, started_at, finished_at, restarts
+	EvidenceLog         EvidenceKind = "log"         // line, signature (see rca), previous (true|false)
+	EvidenceEvent       EvidenceKind = "event"       // type, reason, message, count, component
+	EvidencePod         EvidenceKind = "pod"         // phase, reason, message, node, qos, scheduled, conditions
+	EvidenceNode        EvidenceKind = "node"        // ready, reason, message, pressure, unschedulable, taints, last_heartbeat
+	EvidenceChange      EvidenceKind = "change"      // what, from, to, container, revision, by, age (Go duration before the onset)
+	EvidenceQuota       EvidenceKind = "quota"       // resource, used, hard, name
+	EvidenceReference   EvidenceKind = "reference"   // kind, name, key, exists (true|false), detail, used_by
+	EvidenceJob         EvidenceKind = "job"         // reason, message, failed, backoff_limit, deadline
+	EvidenceClaim       EvidenceKind = "claim"       // phase, storage_class, class_exists, requested, access_modes, volume
+	EvidenceRollout     EvidenceKind = "rollout"     // desired, updated, ready, available, reason, message, paused
+	EvidenceProbe       EvidenceKind = "probe"       // probe (liveness|readiness|startup), container, spec, message
+	EvidenceAlert       EvidenceKind = "alert"       // alertname, value, description
+)
+
+// Evidence is one line that a cause can rest on.
+type Evidence struct {
+	ID        string            `json:"id"` // unique within a diagnosis, stable for the same fact
+	Collector string            `json:"collector"`
+	Kind      EvidenceKind      `json:"kind"`
+	Object    ObjectRef         `json:"object"`
+	Container string            `json:"container,omitempty"`
+	At        time.Time         `json:"at,omitzero"` // when it happened, if known
+	Text      string            `json:"text"`        // what a person reads; redacted
+	Fields    map[string]string `json:"fields,omitempty"`
+}
+
+// Gap is evidence that could not be had. It is shown, never passed over.
+type Gap struct {
+	Collector string `json:"collector"`
+	Reason    string `json:"reason"`
+}
+
+// Change is one edit of a workload: what changed last, and by whom.
+type Change struct {
+	At       time.Time `json:"at"`
+	By       string    `json:"by,omitempty"` // the field manager or annotation that names the author; "" when unknown
+	Revision string    `json:"revision,omitempty"`
+	Text     string    `json:"text"`              // "image 1.4.1 → 1.4.2 (container api)"
+	Details  []string  `json:"details,omitempty"` // one line a field
+}
+
+// LogExcerpt is the end of a container's log, redacted.
+type LogExcerpt struct {
+	Pod, Container string
+	Previous       bool
+	Lines          []string
+	Redactions     int
+	Truncated      bool
+}

@@ -1,0 +1,92 @@
+package engine
+
+import "time"
+
+// Class is the kind of problem a signal shows. An incident has the classes of its signals as facets.
+type Class string
+
+// The problem classes. ClassAlert is an alert that maps to none of the others.
+const (
+	ClassCrashLoop       Class = "crash_loop"
+	ClassOOMKilled       Class = "oom_killed"
+	ClassImagePull       Class = "image_pull"
+	ClassConfigError     Class = "config_error" // CreateContainerConfigError and its kin
+	ClassUnschedulable   Class = "unschedulable"
+	ClassProbeFailing    Class = "probe_failing"
+	ClassEvicted         Class = "evicted"
+	ClassNodeNotReady    Class = "node_not_ready"
+	ClassNodePressure    Class = "node_pressure"
+	ClassJobFailed       Class = "job_failed"
+	ClassClaimPending    Class = "claim_pending"
+	ClassRolloutStuck    Class = "rollout_stuck"
+	ClassReplicasMissing Class = "replicas_missing"
+	ClassHighCPU         Class = "high_cpu"
+	ClassHighMemory      Class = "high_memory"
+	ClassHighLatency     Class = "high_latency"
+	ClassAlert           Class = "alert"
+)
+
+// Source says where a signal comes from.
+type Source string
+
+// The sources.
+const (
+	SourceWatch Source = "watch"
+	SourceAlert Source = "alertmanager"
+)
+
+// Severity orders incidents: who is told, and how loudly.
+type Severity string
+
+// The severities, most severe first.
+const (
+	Critical Severity = "critical"
+	Warning  Severity = "warning"
+	Info     Severity = "info"
+)
+
+// Rank gives 3 for critical, 2 for warning, 1 for info and 0 for anything else.
+func (s Severity) Rank() int {
+	switch s {
+	case Critical:
+		return 3
+	case Warning:
+		return 2
+	case Info:
+		return 1
+	}
+	return 0
+}
+
+// Signal is one observation that something is wrong with a workload.
+type Signal struct {
+	Source    Source            `json:"source"`
+	ID        string            `json:"id"` // identity of the condition at its source; unique with Source and the cluster
+	Workload  Workload          `json:"workload"`
+	Class     Class             `json:"class"`
+	Severity  Severity          `json:"severity"`
+	Object    ObjectRef         `json:"object"` // the pod, node, job or claim that shows it
+	Container string            `json:"container,omitempty"`
+	Node      string            `json:"node,omitempty"`
+	Summary   string            `json:"summary"` // one plain sentence
+	Labels    map[string]string `json:"labels,omitempty"`
+	StartsAt  time.Time         `json:"starts_at"`
+	EndsAt    time.Time         `json:"ends_at,omitzero"` // zero while it lasts
+	Parent    Workload          `json:"parent,omitzero"`  // what this follows from, such as the node that is down
+}
+
+// Firing tells whether the condition still holds.
+func (s Signal) Firing() bool { return s.EndsAt.IsZero() }
+
+// Observation is what one source knows of one workload at one time.
+//
+// A Complete observation is level-triggered: it lists every signal that this source has for the workload, and
+// whatever the store still holds open of that source and workload beyond the list is over.
+type Observation struct {
+	Source   Source
+	Workload Workload
+	Signals  []Signal
+	Complete bool
+	Health   *Health // nil when the source does not know
+	At       time.Time
+}

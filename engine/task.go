@@ -1,0 +1,24 @@
+package engine
+
+// TaskKind names a piece of durable background work.
+type TaskKind string
+
+// The kinds of task.
+const (
+	TaskDiagnose      TaskKind = "diagnose"       // collect evidence, rank causes, save
+	TaskSettle        TaskKind = "settle"         // resolve when the hold-down is over
+	TaskEscalate      TaskKind = "escalate"       // repeat, then hand over to the pager
+	TaskPage          TaskKind = "page"           // tell the pager: trigger, acknowledge or resolve
+	TaskSilence       TaskKind = "silence"        // make the Alertmanager silence that was decided
+	TaskExpireSilence TaskKind = "expire_silence" // end it with its incident
+	TaskPollAlerts    TaskKind = "poll_alerts"    // ask Alertmanager what still fires
+	TaskSweep         TaskKind = "sweep"          // retention, and work that was left behind
+)
+
+// Task is a piece of durable background work. It may run twice: doing it again must change nothing.
+type Task struct {
+	Kind       TaskKind
+	IncidentID int64
+	Detail     string // page: trigger|acknowledge|resolve; silence: the silence's end as RFC 3339
+	Attempt    int
+}
