@@ -1,0 +1,14 @@
+package engine
+
+import "time"
+
+// Alert is one alert of Alertmanager, as its webhook sends it or its API lists it.
+type Alert struct {
+	Fingerprint  string
+	Labels       map[string]string
+	Annotations  map[string]string
+	StartsAt     time.Time
+	EndsAt       time.Time // zero while it fires
+	GeneratorURL string
+	Silenced     bool // known only to the API
+}

@@ -1,0 +1,37 @@
+// Package detect decides which problems a workload has now, from its Kubernetes objects, and what an alert is about.
+//
+// Everything here is pure and level-triggered: the same objects give the same signals, whatever was seen before.
+package detect
+
+import (
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// Scene is all that a watch knows of one workload. The objects are read only, and may be trimmed to what is used here.
+type Scene struct {
+	Workload    engine.Workload
+	Deployment  *appsv1.Deployment
+	StatefulSet *appsv1.StatefulSet
+	DaemonSet   *appsv1.DaemonSet
+	ReplicaSets []*appsv1.ReplicaSet // of the Deployment
+	Job         *batchv1.Job
+	Pods        []*corev1.Pod
+	Claims      []*corev1.PersistentVolumeClaim
+	Node        *corev1.Node            // when the workload is a node
+	Nodes       map[string]*corev1.Node // the nodes that the pods are on
+	Events      []*corev1.Event         // about the workload and its objects, of the last hour
+	Now         time.Time
+}
+
+// Result is what a scene shows.
+type Result struct {
+	Signals []engine.Signal
+	Health  *engine.Health // nil for what has no replicas
+	Recheck time.Duration  // when a rule that depends on time may change its mind; 0 for never
+}
