@@ -1,0 +1,32 @@
+package engine
+
+// CheckLevel says how bad a failed check is.
+type CheckLevel string
+
+// The levels. A warning does not keep the product from doing its main job; a failure does.
+const (
+	CheckOK   CheckLevel = "ok"
+	CheckWarn CheckLevel = "warn"
+	CheckFail CheckLevel = "fail"
+)
+
+// Check is one row of what the doctor tried: what was found, what is wanted, and how to get from one to the other.
+type Check struct {
+	Area  string // what was tried: "slack", "kubernetes prod", "postgresql"
+	Name  string // "list pods", "scope chat:write"
+	OK    bool
+	Level CheckLevel // CheckOK exactly when OK
+	Found string     // what is there
+	Want  string     // what would be right
+	Fix   string     // how to get it: one sentence or one command; "" when OK
+}
+
+// Passed gives a check that succeeded.
+func Passed(area, name, found string) Check {
+	return Check{Area: area, Name: name, OK: true, Level: CheckOK, Found: found}
+}
+
+// Missed gives a check that did not succeed.
+func Missed(level CheckLevel, area, name, found, want, fix string) Check {
+	return Check{Area: area, Name: name, Level: level, Found: found, Want: want, Fix: fix}
+}
