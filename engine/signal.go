@@ -26,6 +26,13 @@ const (
 	ClassAlert           Class = "alert"
 )
 
+// Classes lists every problem class.
+var Classes = []Class{
+	ClassCrashLoop, ClassOOMKilled, ClassImagePull, ClassConfigError, ClassUnschedulable, ClassProbeFailing, ClassEvicted,
+	ClassNodeNotReady, ClassNodePressure, ClassJobFailed, ClassClaimPending, ClassRolloutStuck, ClassReplicasMissing,
+	ClassHighCPU, ClassHighMemory, ClassHighLatency, ClassAlert,
+}
+
 // Source says where a signal comes from.
 type Source string
 
