@@ -44,7 +44,14 @@ type Incident struct {
 	Children   []Incident // without their own lists
 	Verdicts   []Verdict
 
-	Version int64 // grows with every change that a person could see
+	Thread  Thread // where its card is in Slack; zero before it was posted
+	Version int64  // grows with every change that a person could see
+}
+
+// Thread is a message in Slack, and the thread under it.
+type Thread struct {
+	Channel string // id
+	TS      string
 }
 
 // IsOpen tells whether the incident is not resolved.
