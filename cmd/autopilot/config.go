@@ -1,0 +1,162 @@
+package main
+
+import (
+	"time"
+)
+
+// Config is the configuration file, one strict YAML document. Secrets are not in it: see Secrets.
+type Config struct {
+	Clusters    []ClusterConfig     `yaml:"clusters"`
+	Slack       SlackConfig         `yaml:"slack"`
+	Roles       []RoleConfig        `yaml:"roles"`
+	OnCall      OnCallConfig        `yaml:"oncall"`
+	Incidents   IncidentConfig      `yaml:"incidents"`
+	Maintenance []MaintenanceConfig `yaml:"maintenance"`
+	Logs        LogsConfig          `yaml:"logs"`
+	Retention   RetentionConfig     `yaml:"retention"`
+	HTTP        HTTPConfig          `yaml:"http"`
+	Heartbeat   HeartbeatConfig     `yaml:"heartbeat"`
+}
+
+// ClusterConfig is one cluster. Exactly one of Kubeconfig, InCluster and EKS says how it is reached.
+type ClusterConfig struct {
+	Name         string            `yaml:"name"`
+	Kubeconfig   string            `yaml:"kubeconfig"`
+	Context      string            `yaml:"context"`
+	InCluster    bool              `yaml:"in_cluster"`
+	EKS          *EKSConfig        `yaml:"eks"`
+	Prometheus   string            `yaml:"prometheus"`   // URL; empty: metrics are shown as missing
+	Alertmanager string            `yaml:"alertmanager"` // URL; empty: no silences, no polling
+	AWSAccount   string            `yaml:"aws_account"`  // twelve digits
+	Labels       map[string]string `yaml:"labels"`
+}
+
+// EKSConfig names an EKS cluster; the token is presigned through STS, so no aws program is needed.
+type EKSConfig struct {
+	Name    string `yaml:"name"`
+	Region  string `yaml:"region"`
+	RoleARN string `yaml:"role_arn"` // assumed first; empty: the process's own identity
+}
+
+// SlackConfig says where things are told.
+type SlackConfig struct {
+	APIURL   string         `yaml:"api_url"` // only for a proxy or a test; default Slack's own
+	Channels ChannelsConfig `yaml:"channels"`
+	// TeamLabel is the label of a workload or alert that names its team.
+	TeamLabel string `yaml:"team_label"`
+}
+
+// ChannelsConfig routes by purpose, then by namespace or team. Values are "#name" or a channel id.
+type ChannelsConfig struct {
+	Incidents  string            `yaml:"incidents"`
+	Fallback   string            `yaml:"fallback"` // told when another channel cannot be
+	Namespaces map[string]string `yaml:"namespaces"`
+	Teams      map[string]string `yaml:"teams"`
+}
+
+// RoleConfig lets people do things. Members are Slack user ids (U…), user group ids (S…) or "everyone".
+type RoleConfig struct {
+	Name       string   `yaml:"name"`
+	Members    []string `yaml:"members"`
+	May        []string `yaml:"may"`
+	Clusters   []string `yaml:"clusters"`
+	Namespaces []string `yaml:"namespaces"`
+}
+
+// OnCallConfig says who is woken, and how often.
+type OnCallConfig struct {
+	Escalation map[string]EscalationConfig `yaml:"escalation"` // by severity
+	PagerDuty  *PagerDutyConfig            `yaml:"pagerduty"`
+	Opsgenie   *OpsgenieConfig             `yaml:"opsgenie"`
+}
+
+// EscalationConfig is how an unacknowledged incident of one severity is repeated.
+type EscalationConfig struct {
+	Mention []string      `yaml:"mention"` // Slack user or user group ids
+	After   time.Duration `yaml:"after"`
+	Times   int           `yaml:"times"`
+	Page    bool          `yaml:"page"`
+}
+
+// PagerDutyConfig switches PagerDuty on; its keys are secrets.
+type PagerDutyConfig struct {
+	URL string `yaml:"url"` // default https://events.pagerduty.com
+}
+
+// OpsgenieConfig switches Opsgenie on; its key is a secret.
+type OpsgenieConfig struct {
+	URL string `yaml:"url"` // default https://api.opsgenie.com, or https://api.eu.opsgenie.com
+}
+
+// IncidentConfig tunes how signals become incidents.
+type IncidentConfig struct {
+	HoldDown     time.Duration  `yaml:"hold_down"`     // default 60s
+	ReopenWindow time.Duration  `yaml:"reopen_window"` // default 1h
+	ParentWindow time.Duration  `yaml:"parent_window"` // default 5m
+	Ignore       []IgnoreConfig `yaml:"ignore"`
+}
+
+// IgnoreConfig leaves signals out; every key that is set must match.
+type IgnoreConfig struct {
+	Cluster   string `yaml:"cluster"`
+	Namespace string `yaml:"namespace"`
+	Workload  string `yaml:"workload"`
+	Class     string `yaml:"class"`
+	Reason    string `yaml:"reason"`
+}
+
+// MaintenanceConfig is a window in which nothing new is announced.
+type MaintenanceConfig struct {
+	Name      string    `yaml:"name"`
+	Cluster   string    `yaml:"cluster"`
+	Namespace string    `yaml:"namespace"`
+	Start     time.Time `yaml:"start"`
+	End       time.Time `yaml:"end"`
+}
+
+// LogsConfig is about log lines on cards and behind the Show logs button.
+type LogsConfig struct {
+	Off   []string `yaml:"off"`   // namespace patterns whose logs are never read
+	Lines int      `yaml:"lines"` // default 100
+}
+
+// RetentionConfig says how long what came from outside is kept.
+type RetentionConfig struct {
+	Payloads time.Duration `yaml:"payloads"` // what Slack sent; default 72h, at least 24h
+	Evidence time.Duration `yaml:"evidence"` // of resolved incidents; default 2160h (90 days)
+}
+
+// HTTPConfig is the bot's own server: webhooks, health.
+type HTTPConfig struct {
+	Listen string `yaml:"listen"` // default :8080
+}
+
+// HeartbeatConfig calls a dead man's switch; its URL is a secret.
+type HeartbeatConfig struct {
+	Every time.Duration `yaml:"every"` // default 1m
+}
+
+// withDefaults fills in what the file leaves out.
+func (c Config) withDefaults() Config {
+	set := func(d *time.Duration, to time.Duration) {
+		if *d == 0 {
+			*d = to
+		}
+	}
+	set(&c.Incidents.HoldDown, time.Minute)
+	set(&c.Incidents.ReopenWindow, time.Hour)
+	set(&c.Incidents.ParentWindow, 5*time.Minute)
+	set(&c.Retention.Payloads, 72*time.Hour)
+	set(&c.Retention.Evidence, 90*24*time.Hour)
+	set(&c.Heartbeat.Every, time.Minute)
+	if c.Logs.Lines == 0 {
+		c.Logs.Lines = 100
+	}
+	if c.HTTP.Listen == "" {
+		c.HTTP.Listen = ":8080"
+	}
+	if c.Slack.Channels.Fallback == "" {
+		c.Slack.Channels.Fallback = c.Slack.Channels.Incidents
+	}
+	return c
+}
