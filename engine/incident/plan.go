@@ -48,26 +48,47 @@ type Route struct {
 	Default    string
 	Namespaces map[string]string
 	Teams      map[string]string // by the value of the label that names the team
+	TeamLabel  string            // the label that names the team; "" means "team"
 }
 
 // State is what the store knows of a workload when something happens to it.
+//
+// An incident given to this package has its lists: how an incident was announced, paged and repeated is read from its Timeline.
 type State struct {
 	NextID     int64             // the id for an incident to be opened
 	Current    *engine.Incident  // the incident that is not resolved, with its lists; nil for none
 	Last       *engine.Incident  // the newest resolved one, with its lists; nil for none
-	Parents    []engine.Incident // open incidents of the workloads that a signal names as its parent
-	Candidates []engine.Incident // open incidents with a signal on this workload, when it is a node
+	Parents    []engine.Incident // open incidents of the workloads that a signal names as its parent; rows suffice
+	Candidates []engine.Incident // open incidents with a signal on this workload, when it is a node; with their Signals
 }
 
 // Plan is what must be written, all of it in one transaction. The zero Plan changes nothing.
+//
+// Signals are kept by incident, source and ID. Those of an incident that a person resolved while they fired stay open
+// in it until their source ends them: the sources must go on hearing of them (Store.Watching, Store.FiringAlerts).
 type Plan struct {
 	Incident   *engine.Incident // the new row, its Version grown; nil when no incident changes
 	Signals    []engine.Signal  // to insert or update, ended ones with their EndsAt
 	Considered []engine.Consideration
-	Events     []engine.Event // with their numbers
+	Events     []engine.Event  // with their numbers
+	Verdict    *engine.Verdict // to insert, or to put in the place of the person's earlier one on the same rule
 	Tasks      []TaskAt
-	Messages   []engine.Message  // to declare; of an old key, only the version matters
-	Others     []engine.Incident // parents and children whose rows change too, Version grown
+	Messages   []engine.Message  // to declare; of an old key, only the version matters; one in a thread goes where its card went
+	Others     []engine.Incident // children whose rows change too: their ParentID, and their Version, grown
+	Lines      []Line            // for the timelines of other incidents
+	Touched    []int64           // other incidents of which something shown has changed: the store grows their Version and redraws their card
+}
+
+// Empty tells whether there is nothing to write.
+func (p Plan) Empty() bool {
+	return p.Incident == nil && p.Verdict == nil && len(p.Signals)+len(p.Considered)+len(p.Events)+len(p.Tasks)+
+		len(p.Messages)+len(p.Others)+len(p.Lines)+len(p.Touched) == 0
+}
+
+// Line is a line for the timeline of an incident that the plan does not hold. Its number is 0: the store gives it the next.
+type Line struct {
+	IncidentID int64
+	Event      engine.Event
 }
 
 // TaskAt is a task and when it is due; a zero time means at once.

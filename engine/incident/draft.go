@@ -1,0 +1,116 @@
+package incident
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// draft is an incident that is being changed, and the plan that grows with it. The incident it was made from stays as it was.
+type draft struct {
+	i       engine.Incident
+	r       Rules
+	now     time.Time
+	plan    Plan
+	changed bool
+	thread  []engine.Message // of this plan's events, in order
+}
+
+func newDraft(i engine.Incident, r Rules, now time.Time) *draft {
+	i.Classes = slices.Clone(i.Classes)
+	i.Signals = slices.Clone(i.Signals)
+	i.Considered = slices.Clone(i.Considered)
+	i.Timeline = slices.Clone(i.Timeline)
+	i.Verdicts = slices.Clone(i.Verdicts)
+	i.Children = slices.Clone(i.Children)
+	return &draft{i: i, r: r, now: now}
+}
+
+// note adds a line to the timeline.
+func (d *draft) note(kind string, by engine.Person, format string, args ...any) engine.Event {
+	number := int64(len(d.i.Timeline)) + 1
+	if n := len(d.i.Timeline); n > 0 {
+		number = d.i.Timeline[n-1].ID + 1
+	}
+	e := engine.Event{ID: number, At: d.now, Kind: kind, By: by, Text: fmt.Sprintf(format, args...)}
+	d.i.Timeline = append(d.i.Timeline, e)
+	d.plan.Events = append(d.plan.Events, e)
+	d.changed = true
+	return e
+}
+
+// tell adds a line to the timeline and to the thread. A quiet incident has the line only.
+func (d *draft) tell(kind string, by engine.Person, format string, args ...any) {
+	e := d.note(kind, by, format, args...)
+	d.thread = append(d.thread, engine.Message{
+		Key: fmt.Sprintf("incident/%d/event/%d", d.i.ID, e.ID), Kind: engine.MessageEvent, Detail: e.ID,
+	})
+}
+
+// show adds a message of the thread that is not an event.
+func (d *draft) show(m engine.Message) { d.thread = append(d.thread, m) }
+
+// consider writes down why a signal was taken as it was. A repetition of what is already written down adds nothing.
+func (d *draft) consider(s engine.Signal, verdict, format string, args ...any) {
+	c := engine.Consideration{
+		At: d.now, Signal: s.Summary, Class: s.Class, Source: s.Source, Verdict: verdict, Reason: fmt.Sprintf(format, args...),
+	}
+	for _, old := range d.i.Considered {
+		if old.At = c.At; old == c {
+			return
+		}
+	}
+	d.i.Considered = append(d.i.Considered, c)
+	d.plan.Considered = append(d.plan.Considered, c)
+	d.changed = true
+}
+
+// after schedules a task for this incident; a delay of 0 is at once.
+func (d *draft) after(delay time.Duration, kind engine.TaskKind, detail string) {
+	at := time.Time{}
+	if delay > 0 {
+		at = d.now.Add(delay)
+	}
+	d.at(at, kind, detail)
+}
+
+func (d *draft) at(at time.Time, kind engine.TaskKind, detail string) {
+	t := TaskAt{Task: engine.Task{Kind: kind, IncidentID: d.i.ID, Detail: detail}, At: at}
+	if !slices.Contains(d.plan.Tasks, t) {
+		d.plan.Tasks = append(d.plan.Tasks, t)
+	}
+}
+
+// line adds a line to another incident's timeline.
+func (d *draft) line(id int64, kind, format string, args ...any) {
+	d.plan.Lines = append(d.plan.Lines, Line{id, engine.Event{At: d.now, Kind: kind, Text: fmt.Sprintf(format, args...)}})
+}
+
+// finish gives the plan. A changed incident's Version grows by one and every message that shows it is declared at that version.
+func (d *draft) finish() Plan {
+	if !d.changed {
+		return d.plan
+	}
+	d.i.Version++
+	sortSignals(d.i.Signals)
+	d.plan.Incident = &d.i
+	if hasCard(d.i) {
+		channel := d.r.Route.channelOf(d.i)
+		d.plan.Messages = append(d.plan.Messages, engine.Message{
+			Key: engine.CardKey(d.i.ID), Kind: engine.MessageCard, Subject: d.i.ID, Channel: channel, Version: d.i.Version,
+		})
+		for _, m := range d.thread {
+			if quiet(d.i) && m.Kind != engine.MessageDiagnosis {
+				continue
+			}
+			m.Subject, m.Channel, m.ThreadKey, m.Version = d.i.ID, channel, engine.CardKey(d.i.ID), d.i.Version
+			d.plan.Messages = append(d.plan.Messages, m)
+		}
+	}
+	if d.i.ParentID != 0 && !slices.Contains(d.plan.Touched, d.i.ParentID) {
+		d.plan.Touched = append(d.plan.Touched, d.i.ParentID)
+	}
+	return d.plan
+}

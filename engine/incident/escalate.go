@@ -1,0 +1,103 @@
+package incident
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// Escalate repeats an incident that nobody looks after to the on-call, and at last hands it to the pager.
+// What is acknowledged, resolved, under a parent or in maintenance is left in peace; what is silenced or has just cleared is
+// looked at again later. Called too early, as by a task that ran twice, it only asks to be called again.
+func Escalate(i engine.Incident, r Rules, now time.Time) Plan {
+	d := newDraft(i, r, now)
+	e := r.Escalation[i.Severity]
+	if i.Status != engine.Open || quiet(i) || e.After <= 0 || paging(i) {
+		return Plan{}
+	}
+	due, repeated := since(i).Add(e.After), 0
+	for _, v := range episode(i) {
+		if v.Kind == EventEscalated {
+			repeated++
+		}
+	}
+	switch {
+	case repeated >= e.Times && !e.Page:
+		return Plan{}
+	case now.Before(i.Silence.Until):
+		d.at(i.Silence.Until, engine.TaskEscalate, "")
+	case now.Before(due):
+		d.at(due, engine.TaskEscalate, "")
+	case !i.ClearedAt.IsZero():
+		d.after(e.After, engine.TaskEscalate, "")
+	case repeated < e.Times:
+		d.i.Escalations++
+		d.note(EventEscalated, engine.Person{}, "Nobody has acknowledged it for %s; repeated to the on-call (%d of %d)", span(now.Sub(awake(i))), repeated+1, e.Times)
+		d.show(engine.Message{
+			Key:  fmt.Sprintf("incident/%d/escalation/%d", i.ID, d.i.Escalations),
+			Kind: engine.MessageEscalation, Detail: int64(d.i.Escalations), Broadcast: true,
+		})
+		if repeated+1 < e.Times || e.Page {
+			d.after(e.After, engine.TaskEscalate, "")
+		}
+	default:
+		d.tell(EventPaging, engine.Person{}, "Nobody has acknowledged it for %s; handed over to the pager", span(now.Sub(awake(i))))
+		d.after(0, engine.TaskPage, "trigger")
+	}
+	return d.finish()
+}
+
+// since is when the on-call was last told: the time that the next repetition is counted from.
+func since(i engine.Incident) time.Time {
+	for k := len(i.Timeline) - 1; k >= 0; k-- {
+		if e := i.Timeline[k]; told[e.Kind] || e.Kind == EventEscalated {
+			return e.At
+		}
+	}
+	return i.DetectedAt
+}
+
+// awake is when the on-call was first told in this episode.
+func awake(i engine.Incident) time.Time {
+	for _, e := range episode(i) {
+		if told[e.Kind] {
+			return e.At
+		}
+	}
+	return i.DetectedAt
+}
+
+// Silenced records the Alertmanager silence that stands behind a person's. When the incident ended meanwhile, the silence is ended too.
+func Silenced(i engine.Incident, alertmanagerID string, now time.Time) Plan {
+	if alertmanagerID == "" || i.Silence.AlertmanagerID == alertmanagerID {
+		return Plan{}
+	}
+	d := newDraft(i, Rules{}, now)
+	d.i.Silence.AlertmanagerID = alertmanagerID
+	d.note(EventMuted, engine.Person{}, "Alertmanager keeps silent about it until %s", clock(i.Silence.Until))
+	if !i.IsOpen() {
+		d.after(0, engine.TaskExpireSilence, alertmanagerID)
+	}
+	return d.finish()
+}
+
+// Paged records that the pager took what it was told: trigger, acknowledge or resolve. Each is recorded once an episode.
+func Paged(i engine.Incident, what string, now time.Time) Plan {
+	text, ok := map[string]string{
+		"trigger":     "The pager has called the on-call",
+		"acknowledge": "The pager knows that it is acknowledged",
+		"resolve":     "The pager knows that it is resolved",
+	}[what]
+	if !ok {
+		return Plan{}
+	}
+	for _, e := range episode(i) {
+		if e.Kind == EventPaged && e.Text == text {
+			return Plan{}
+		}
+	}
+	d := newDraft(i, Rules{}, now)
+	d.note(EventPaged, engine.Person{}, "%s", text)
+	return d.finish()
+}

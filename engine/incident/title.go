@@ -1,0 +1,63 @@
+package incident
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// telling orders the classes by how much they say of what is wrong: the container's own end first, what merely follows last.
+var telling = []struct {
+	class engine.Class
+	says  string // after the workload's name
+}{
+	{engine.ClassNodeNotReady, "is not ready"},
+	{engine.ClassNodePressure, "is under pressure"},
+	{engine.ClassOOMKilled, "is being OOM-killed"},
+	{engine.ClassImagePull, "cannot pull its image"},
+	{engine.ClassConfigError, "cannot create its container"},
+	{engine.ClassCrashLoop, "is crash-looping"},
+	{engine.ClassUnschedulable, "cannot be scheduled"},
+	{engine.ClassClaimPending, "is waiting for a volume"},
+	{engine.ClassProbeFailing, "fails its probes"},
+	{engine.ClassEvicted, "is being evicted"},
+	{engine.ClassJobFailed, "has failed"},
+	{engine.ClassRolloutStuck, "is stuck in its rollout"},
+	{engine.ClassReplicasMissing, "lacks replicas"},
+	{engine.ClassHighMemory, "is close to its memory limit"},
+	{engine.ClassHighCPU, "is close to its CPU limit"},
+	{engine.ClassHighLatency, "is slow"},
+}
+
+// title says in one line what is wrong, by the most telling class of the incident.
+func title(i engine.Incident) string {
+	name := i.Workload.String()
+	if i.Workload.Kind == engine.KindNode {
+		name = "node " + name
+	}
+	for _, t := range telling {
+		if !slices.Contains(i.Classes, t.class) {
+			continue
+		}
+		if t.class == engine.ClassReplicasMissing && i.Health != nil && i.Health.Ready < i.Health.Desired {
+			return fmt.Sprintf("%s has %d of %d replicas", name, i.Health.Ready, i.Health.Desired)
+		}
+		return name + " " + t.says
+	}
+	for _, s := range i.Signals {
+		if a := s.Labels["alertname"]; a != "" {
+			return name + ": " + a
+		}
+	}
+	return name + " has a problem"
+}
+
+func severity(signals []engine.Signal, least engine.Severity) engine.Severity {
+	for _, s := range signals {
+		if s.Firing() && s.Severity.Rank() > least.Rank() {
+			least = s.Severity
+		}
+	}
+	return least
+}
