@@ -1,0 +1,321 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// stateDirs are the folders of a cluster's state in its folder; log is kept apart.
+var stateDirs = []string{"conf", "pki", "etcd", "containerd", "kubelet", "pods", "cni", "admin.kubeconfig", "users"}
+
+// ports are where the parts listen: the usual ones on a node, which has a network of its own, and
+// free ones on the loopback otherwise.
+type ports struct{ etcd, peer, api, controllers, scheduler, kwok int }
+
+// start runs everything, in the order in which the parts need each other.
+func (c *Cluster) start(ctx context.Context) error {
+	say := c.cfg.Progress
+	var err error
+	if c.bin, err = Build(ctx, c.cfg.Mode, say); err != nil {
+		return err
+	}
+	if c.slot, err = takeSlot(c.cfg.Name); err != nil {
+		return err
+	}
+	if err := c.makeDirs(); err != nil {
+		return err
+	}
+	c.stand = newLauncher()
+	c.net, c.home = addresses{Host: "127.0.0.1", Node: "127.0.0.1", Services: "10.96.0.0/16", ServiceIP: "10.96.0.1"}, c.dir
+	c.ports = ports{2379, 2380, 6443, 10257, 10259, 10247}
+	if c.cfg.Mode == Node {
+		say("setting up the node's namespaces")
+		c.net, c.home = c.slot.addresses(), "/run/autopilot"
+		if err := c.startMachine(ctx); err != nil {
+			return err
+		}
+	} else if c.ports, err = freePorts(); err != nil {
+		return err
+	}
+	if err := c.makePKI(); err != nil {
+		return err
+	}
+	say("starting the control plane")
+	if err := c.startControlPlane(ctx); err != nil {
+		return err
+	}
+	if c.cfg.Mode == Node {
+		if err := c.startNode(ctx); err != nil {
+			return err
+		}
+	}
+	if c.cfg.KWOKNodes > 0 {
+		say(fmt.Sprintf("adding %d simulated nodes", c.cfg.KWOKNodes))
+		return c.AddKWOKNodes(ctx, c.cfg.KWOKNodes)
+	}
+	return nil
+}
+
+// makeDirs writes into the slot what there is to clear before it makes it.
+func (c *Cluster) makeDirs() (err error) {
+	c.dir = c.cfg.Dir
+	if c.dir == "" {
+		if c.dir, err = cacheDir("clusters"); err != nil {
+			return err
+		}
+		c.dir = filepath.Join(c.dir, fmt.Sprintf("%d-%s", c.slot.number, c.cfg.Name))
+	}
+	if c.dir, err = filepath.Abs(c.dir); err != nil {
+		return err
+	}
+	c.slot.record.Dir, c.slot.record.Owned = c.dir, c.cfg.Dir == ""
+	if err := c.slot.save(); err != nil {
+		return err
+	}
+	for _, sub := range []string{"log", "conf", "users", "etcd"} {
+		if err := os.MkdirAll(filepath.Join(c.dir, sub), 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// freePorts asks the system for ports and holds all of them until it has them, so they differ.
+func freePorts() (ports, error) {
+	var p ports
+	for _, port := range []*int{&p.etcd, &p.peer, &p.api, &p.controllers, &p.scheduler, &p.kwok} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return p, err
+		}
+		defer l.Close()
+		*port = l.Addr().(*net.TCPAddr).Port
+	}
+	return p, nil
+}
+
+// apiURL is the API server's address, for host and pods alike.
+func (c *Cluster) apiURL() string {
+	return "https://" + net.JoinHostPort(c.net.Node, strconv.Itoa(c.ports.api))
+}
+
+func (c *Cluster) makePKI() (err error) {
+	if c.pki, err = newPKI(filepath.Join(c.dir, "pki")); err != nil {
+		return err
+	}
+	// All servers show the same certificate, and the API server shows another to the kubelet.
+	if err := errors.Join(
+		c.pki.issue("server", "server", "", "127.0.0.1", c.net.Node, c.net.ServiceIP, "localhost",
+			"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"),
+		c.pki.issue("kubelet-client", "kube-apiserver", "system:masters"),
+	); err != nil {
+		return err
+	}
+	for user, group := range map[string]string{
+		"kube-controller-manager": "", "kube-scheduler": "", "kube-proxy": "", "coredns": "system:masters", "kwok": "system:masters",
+	} {
+		path := filepath.Join(c.dir, "conf", user+".kubeconfig")
+		if err := c.pki.userKubeconfig(path, c.apiURL(), "system:"+user, group); err != nil {
+			return err
+		}
+	}
+	admin := &clientcmdapi.AuthInfo{Token: c.pki.token}
+	if err := writeKubeconfig(c.Kubeconfig(), c.apiURL(), c.pki.ca, admin); err != nil {
+		return err
+	}
+	conf, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig())
+	if err != nil {
+		return err
+	}
+	return c.connect(conf)
+}
+
+// program is the path of a built program, as it is where the parts run.
+func (c *Cluster) program(name string) string {
+	if c.cfg.Mode == Node {
+		return filepath.Join("/run/programs", name)
+	}
+	// The convention of envtest: ready-made etcd and kube-apiserver.
+	if assets := os.Getenv("KUBEBUILDER_ASSETS"); assets != "" {
+		path := filepath.Join(assets, name)
+		if info, err := os.Stat(path); err == nil && info.Mode()&0o111 != 0 {
+			return path
+		}
+	}
+	return filepath.Join(c.bin, name)
+}
+
+// path is a file of the cluster's folder, as it is where the parts run.
+func (c *Cluster) path(elem ...string) string {
+	return filepath.Join(append([]string{c.home}, elem...)...)
+}
+
+func (c *Cluster) startControlPlane(ctx context.Context) error {
+	client, peer := "http://127.0.0.1:"+strconv.Itoa(c.ports.etcd), "http://127.0.0.1:"+strconv.Itoa(c.ports.peer)
+	if err := c.run("etcd",
+		"--name=default", "--data-dir="+c.path("etcd"), "--listen-client-urls="+client, "--advertise-client-urls="+client,
+		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--initial-cluster=default="+peer,
+		// Nobody mourns this data, and a slow disk would be felt in every test.
+		"--unsafe-no-fsync", "--log-level=warn", "--auto-compaction-mode=periodic", "--auto-compaction-retention=10m",
+		"--quota-backend-bytes=4294967296",
+	); err != nil {
+		return err
+	}
+	if err := c.StartAPIServer(ctx); err != nil {
+		return err
+	}
+	if err := c.run("kube-controller-manager",
+		"--kubeconfig="+c.path("conf", "kube-controller-manager.kubeconfig"),
+		"--bind-address="+c.net.Node, "--secure-port="+strconv.Itoa(c.ports.controllers), "--tls-cert-file="+c.path("pki", "server.crt"), "--tls-private-key-file="+c.path("pki", "server.key"),
+		"--service-account-private-key-file="+c.path("pki", "service-account.key"), "--root-ca-file="+c.path("pki", "ca.crt"),
+		"--use-service-account-credentials", "--leader-elect=false", "--allocate-node-cidrs=false",
+		// A node is NotReady 12 s after its last lease, in place of 50 s.
+		"--node-monitor-period=2s", "--node-monitor-grace-period=12s",
+		"--kube-api-qps=500", "--kube-api-burst=1000",
+	); err != nil {
+		return err
+	}
+	if err := c.writeConf("scheduler.yaml", fmt.Sprintf(schedulerConf, c.path("conf", "kube-scheduler.kubeconfig"))); err != nil {
+		return err
+	}
+	if err := c.run("kube-scheduler", "--config="+c.path("conf", "scheduler.yaml"),
+		"--bind-address="+c.net.Node, "--secure-port="+strconv.Itoa(c.ports.scheduler), "--tls-cert-file="+c.path("pki", "server.crt"), "--tls-private-key-file="+c.path("pki", "server.key"),
+	); err != nil {
+		return err
+	}
+	for name, port := range map[string]int{"kube-controller-manager": c.ports.controllers, "kube-scheduler": c.ports.scheduler} {
+		url := "https://" + net.JoinHostPort(c.net.Node, strconv.Itoa(port)) + "/healthz"
+		if err := c.await(ctx, name, time.Minute, func(ctx context.Context) error { return get(ctx, url, c.rest) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// StartAPIServer starts the API server, or starts it again after StopAPIServer, and returns when
+// it is ready.
+func (c *Cluster) StartAPIServer(ctx context.Context) error {
+	if err := c.ours(); err != nil {
+		return err
+	}
+	if err := c.writeConf("audit.yaml", auditConf); err != nil {
+		return err
+	}
+	args := []string{
+		"--etcd-servers=http://127.0.0.1:" + strconv.Itoa(c.ports.etcd),
+		"--bind-address=" + c.net.Node, "--advertise-address=" + c.net.Node, "--secure-port=" + strconv.Itoa(c.ports.api),
+		"--service-cluster-ip-range=" + c.net.Services,
+		"--tls-cert-file=" + c.path("pki", "server.crt"), "--tls-private-key-file=" + c.path("pki", "server.key"),
+		"--client-ca-file=" + c.path("pki", "ca.crt"), "--token-auth-file=" + c.path("pki", "tokens.csv"),
+		"--kubelet-client-certificate=" + c.path("pki", "kubelet-client.crt"), "--kubelet-client-key=" + c.path("pki", "kubelet-client.key"),
+		"--kubelet-certificate-authority=" + c.path("pki", "ca.crt"), "--kubelet-preferred-address-types=InternalIP",
+		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+		"--service-account-key-file=" + c.path("pki", "service-account.key"),
+		"--service-account-signing-key-file=" + c.path("pki", "service-account.key"),
+		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged",
+		"--max-requests-inflight=2000", "--max-mutating-requests-inflight=1000", "--profiling=false",
+	}
+	if c.cfg.AuditLog {
+		args = append(args, "--audit-log-path="+c.path("log", "audit.log"), "--audit-policy-file="+c.path("conf", "audit.yaml"))
+	}
+	if err := c.run("kube-apiserver", args...); err != nil {
+		return err
+	}
+	return c.await(ctx, "the API server", time.Minute, func(ctx context.Context) error {
+		return get(ctx, c.apiURL()+"/readyz", c.rest)
+	})
+}
+
+// StopAPIServer stops the API server at once, as a crash would.
+func (c *Cluster) StopAPIServer(context.Context) error {
+	if err := c.ours(); err != nil {
+		return err
+	}
+	c.end("kube-apiserver", 0)
+	return nil
+}
+
+// ours refuses to act on the parts of a cluster that Start did not start.
+func (c *Cluster) ours() error {
+	if c.cfg.Mode == External {
+		return errors.New("this cluster is not ours to stop or start: want mode node or kwok")
+	}
+	return nil
+}
+
+// Stop ends the cluster and removes its state. It may be called again, and after a failed start.
+func (c *Cluster) Stop(context.Context) error {
+	if c.slot == nil {
+		return nil
+	}
+	var errs []error
+	if c.registry != nil {
+		errs = append(errs, c.registry.close())
+	}
+	if c.stand != nil {
+		// Nobody new may start a pod before its container runtime goes.
+		for _, name := range []string{"kwok", "coredns", "kube-proxy", "kubelet", "kube-scheduler", "kube-controller-manager"} {
+			c.end(name, 0)
+		}
+		for _, name := range []string{"kube-apiserver", "containerd", "etcd"} {
+			c.end(name, 0)
+		}
+		errs = append(errs, c.stopMachine())
+		c.stand = nil
+	}
+	errs = append(errs, c.slot.sweep())
+	c.slot.close()
+	c.slot = nil
+	return errors.Join(errs...)
+}
+
+func (c *Cluster) writeConf(name, body string) error {
+	return os.WriteFile(filepath.Join(c.dir, "conf", name), []byte(body), 0o644)
+}
+
+// get asks a part for a page, as the administrator, and wants a 2xx.
+func get(ctx context.Context, url string, conf *rest.Config) error {
+	client, err := rest.HTTPClientFor(conf)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if body, _ := io.ReadAll(io.LimitReader(resp.Body, 2000)); resp.StatusCode/100 != 2 {
+		return fmt.Errorf("%s: %s: %s", url, resp.Status, body)
+	}
+	return nil
+}
+
+const schedulerConf = `apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+leaderElection: {leaderElect: false}
+clientConnection: {kubeconfig: %s, qps: 500, burst: 1000}
+`
+
+// The bot's end-to-end tests read from it which verbs on which resources were used.
+const auditConf = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+`

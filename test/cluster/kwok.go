@@ -1,0 +1,153 @@
+package cluster
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// FailAnnotation on a simulated pod makes it fail in one of the ways below, and on a simulated node
+// makes it NotReady. Taking it off, or changing it, takes effect at once; a pod of a
+// Deployment is mended by a new revision of its template.
+const FailAnnotation = "autopilot.local/fail"
+
+// The ways to fail of a simulated pod, as values of FailAnnotation. They are told apart by the
+// same states, exit codes and events as a kubelet's.
+const (
+	FailCrash       = "CrashLoopBackOff"
+	FailOOM         = "OOMKilled"
+	FailImage       = "ImagePullBackOff"
+	FailConfig      = "CreateContainerConfigError"
+	FailEvicted     = "Evicted"
+	failNodeReady   = "NotReady"
+	kwokAnnotation  = "kwok.x-k8s.io/node"
+	kwokRole        = "simulated"
+	simulatedTaint  = "kwok.x-k8s.io/node"
+	kwokLeaseSecond = 12
+)
+
+//go:embed stages/*.yaml
+var stages embed.FS
+
+// AddKWOKNodes adds n simulated nodes of 32 CPUs and 256 GiB and waits until they are Ready. Beside
+// a real node they have the taint kwok.x-k8s.io/node=simulated:NoSchedule, so that only
+// pods which tolerate it come to them.
+func (c *Cluster) AddKWOKNodes(ctx context.Context, n int) error {
+	if err := c.ours(); err != nil {
+		return err
+	}
+	if _, runs := c.Processes()["kwok"]; !runs {
+		if err := c.startKWOK(); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	first := c.kwok
+	c.kwok += n
+	c.mu.Unlock()
+	work, inner := errgroup.WithContext(ctx)
+	work.SetLimit(16)
+	for i := range n {
+		work.Go(func() error {
+			_, err := c.client.CoreV1().Nodes().Create(inner, c.simulatedNode(first+i), metav1.CreateOptions{})
+			if apierrors.IsAlreadyExists(err) {
+				return nil
+			}
+			return err
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return fmt.Errorf("add simulated nodes: %w", err)
+	}
+	return c.await(ctx, "simulated nodes", time.Minute+time.Duration(n)*time.Second/2, func(ctx context.Context) error {
+		for i := range n {
+			if err := c.nodeIs(ctx, simulatedName(first+i), corev1.ConditionTrue); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func simulatedName(i int) string { return fmt.Sprintf("kwok-%03d", i) }
+
+func (c *Cluster) simulatedNode(i int) *corev1.Node {
+	size := corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse("32"), corev1.ResourceMemory: resource.MustParse("256Gi"),
+		corev1.ResourcePods: resource.MustParse("250"), corev1.ResourceEphemeralStorage: resource.MustParse("100Gi"),
+	}
+	name := simulatedName(i)
+	node := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:        name,
+			Annotations: map[string]string{kwokAnnotation: "fake"},
+			Labels: map[string]string{
+				"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": goarch, "type": kwokRole,
+			},
+		},
+		Status: corev1.NodeStatus{Capacity: size, Allocatable: size},
+	}
+	if c.cfg.Mode == Node {
+		node.Spec.Taints = []corev1.Taint{{Key: simulatedTaint, Value: kwokRole, Effect: corev1.TaintEffectNoSchedule}}
+	}
+	return node
+}
+
+func (c *Cluster) startKWOK() error {
+	var all []string
+	err := fs.WalkDir(stages, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		body, err := stages.ReadFile(path)
+		all = append(all, string(body))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.writeConf("stages.yaml", strings.Join(all, "\n---\n")); err != nil {
+		return err
+	}
+	return c.run("kwok", "--kubeconfig="+c.path("conf", "kwok.kubeconfig"), "--config="+c.path("conf", "stages.yaml"),
+		"--manage-all-nodes=false", "--manage-nodes-with-annotation-selector="+kwokAnnotation+"=fake",
+		"--cidr=10.99.0.0/16", "--node-ip="+c.net.Node, "--node-port="+strconv.Itoa(c.ports.kwok),
+		"--server-address="+net.JoinHostPort(c.net.Node, strconv.Itoa(c.ports.kwok)),
+		"--tls-cert-file="+c.path("pki", "server.crt"), "--tls-private-key-file="+c.path("pki", "server.key"),
+		"--node-lease-duration-seconds="+strconv.Itoa(kwokLeaseSecond))
+}
+
+// failNode sets or takes off the annotation of a simulated node.
+func (c *Cluster) failNode(ctx context.Context, name string, fail bool) error {
+	node, err := c.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	if node.Annotations[kwokAnnotation] != "fake" {
+		return errors.New("node " + name + " is not simulated")
+	}
+	var value any
+	if fail {
+		value = failNodeReady
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{FailAnnotation: value}}})
+	if err != nil {
+		return err
+	}
+	_, err = c.client.CoreV1().Nodes().Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
+	return err
+}

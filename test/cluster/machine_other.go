@@ -1,0 +1,24 @@
+//go:build !linux
+
+package cluster
+
+import (
+	"context"
+	"errors"
+	"syscall"
+)
+
+func bindLife(attr *syscall.SysProcAttr) { attr.Setpgid = true }
+
+func (c *Cluster) startMachine(context.Context) error {
+	return errors.New("a real node needs Linux")
+}
+
+func (c *Cluster) stopMachine() error {
+	c.stand.close()
+	return nil
+}
+
+func (s *slot) sweepMachine() error { return nil }
+
+func (s *slot) cgroup() string { return "" }
