@@ -29,14 +29,6 @@ type Command struct {
 	At      time.Time
 }
 
-// What a Click's Action can be: one of the Actions (acknowledge, assign, silence, resolve, logs, diagnose), or one of these.
-// Its Value is the incident's id; for a silence "<id>/<duration>", such as "42/4h".
-const (
-	ClickRight = "verdict_right" // "Was this cause right?" yes
-	ClickWrong = "verdict_wrong" // no: a form asks for the correction
-	ClickShow  = "show"          // the whole incident, to the asker
-)
-
 // FormCorrection is the modal that asks what the cause really was; its subject is the incident's id, its one field "cause".
 const FormCorrection = "correction"
 

@@ -1,0 +1,69 @@
+# make demo   start everything on this machine, break a workload, and print the page's address
+# make test   every test, with what it needs installed or built first
+SHELL := /bin/bash
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/autopilot
+TOOLS := $(CACHE)/tools
+GOLANGCI_LINT := $(TOOLS)/golangci-lint-v2.15.0
+GOVULNCHECK := $(TOOLS)/govulncheck-v1.9.0
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 20s
+
+.PHONY: help build demo test race fuzz lint verify generate bench setup
+
+help:
+	@grep -E '^# make|^#   ' Makefile | sed 's/^# //'
+	@echo "make build lint verify fuzz bench generate"
+
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/autopilot ./cmd/industry
+
+# setup installs the Debian packages that the parts need, or says which are missing.
+setup:
+	@.ci/setup
+
+demo: setup
+	go run ./cmd/demo
+
+# The end-to-end tests share two cores with what they start, so packages run one after another.
+test: setup
+	go vet ./...
+	go test -count=1 -p 2 -timeout 20m $$(go list ./... | grep -v -e /test/e2e -e /test/cluster)
+	go test -count=1 -p 1 -timeout 40m ./test/cluster/... ./test/e2e/...
+
+race:
+	go test -race -count=1 -p 1 -timeout 30m ./engine/... ./store/... ./bot/... ./handlers/... ./cmd/autopilot/... ./test/slack
+
+# fuzz runs every fuzz target for FUZZTIME.
+fuzz:
+	@set -e; for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; done
+
+$(GOLANGCI_LINT):
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS)/new go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	@mv $(TOOLS)/new/golangci-lint $@
+
+$(GOVULNCHECK):
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS)/new go install golang.org/x/vuln/cmd/govulncheck@v1.9.0
+	@mv $(TOOLS)/new/govulncheck $@
+
+lint: $(GOLANGCI_LINT)
+	$(GOLANGCI_LINT) run ./...
+
+generate:
+	go generate ./...
+	cd test/slack/page && npm ci --silent && npm run --silent build
+
+# verify holds what tests cannot: a tidy go.mod, generated files that are current, known vulnerabilities.
+verify: $(GOVULNCHECK)
+	go mod tidy -diff
+	go generate ./...
+	git diff --exit-code
+	go test -count=1 ./test/arch
+	$(GOVULNCHECK) ./...
+
+bench:
+	go run ./test/bench help

@@ -1,0 +1,2 @@
+// Package arch holds the tests that keep the import graph and the layout as docs/architecture.md describes them.
+package arch
