@@ -1,0 +1,84 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// Need is a permission that the product uses, cluster-wide.
+type Need struct {
+	Group    string // "" is the core group
+	Resource string // with its subresource: "pods/log"
+	Verbs    []string
+	Level    engine.CheckLevel // how bad it is to lack it
+	Why      string
+}
+
+// Needs are all permissions that the product uses to watch and to diagnose. deploy/rbac/reader.yaml grants exactly these;
+// there is no verb that writes, and none on Secrets.
+var Needs = []Need{
+	{"", "pods", []string{"get", "list", "watch"}, engine.CheckFail, "incidents are found by watching pods"},
+	{"", "pods/log", []string{"get"}, engine.CheckWarn, "causes are read from the logs of failed containers"},
+	{"", "nodes", []string{"get", "list", "watch"}, engine.CheckWarn, "a node that is down is the parent of its pods' problems"},
+	{"", "events", []string{"get", "list", "watch"}, engine.CheckWarn, "the kubelet and the scheduler tell their reasons in events"},
+	{"", "persistentvolumeclaims", []string{"get", "list", "watch"}, engine.CheckWarn, "a pending claim keeps its pods from starting"},
+	{"", "configmaps", []string{"get"}, engine.CheckWarn, "whether the keys exist that a pod refers to; values are dropped unread"},
+	{"", "services", []string{"get"}, engine.CheckWarn, "whether the service exists that a pod cannot reach"},
+	{"", "serviceaccounts", []string{"get"}, engine.CheckWarn, "whether the account exists that a pod runs as"},
+	{"", "resourcequotas", []string{"list"}, engine.CheckWarn, "whether a quota keeps pods from being made"},
+	{"", "limitranges", []string{"list"}, engine.CheckWarn, "whether a limit range changes or refuses what pods ask for"},
+	{"apps", "deployments", []string{"get", "list", "watch"}, engine.CheckWarn, "rollouts, and what changed last"},
+	{"apps", "replicasets", []string{"get", "list", "watch"}, engine.CheckWarn, "which Deployment a pod belongs to, and its revisions"},
+	{"apps", "statefulsets", []string{"get", "list", "watch"}, engine.CheckWarn, "rollouts"},
+	{"apps", "daemonsets", []string{"get", "list", "watch"}, engine.CheckWarn, "rollouts"},
+	{"apps", "controllerrevisions", []string{"list"}, engine.CheckWarn, "what changed last in a StatefulSet or DaemonSet"},
+	{"batch", "jobs", []string{"get", "list", "watch"}, engine.CheckWarn, "failed jobs"},
+	{"batch", "cronjobs", []string{"get"}, engine.CheckWarn, "which CronJob a failed run belongs to"},
+	{"discovery.k8s.io", "endpointslices", []string{"list"}, engine.CheckWarn, "whether the service has an endpoint that a pod cannot reach"},
+	{"storage.k8s.io", "storageclasses", []string{"get"}, engine.CheckWarn, "whether the class exists that a pending claim asks for"},
+}
+
+// Check tries whether the cluster answers, and every permission of Needs.
+func (c *Cluster) Check(ctx context.Context) []engine.Check {
+	area := "kubernetes " + c.name
+	version, err := c.client.Discovery().ServerVersion()
+	if err != nil {
+		return []engine.Check{engine.Missed(engine.CheckFail, area, "reach "+c.host, why(err), "an answer of the API server",
+			"check the address, the network path and the credentials of cluster "+c.name)}
+	}
+	checks := []engine.Check{engine.Passed(area, "reach "+c.host, version.GitVersion)}
+	for _, need := range Needs {
+		checks = append(checks, c.may(ctx, area, need))
+	}
+	return checks
+}
+
+func (c *Cluster) may(ctx context.Context, area string, need Need) engine.Check {
+	name := strings.Join(need.Verbs, ", ") + " " + need.Resource
+	resource, sub, _ := strings.Cut(need.Resource, "/")
+	var denied []string
+	for _, verb := range need.Verbs {
+		review, err := c.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
+			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Group: need.Group, Resource: resource, Subresource: sub, Verb: verb,
+			}},
+		}, metav1.CreateOptions{})
+		if err != nil {
+			return engine.Missed(need.Level, area, name, "not known: "+why(err), "allowed", "allow the bot to create selfsubjectaccessreviews, or try again")
+		}
+		if !review.Status.Allowed {
+			denied = append(denied, verb)
+		}
+	}
+	if len(denied) > 0 {
+		return engine.Missed(need.Level, area, name, "may not "+strings.Join(denied, ", "),
+			"allowed: "+need.Why, fmt.Sprintf("bind the ClusterRole of deploy/rbac/reader.yaml in cluster %s", c.name))
+	}
+	return engine.Passed(area, name, "allowed")
+}

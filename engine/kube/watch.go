@@ -1,0 +1,288 @@
+package kube
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
+
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/detect"
+)
+
+// Sink takes what a watch sees. The store fills it.
+type Sink interface {
+	// Observe takes all that the watch has on one workload. An error makes the watch derive it anew, later.
+	Observe(ctx context.Context, o engine.Observation) error
+	// Watching lists the workloads of a cluster that this source still holds firing.
+	Watching(ctx context.Context, cluster string, source engine.Source) ([]engine.Workload, error)
+}
+
+const (
+	debounce       = 200 * time.Millisecond // changes of a workload come in bursts
+	observeTimeout = 30 * time.Second
+	retryMin       = 200 * time.Millisecond
+	retryMax       = 30 * time.Second
+	workers        = 4
+)
+
+// watcher is one run of Watch.
+type watcher struct {
+	c       *Cluster
+	sink    Sink
+	objects *objects
+	queue   workqueue.TypedRateLimitingInterface[engine.Workload]
+	ready   atomic.Bool // the caches are complete, and changes count
+
+	mu    sync.Mutex
+	known map[engine.Workload]accepted
+}
+
+// accepted is what the Sink last took of a workload. A workload without one is well, and the Sink never heard of it.
+type accepted struct {
+	state [sha256.Size]byte // zero when we do not know what the Sink holds
+	at    time.Time
+}
+
+// Watch observes the cluster until ctx ends, and then returns nil. It fails with Conflict when it runs already.
+//
+// Everything is derived anew after a start, together with what the Sink still holds firing, so that problems that began or
+// ended while nobody watched are seen. When the API server goes away, it waits for it; Status says so.
+func (c *Cluster) Watch(ctx context.Context, sink Sink) error {
+	w := &watcher{
+		c: c, sink: sink, objects: newObjects(c.client, c.now), known: map[engine.Workload]accepted{},
+		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[engine.Workload](retryMin, retryMax)),
+	}
+	if !c.begin(w) {
+		return engine.Errorf(engine.Conflict, "cluster %s is watched already", c.name)
+	}
+	defer c.end()
+	w.listen()
+
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer w.queue.ShutDown()
+	wg.Go(func() { w.objects.run(ctx) })
+	if err := w.objects.wait(ctx); err != nil {
+		return nil // ctx ended before there was anything to see
+	}
+	w.ready.Store(true)
+	for _, workload := range w.objects.all() {
+		w.queue.Add(w.named(workload))
+	}
+	wg.Go(func() { w.recall(ctx) })
+	for range workers {
+		wg.Go(func() { w.work(ctx) })
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func (c *Cluster) begin(w *watcher) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.watch != nil {
+		return false
+	}
+	c.watch = w
+	return true
+}
+
+func (c *Cluster) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watch = nil
+}
+
+// current gives the caches when the cluster is watched here and they are complete.
+func (c *Cluster) current() *objects {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.watch == nil || !c.watch.ready.Load() {
+		return nil
+	}
+	return c.watch.objects
+}
+
+// Status says until when what the watch knows was current, and what keeps it from being so now. While all is well, synced
+// is the present and problem is "". A kind that we may not read is a problem, too, though the rest goes on.
+func (c *Cluster) Status() (synced time.Time, problem string) {
+	c.mu.Lock()
+	w := c.watch
+	c.mu.Unlock()
+	if w == nil {
+		return time.Time{}, "not watched here"
+	}
+	since, problem := w.objects.health.report()
+	if !w.ready.Load() {
+		if problem == "" {
+			problem = "reading " + strings.Join(w.objects.unsynced(), ", ")
+		}
+		return time.Time{}, problem
+	}
+	if problem == "" {
+		since = w.c.now()
+	}
+	return since, problem
+}
+
+// recall asks the Sink what it still holds firing, until it answers.
+func (w *watcher) recall(ctx context.Context) {
+	for wait := retryMin; ; wait = min(2*wait, retryMax) {
+		held, err := w.watching(ctx)
+		if err == nil {
+			for _, workload := range held {
+				w.owe(workload)
+				w.queue.Add(workload)
+			}
+			return
+		}
+		w.c.log.WarnContext(ctx, "cannot ask what is still firing", "error", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (w *watcher) watching(ctx context.Context) ([]engine.Workload, error) {
+	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
+	defer cancel()
+	return w.sink.Watching(ctx, w.c.name, engine.SourceWatch)
+}
+
+// owe makes the next derivation of a workload reach the Sink, unless one of this run did already.
+func (w *watcher) owe(workload engine.Workload) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, ok := w.known[workload]; !ok {
+		w.known[workload] = accepted{}
+	}
+}
+
+func (w *watcher) work(ctx context.Context) {
+	for {
+		workload, stop := w.queue.Get()
+		if stop {
+			return
+		}
+		if ctx.Err() == nil {
+			w.process(ctx, workload)
+		}
+		w.queue.Done(workload)
+	}
+}
+
+func (w *watcher) process(ctx context.Context, workload engine.Workload) {
+	now := w.c.now()
+	last, known := w.last(workload)
+	if rest := debounce - now.Sub(last.at); known && rest > 0 {
+		w.queue.AddAfter(workload, rest)
+		return
+	}
+	var result detect.Result
+	if scene, ok := w.objects.scene(workload, now); ok {
+		result = w.c.derive(scene)
+	}
+	if err := w.observe(ctx, workload, result, last, known, now); err != nil {
+		if ctx.Err() == nil {
+			w.c.log.WarnContext(ctx, "an observation was not accepted", "workload", workload.String(), "error", err)
+		}
+		w.queue.AddRateLimited(workload)
+		return
+	}
+	w.queue.Forget(workload)
+	if result.Recheck > 0 {
+		w.queue.AddAfter(workload, result.Recheck)
+	}
+}
+
+func (w *watcher) last(workload engine.Workload) (accepted, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a, ok := w.known[workload]
+	return a, ok
+}
+
+// observe hands a result to the Sink unless it is what the Sink holds.
+func (w *watcher) observe(ctx context.Context, workload engine.Workload, r detect.Result, last accepted, known bool, now time.Time) error {
+	if len(r.Signals) == 0 && !known {
+		return nil
+	}
+	state, err := fingerprint(r)
+	if err != nil {
+		return err
+	}
+	if known && state == last.state {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
+	defer cancel()
+	err = w.sink.Observe(ctx, engine.Observation{
+		Source: engine.SourceWatch, Workload: workload, Signals: r.Signals, Complete: true, Health: r.Health, At: now,
+	})
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(r.Signals) == 0 && (r.Health == nil || r.Health.Ready >= r.Health.Desired) {
+		delete(w.known, workload) // well again, in full: there is nothing more to tell
+	} else {
+		w.known[workload] = accepted{state: state, at: now}
+	}
+	return nil
+}
+
+func fingerprint(r detect.Result) ([sha256.Size]byte, error) {
+	body, err := json.Marshal(struct {
+		Signals []engine.Signal
+		Health  *engine.Health
+	}{r.Signals, r.Health})
+	if err != nil {
+		return [sha256.Size]byte{}, err
+	}
+	return sha256.Sum256(body), nil
+}
+
+func (w *watcher) named(workload engine.Workload) engine.Workload {
+	workload.Cluster = w.c.name
+	return workload
+}
+
+// listen turns changes of objects into workloads to look at.
+func (w *watcher) listen() {
+	for _, i := range w.objects.informers {
+		// It fails only for an informer that was stopped.
+		_, _ = i.AddEventHandler(cache.ResourceEventHandlerFuncs{
+			AddFunc:    func(obj any) { w.changed(nil, obj) },
+			UpdateFunc: w.changed,
+			DeleteFunc: func(obj any) {
+				if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+					obj = gone.Obj
+				}
+				w.changed(nil, obj)
+			},
+		})
+	}
+}
+
+func (w *watcher) changed(old, obj any) {
+	if !w.ready.Load() || same(old, obj) {
+		return // before the caches are complete, everything is going to be derived anyway
+	}
+	wait := debounce
+	if urgent(old, obj) {
+		wait = 0
+	}
+	for _, workload := range w.objects.touched(old, obj) {
+		w.queue.AddAfter(w.named(workload), wait)
+	}
+}

@@ -1,0 +1,179 @@
+// Package page wakes people through PagerDuty and Opsgenie, and reads in their webhooks who took an incident over there.
+//
+// A pager learns of an incident only when nobody in Slack took it; the handlers send, acknowledge and resolve by its id, so
+// that sending twice changes nothing.
+package page
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// What a pager is told. They are the Detail of an engine.TaskPage.
+const (
+	Trigger     = "trigger"
+	Acknowledge = "acknowledge"
+	Resolve     = "resolve"
+)
+
+// Config says how a pager is reached.
+type Config struct {
+	URL       string            // "" for the vendor's own
+	Key       engine.Secret     // PagerDuty's routing key, or Opsgenie's API key
+	Timeout   time.Duration     // of one request; 0 means 10 s
+	Transport http.RoundTripper // nil means http.DefaultTransport
+}
+
+const (
+	maxAnswer    = 64 << 10
+	keyPrefix    = "autopilot-incident-"
+	retryDefault = 30 * time.Second
+)
+
+// key is the pager's name for an incident: PagerDuty's dedup_key, Opsgenie's alias.
+func key(incident int64) string { return keyPrefix + strconv.FormatInt(incident, 10) }
+
+// incidentOf is the reverse of key. ok is false for what is not one of ours.
+func incidentOf(key string) (id int64, ok bool) {
+	digits, ok := strings.CutPrefix(key, keyPrefix)
+	if !ok {
+		return 0, false
+	}
+	id, err := strconv.ParseInt(digits, 10, 64)
+	return id, err == nil && id > 0 && strconv.FormatInt(id, 10) == digits
+}
+
+// Busy is the error of a pager that asks for patience. It is wrapped in an engine.Error with code Unavailable.
+type Busy struct{ After time.Duration }
+
+// Error says how long to wait.
+func (b *Busy) Error() string { return "try again in " + b.After.String() }
+
+// sender posts JSON to a vendor.
+type sender struct {
+	vendor, base string
+	client       *http.Client
+	secret       engine.Secret
+	header       http.Header
+}
+
+func (cfg Config) sender(vendor, base string) (*sender, error) {
+	if cfg.URL != "" {
+		base = cfg.URL
+	}
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return nil, engine.Errorf(engine.Invalid, "%s needs an address like https://…, not %q", vendor, base)
+	}
+	if cfg.Key.IsZero() {
+		return nil, engine.Errorf(engine.Invalid, "%s needs a key", vendor)
+	}
+	timeout := cfg.Timeout
+	if timeout <= 0 {
+		timeout = 10 * time.Second
+	}
+	return &sender{
+		vendor: vendor, base: strings.TrimRight(base, "/"), secret: cfg.Key, header: http.Header{"Content-Type": {"application/json"}},
+		client: &http.Client{Timeout: timeout, Transport: cfg.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // a redirect would carry the key elsewhere
+		}},
+	}, nil
+}
+
+func (s *sender) post(ctx context.Context, path string, body any) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode a request to %s: %w", s.vendor, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base+path, bytes.NewReader(b))
+	if err != nil {
+		return fmt.Errorf("make a request to %s: %w", s.vendor, err)
+	}
+	req.Header = s.header.Clone()
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return engine.Wrap(engine.Unavailable, err, s.vendor+" does not answer")
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if resp.StatusCode == http.StatusAccepted || resp.StatusCode == http.StatusOK {
+		return nil // it has the event, whatever became of the answer
+	}
+	if err != nil {
+		return engine.Wrap(engine.Unavailable, err, s.vendor+" broke off its answer")
+	}
+	return s.refused(resp, answer)
+}
+
+// refused turns an answer into an error. It never repeats the key, which a vendor may have quoted.
+func (s *sender) refused(resp *http.Response, answer []byte) error {
+	said := strings.ReplaceAll(strings.TrimSpace(string(answer[:min(len(answer), 300)])), s.secret.Reveal(), "***")
+	text := fmt.Sprintf("%s answered %d: %s", s.vendor, resp.StatusCode, said)
+	switch {
+	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500:
+		return &engine.Error{Code: engine.Unavailable, Message: text, Err: &Busy{After: retryAfter(resp.Header)}}
+	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
+		return engine.Errorf(engine.Forbidden, "%s", text)
+	case resp.StatusCode == http.StatusNotFound:
+		return engine.Errorf(engine.NotFound, "%s", text)
+	}
+	return engine.Errorf(engine.Invalid, "%s", text)
+}
+
+func retryAfter(h http.Header) time.Duration {
+	seconds, err := strconv.Atoi(h.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return retryDefault
+	}
+	return min(time.Duration(seconds)*time.Second, time.Hour)
+}
+
+// RetryAfter gives how long a pager asked to wait; ok is false when err says nothing of it.
+func RetryAfter(err error) (after time.Duration, ok bool) {
+	var busy *Busy
+	if !errors.As(err, &busy) {
+		return 0, false
+	}
+	return busy.After, true
+}
+
+// shorten cuts s to n characters, ending in an ellipsis when something was lost.
+func shorten(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}
+
+// facts are the lines that a page tells beside its title.
+func facts(i engine.Incident) map[string]string {
+	out := map[string]string{"cluster": i.Workload.Cluster, "workload": i.Workload.Kind + " " + i.Workload.String(), "started_at": i.StartedAt.UTC().Format(time.RFC3339)}
+	if len(i.Diagnosis.Causes) > 0 {
+		out["likeliest_cause"] = i.Diagnosis.Causes[0].Title
+		out["next_step"] = i.Diagnosis.Causes[0].Step.Text
+	}
+	if i.Health != nil {
+		out["ready"] = fmt.Sprintf("%d of %d", i.Health.Ready, i.Health.Desired)
+	}
+	return out
+}
+
+// title is the incident's, or one made from what it is about.
+func title(i engine.Incident) string {
+	if i.Title != "" {
+		return i.Title
+	}
+	return i.Workload.String() + " has a problem"
+}

@@ -1,0 +1,116 @@
+package prom
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// Silence is a silence to be made for an incident.
+type Silence struct {
+	IncidentID int64
+	Labels     map[string]string // an alert is silenced when it has all of these, exactly
+	Until      time.Time
+	By         string // who decided it
+	Comment    string // why, in words; "" gives none
+}
+
+// mark makes a silence known as ours. It ends the comment, so that incident/4 is not taken for incident/42.
+func (s Silence) mark() string { return fmt.Sprintf("autopilot incident/%d", s.IncidentID) }
+
+type matcher struct {
+	Name    string `json:"name"`
+	Value   string `json:"value"`
+	IsRegex bool   `json:"isRegex"`
+	IsEqual bool   `json:"isEqual"`
+}
+
+type silence struct {
+	ID        string    `json:"id,omitempty"`
+	Matchers  []matcher `json:"matchers"`
+	StartsAt  time.Time `json:"startsAt"`
+	EndsAt    time.Time `json:"endsAt"`
+	CreatedBy string    `json:"createdBy"`
+	Comment   string    `json:"comment"`
+	Status    *struct {
+		State string `json:"state"` // active, pending, expired
+	} `json:"status,omitempty"`
+}
+
+func (s silence) expired() bool { return s.Status != nil && s.Status.State == "expired" }
+
+// Silence makes the silence, or finds the one that was made before for the same incident and labels and moves its end.
+// It gives its id. It fails with Invalid when there are no labels, which would silence everything, or when Until is past.
+func (a *Alertmanager) Silence(ctx context.Context, s Silence) (string, error) {
+	now := a.now()
+	switch {
+	case len(s.Labels) == 0:
+		return "", engine.Errorf(engine.Invalid, "a silence needs labels; without any it would silence every alert")
+	case !s.Until.After(now):
+		return "", engine.Errorf(engine.Invalid, "a silence must end in the future, not at %s", s.Until.UTC().Format(time.RFC3339))
+	}
+	want := silence{StartsAt: now.UTC(), EndsAt: s.Until.UTC(), CreatedBy: s.By, Comment: strings.TrimSpace(s.Comment + " " + s.mark())}
+	if want.CreatedBy == "" {
+		want.CreatedBy = "autopilot"
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Labels)) {
+		want.Matchers = append(want.Matchers, matcher{Name: name, Value: s.Labels[name], IsEqual: true})
+	}
+	made, ok, err := a.made(ctx, s, want.Matchers)
+	if err != nil {
+		return "", err
+	}
+	if ok {
+		if made.EndsAt.Sub(want.EndsAt).Abs() < time.Second {
+			return made.ID, nil
+		}
+		want.ID, want.StartsAt = made.ID, made.StartsAt
+	}
+	var answer struct {
+		SilenceID string `json:"silenceID"`
+	}
+	if err := a.call(ctx, http.MethodPost, "/api/v2/silences", want, &answer); err != nil {
+		return "", err
+	}
+	return answer.SilenceID, nil
+}
+
+// made finds the live silence of an incident with the same matchers.
+func (a *Alertmanager) made(ctx context.Context, s Silence, matchers []matcher) (silence, bool, error) {
+	var all []silence
+	if err := a.call(ctx, http.MethodGet, "/api/v2/silences", nil, &all); err != nil {
+		return silence{}, false, err
+	}
+	for _, have := range all {
+		slices.SortFunc(have.Matchers, func(x, y matcher) int { return strings.Compare(x.Name, y.Name) })
+		if !have.expired() && strings.HasSuffix(have.Comment, s.mark()) && slices.Equal(have.Matchers, matchers) {
+			return have, true, nil
+		}
+	}
+	return silence{}, false, nil
+}
+
+// Expire ends a silence now. One that has ended, or is not known, is left as it is.
+func (a *Alertmanager) Expire(ctx context.Context, id string) error {
+	path := "/api/v2/silence/" + url.PathEscape(id)
+	var have silence
+	err := a.call(ctx, http.MethodGet, path, nil, &have)
+	if engine.CodeOf(err) == engine.NotFound || (err == nil && have.expired()) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = a.call(ctx, http.MethodDelete, path, nil, nil)
+	if engine.CodeOf(err) == engine.NotFound {
+		return nil
+	}
+	return err
+}
