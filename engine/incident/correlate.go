@@ -52,7 +52,7 @@ func carryOn(s State, o engine.Observation, r Rules, now time.Time) Plan {
 		}
 		return d.finish()
 	}
-	d.facets(m.begun)
+	d.facets()
 	d.i.Title = title(d.i)
 	if !d.i.ClearedAt.IsZero() {
 		d.i.ClearedAt = time.Time{}
@@ -69,15 +69,13 @@ func carryOn(s State, o engine.Observation, r Rules, now time.Time) Plan {
 	return d.finish()
 }
 
-// facets takes in what newly firing signals add: classes, severity, an earlier start. A new class or a higher severity is told and diagnosed anew.
-func (d *draft) facets(begun []engine.Signal) {
+// facets takes in what firing signals add: classes, severity, an earlier start. A new class or a higher severity is told and diagnosed anew.
+func (d *draft) facets() {
 	worse := severity(d.i.Signals, d.i.Severity)
-	for _, n := range begun {
-		if n.StartsAt.Before(d.i.StartedAt) {
-			d.i.StartedAt = n.StartsAt
-		}
-	}
 	for _, s := range d.i.Signals {
+		if s.Firing() && s.StartsAt.Before(d.i.StartedAt) {
+			d.i.StartedAt = s.StartsAt
+		}
 		if s.Firing() && !slices.Contains(d.i.Classes, s.Class) {
 			d.i.Classes = append(d.i.Classes, s.Class)
 			d.tell(EventJoined, engine.Person{}, "%s", s.Summary)
@@ -93,26 +91,26 @@ func (d *draft) facets(begun []engine.Signal) {
 }
 
 // replant puts an incident that new signals joined where it now belongs: under a parent that explains all of it, or back
-// into the channel when what it was quiet for is over.
+// into the channel when what it was quiet for is over, or does not explain what is new.
 func (d *draft) replant(s State, begun []engine.Signal) {
-	if d.i.ParentID == 0 {
-		if p, ok := parentOf(d.i.Signals, s.Parents, d.r); ok {
-			d.i.ParentID = p.ID
-			d.note(EventAdopted, engine.Person{}, "Follows from incident %d: %s", p.ID, p.Title)
-			d.line(p.ID, EventHurt, "%s is hurt too", d.i.Workload)
-			return
+	if d.i.ParentID != 0 {
+		under := slices.ContainsFunc(s.Parents, func(p engine.Incident) bool { return p.ID == d.i.ParentID && p.IsOpen() })
+		another := slices.ContainsFunc(begun, func(n engine.Signal) bool { return n.Source == engine.SourceWatch && n.Parent.IsZero() })
+		if !under || another {
+			d.plan.Touched = append(d.plan.Touched, d.i.ParentID)
+			d.i.ParentID = 0
+			d.promote()
 		}
-	} else if !slices.ContainsFunc(s.Parents, func(p engine.Incident) bool { return p.ID == d.i.ParentID }) &&
-		slices.ContainsFunc(begun, func(n engine.Signal) bool { return n.Source == engine.SourceWatch && n.Parent.IsZero() }) {
-		d.plan.Touched = append(d.plan.Touched, d.i.ParentID)
-		d.i.ParentID = 0
-		d.promote()
 		return
 	}
-	if d.i.ParentID == 0 && unannounced(d.i) {
-		if _, in := d.r.maintenance(d.i.Workload, d.now); !in {
-			d.announce()
-		}
+	if p, ok := parentOf(d.i.Signals, s.Parents, d.r); ok {
+		d.i.ParentID = p.ID
+		d.note(EventAdopted, engine.Person{}, "Follows from incident %d: %s", p.ID, p.Title)
+		d.line(p.ID, EventHurt, "%s is hurt too", d.i.Workload)
+		return
+	}
+	if _, in := d.r.maintenance(d.i.Workload, d.now); !in && unannounced(d.i) {
+		d.announce()
 	}
 }
 

@@ -16,6 +16,7 @@ type draft struct {
 	plan    Plan
 	changed bool
 	thread  []engine.Message // of this plan's events, in order
+	others  []engine.Message // of other incidents
 }
 
 func newDraft(i engine.Incident, r Rules, now time.Time) *draft {
@@ -109,6 +110,7 @@ func (d *draft) finish() Plan {
 			d.plan.Messages = append(d.plan.Messages, m)
 		}
 	}
+	d.plan.Messages = append(d.plan.Messages, d.others...)
 	if d.i.ParentID != 0 && !slices.Contains(d.plan.Touched, d.i.ParentID) {
 		d.plan.Touched = append(d.plan.Touched, d.i.ParentID)
 	}

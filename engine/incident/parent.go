@@ -55,7 +55,7 @@ func (d *draft) adopt(candidates []engine.Incident) {
 		d.line(c.ID, EventAdopted, "Follows from incident %d: %s", d.i.ID, d.i.Title)
 		d.note(EventHurt, engine.Person{}, "%s is hurt too", c.Workload)
 		if had {
-			d.plan.Messages = append(d.plan.Messages, d.cardOf(c))
+			d.others = append(d.others, d.cardOf(c))
 		}
 	}
 }
@@ -91,9 +91,9 @@ func (d *draft) release() {
 		d.plan.Others = append(d.plan.Others, c)
 		d.line(c.ID, EventPromoted, "On its own now: incident %d is resolved and this goes on", d.i.ID)
 		card := d.cardOf(c)
-		d.plan.Messages = append(d.plan.Messages, card)
+		d.others = append(d.others, card)
 		if !c.Diagnosis.At.IsZero() {
-			d.plan.Messages = append(d.plan.Messages, engine.Message{
+			d.others = append(d.others, engine.Message{
 				Key: diagnosisKey(c.ID), Kind: engine.MessageDiagnosis, Subject: c.ID,
 				Channel: card.Channel, ThreadKey: card.Key, Version: c.Version,
 			})

@@ -58,7 +58,7 @@ type State struct {
 	NextID     int64             // the id for an incident to be opened
 	Current    *engine.Incident  // the incident that is not resolved, with its lists; nil for none
 	Last       *engine.Incident  // the newest resolved one, with its lists; nil for none
-	Parents    []engine.Incident // open incidents of the workloads that a signal names as its parent; rows suffice
+	Parents    []engine.Incident // open incidents of the workloads that a signal names as its parent, and the one that Current is under; rows suffice
 	Candidates []engine.Incident // open incidents with a signal on this workload, when it is a node; with their Signals
 }
 
@@ -76,7 +76,7 @@ type Plan struct {
 	Messages   []engine.Message  // to declare; of an old key, only the version matters; one in a thread goes where its card went
 	Others     []engine.Incident // children whose rows change too: their ParentID, and their Version, grown
 	Lines      []Line            // for the timelines of other incidents
-	Touched    []int64           // other incidents of which something shown has changed: the store grows their Version and redraws their card
+	Touched    []int64           // other incidents of which something shown has changed: the store grows their Version and redraws their card, if they have one
 }
 
 // Empty tells whether there is nothing to write.
