@@ -23,19 +23,23 @@ type Inbox interface {
 // A channel's messages are delivered in order by whoever holds its lease, so two replicas never post to one channel at once.
 type Outbox interface {
 	// Lease takes a channel that has due messages and is neither leased nor paused, and gives its first due message.
-	// ok is false when nothing is due. The lease ends with Delivered, Failed or Release, or after ttl.
+	// A thread message is due only when its thread's first message was posted.
+	// ok is false when nothing is due. The lease ends with Delivered, Failed, Drop or Pause, or after ttl.
 	Lease(ctx context.Context, holder string, ttl time.Duration) (d engine.Delivery, ok bool, err error)
 	// BeginPost records that a new post of the message is about to be sent, so that a crash is followed by a look, not by a second post.
+	// Delivery.Posting is true from then on until Delivered, or Failed with lost.
 	BeginPost(ctx context.Context, key string) error
 	// Delivered records that Slack shows version of the message at channelID and ts, and frees the lease.
 	// pace is how long the channel rests before its next message.
 	Delivered(ctx context.Context, key string, version int64, channelID, ts string, pace time.Duration) error
 	// Failed records a failed attempt and frees the lease; the message is due again at retryAt.
 	// lost says that the posted message is gone (deleted, or its channel): it is posted anew, to fallback when that is not "".
+	// When fallback is not "", the messages of its thread move there with it and are posted anew as well.
 	Failed(ctx context.Context, key, problem string, retryAt time.Time, lost bool, fallback string) error
 	// Drop gives a message up for good, with the reason, and frees the lease.
 	Drop(ctx context.Context, key, problem string) error
-	// Pause stops a channel ("" means all channels of the workspace) until a time, as a 429 asks, and frees the lease.
+	// Pause stops a channel, named as Message.Channel names it ("" means all channels of the workspace), until a time, as a 429
+	// asks, and frees the lease.
 	Pause(ctx context.Context, channel string, until time.Time) error
 	// Wake gives a channel that receives whenever something may have become due. It closes with ctx.
 	Wake(ctx context.Context) <-chan struct{}

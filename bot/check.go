@@ -1,0 +1,118 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+const area = "slack"
+
+// Scope is one permission of the bot token, and what would not work without it.
+type Scope struct {
+	Name string
+	For  string
+}
+
+// Scopes are the permissions that the bot token needs; deploy/slack/manifest.yaml asks for exactly these.
+func Scopes() []Scope {
+	return []Scope{
+		{"channels:history", "finding a message again after a crash instead of posting it twice"},
+		{"channels:read", "finding channels by name"},
+		{"chat:write", "posting incidents"},
+		{"commands", "/autopilot"},
+		{"files:read", "finding an uploaded file again"},
+		{"files:write", "texts that are too long for a message"},
+		{"groups:history", "the same as channels:history, in private channels"},
+		{"groups:read", "finding private channels that the bot is in"},
+		{"usergroups:read", "roles and mentions by user group"},
+	}
+}
+
+// Check tries everything that the bot needs of Slack: both tokens, each scope, and each configured channel.
+func (b *Bot) Check(ctx context.Context) []engine.Check {
+	checks := b.checkBotToken(ctx)
+	checks = append(checks, b.checkAppToken(ctx))
+	if !checks[0].OK {
+		return checks // nothing below can say more
+	}
+	channels := slices.Clone(b.cfg.Channels)
+	if b.cfg.Fallback != "" {
+		channels = append(channels, b.cfg.Fallback)
+	}
+	slices.Sort(channels)
+	for _, name := range slices.Compact(channels) {
+		checks = append(checks, b.checkChannel(ctx, name))
+	}
+	if _, err := b.Groups(ctx, "U0"); err != nil {
+		checks = append(checks, engine.Missed(engine.CheckWarn, area, "user groups", explain(err), "a list of user groups",
+			"add the scope usergroups:read and reinstall the app; until then only roles by person work"))
+	} else {
+		checks = append(checks, engine.Passed(area, "user groups", "can be read"))
+	}
+	return checks
+}
+
+func (b *Bot) checkBotToken(ctx context.Context) []engine.Check {
+	who, header, err := b.authTest(ctx)
+	if err != nil {
+		return []engine.Check{engine.Missed(engine.CheckFail, area, "bot token", explain(err), "a token that Slack accepts",
+			"install the app and copy the xoxb- token from OAuth & Permissions")}
+	}
+	b.self.CompareAndSwap(nil, who)
+	checks := []engine.Check{engine.Passed(area, "bot token", "accepted by "+who.url)}
+	var granted []string
+	for _, s := range strings.Split(header.Get("X-OAuth-Scopes"), ",") {
+		granted = append(granted, strings.TrimSpace(s))
+	}
+	for _, s := range Scopes() {
+		name := "scope " + s.Name
+		if slices.Contains(granted, s.Name) {
+			checks = append(checks, engine.Passed(area, name, "granted"))
+			continue
+		}
+		checks = append(checks, engine.Missed(engine.CheckFail, area, name, "not granted", "needed for "+s.For,
+			"paste deploy/slack/manifest.yaml into App Manifest and reinstall the app"))
+	}
+	return checks
+}
+
+func (b *Bot) checkAppToken(ctx context.Context) engine.Check {
+	if _, _, err := b.api.StartSocketModeContext(ctx); err != nil {
+		return engine.Missed(engine.CheckFail, area, "app token", explain(err), "a token that opens sockets",
+			"make an xapp- token with connections:write in Basic Information, and switch Socket Mode on")
+	}
+	return engine.Passed(area, "app token", "opens sockets")
+}
+
+func (b *Bot) checkChannel(ctx context.Context, name string) engine.Check {
+	row := "channel " + name
+	miss := func(found, fix string) engine.Check {
+		level := engine.CheckWarn
+		fix += "; until then its incidents are told in " + b.cfg.Fallback
+		if b.cfg.Fallback == "" || b.cfg.Fallback == name {
+			level = engine.CheckFail
+			fix, _, _ = strings.Cut(fix, ";")
+		}
+		return engine.Missed(level, area, row, found, "a channel that the bot is a member of", fix)
+	}
+	id, err := b.ResolveChannel(ctx, name)
+	if err != nil {
+		return miss(explain(err), "create it, or invite the bot if it is private")
+	}
+	c, err := b.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: id})
+	switch {
+	case err != nil:
+		return miss(explain(err), "invite the bot: /invite @autopilot in "+name)
+	case c.IsArchived:
+		return miss("archived", "unarchive it or route to another channel")
+	case !c.IsMember:
+		return miss("the bot is not a member", "invite the bot: /invite @autopilot in "+name)
+	}
+	return engine.Passed(area, row, fmt.Sprintf("member of %s", id))
+}

@@ -1,0 +1,116 @@
+package bot
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/slack-go/slack"
+	"golang.org/x/time/rate"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// Config is what a Bot must be told.
+type Config struct {
+	BotToken engine.Secret // xoxb-…: the Web API
+	AppToken engine.Secret // xapp-…: opens sockets
+	APIURL   string        // base of the Web API with its trailing slash; Slack's own when empty
+	Channels []string      // every channel that messages are routed to, as "#name" or id; Check tries them
+	Fallback string        // told when another channel cannot be; "" for none
+	Replica  string        // names this process in leases; the host's name when empty
+	Log      *slog.Logger
+	Now      func() time.Time
+	Timing   Timing
+}
+
+// Timing is how long things take. A zero field is the default, which is right for Slack.
+type Timing struct {
+	Deaf    time.Duration // without any frame before a socket counts as dead; 30 s, Slack pings every few seconds
+	Stagger time.Duration // between the opening of the first socket and of the second; 5 s
+	Retry   time.Duration // first wait before a socket is opened again, doubled up to a minute; 1 s
+	Sweep   time.Duration // between two looks for abandoned payloads; 5 s
+	Claim   time.Duration // how long a payload is this process's own; 1 min
+	Lease   time.Duration // how long a channel is; 1 min
+	Pace    time.Duration // between two posts in a channel; 1 s
+	Poll    time.Duration // between two looks for due messages when nothing woke us; 1 s
+	Reauth  time.Duration // between two tries of a token that Slack refuses; 30 s
+}
+
+func (t Timing) withDefaults() Timing {
+	t.Deaf = cmp.Or(t.Deaf, 30*time.Second)
+	t.Stagger = cmp.Or(t.Stagger, 5*time.Second)
+	t.Retry = cmp.Or(t.Retry, time.Second)
+	t.Sweep = cmp.Or(t.Sweep, 5*time.Second)
+	t.Claim = cmp.Or(t.Claim, time.Minute)
+	t.Lease = cmp.Or(t.Lease, time.Minute)
+	t.Pace = cmp.Or(t.Pace, time.Second)
+	t.Poll = cmp.Or(t.Poll, time.Second)
+	t.Reauth = cmp.Or(t.Reauth, 30*time.Second)
+	return t
+}
+
+// Bot speaks with one Slack workspace. Make it with New; one Run at a time.
+type Bot struct {
+	cfg     Config
+	timing  Timing
+	inbox   Inbox
+	outbox  Outbox
+	content Content
+	handler Handler
+	api     *slack.Client
+	log     *slog.Logger
+	now     func() time.Time
+
+	self      atomic.Pointer[identity]
+	refused   atomic.Pointer[string] // why Slack refuses the bot token now; nil while it does not
+	open      atomic.Int32           // sockets that have said hello and are read
+	directory directory
+	edits     *rate.Limiter // chat.update, which Slack limits for the whole workspace
+	gate      gate
+	unposted  sync.Map       // keys whose last post Slack surely refused: no need to look for them
+	inflight  sync.WaitGroup // payloads being received or handled
+}
+
+// identity is who the bot is, as auth.test tells.
+type identity struct {
+	url    string // of the workspace, with a trailing slash
+	userID string
+	botID  string
+}
+
+// New makes a Bot. It does not speak with Slack before Run, Check or Groups.
+func New(cfg Config, inbox Inbox, outbox Outbox, content Content, handler Handler) *Bot {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Replica == "" {
+		// The name only has to differ between replicas, whose hosts differ; an unnamed host is a lone one.
+		cfg.Replica, _ = os.Hostname()
+	}
+	cfg.APIURL = strings.TrimSuffix(cmp.Or(cfg.APIURL, slack.APIURL), "/") + "/"
+	b := &Bot{
+		cfg: cfg, timing: cfg.Timing.withDefaults(),
+		inbox: inbox, outbox: outbox, content: content, handler: handler,
+		log: cfg.Log, now: cfg.Now,
+		// Tier 3 is "50 and more a minute"; a short burst lets an acknowledged card change at once.
+		edits: rate.NewLimiter(rate.Every(time.Minute/50), 10),
+	}
+	b.api = slack.New(cfg.BotToken.Reveal(),
+		slack.OptionAPIURL(cfg.APIURL),
+		slack.OptionAppLevelToken(cfg.AppToken.Reveal()),
+		slack.OptionHTTPClient(&http.Client{Timeout: callTimeout}))
+	b.directory.api, b.directory.now = b.api, b.now
+	return b
+}
+
+// callTimeout bounds one call of the Web API.
+const callTimeout = 10 * time.Second

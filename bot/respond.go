@@ -1,0 +1,79 @@
+package bot
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/eks-autopilot/autopilot/bot/view"
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// respond shows a reply to the asker alone: a modal while the trigger lasts, else an ephemeral message. It is tried once;
+// a reply is not a message that anybody else waits for.
+func (b *Bot) respond(ctx context.Context, in inbound, reply engine.Reply, triggerEnds time.Time) {
+	if reply.IsZero() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if reply.Form != nil {
+		if b.openModal(ctx, in, *reply.Form, triggerEnds) {
+			return
+		}
+		reply = engine.Reply{Text: "Slack closed the time in which a form can be opened. Please press the button again."}
+	}
+	if len(reply.Invalid) > 0 {
+		reply.Text = view.InvalidText(reply.Invalid)
+	}
+	m := view.Reply(reply, b.workspaceURL())
+	err := b.ephemeral(ctx, in.answer, m)
+	if err != nil && classify(err).kind == contentRefused {
+		err = b.ephemeral(ctx, in.answer, view.Plain(m))
+	}
+	if err != nil {
+		b.log.WarnContext(ctx, "slack reply could not be shown", "user", in.answer.User, "error", explain(err))
+	}
+}
+
+func (b *Bot) openModal(ctx context.Context, in inbound, f engine.Form, triggerEnds time.Time) bool {
+	if in.trigger == "" || !b.now().Before(triggerEnds) {
+		return false
+	}
+	private, err := json.Marshal(subject{Subject: f.Subject, Answer: in.answer})
+	if err != nil {
+		b.log.ErrorContext(ctx, "slack modal could not be drawn", "form", f.Name, "error", err)
+		return false
+	}
+	if _, err := b.api.OpenViewContext(ctx, in.trigger, view.Modal(f, string(private))); err != nil {
+		b.log.WarnContext(ctx, "slack modal could not be opened", "form", f.Name, "error", explain(err))
+		return false
+	}
+	return true
+}
+
+// ephemeral answers through the response_url, and where that is used up or unknown through the channel.
+func (b *Bot) ephemeral(ctx context.Context, to address, m view.Message) error {
+	content := []slack.MsgOption{
+		slack.MsgOptionText(m.Text, false), slack.MsgOptionBlocks(m.Blocks...),
+		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
+	}
+	if to.Thread != "" {
+		content = append(content, slack.MsgOptionTS(to.Thread))
+	}
+	var first error
+	if to.URL != "" {
+		options := append(content, slack.MsgOptionResponseURL(to.URL, slack.ResponseTypeEphemeral))
+		_, _, first = b.api.PostMessageContext(ctx, to.Channel, options...)
+		if first == nil || !classify(first).certain() || classify(first).kind == contentRefused {
+			return first
+		}
+	}
+	if to.Channel == "" || to.User == "" {
+		return first
+	}
+	_, err := b.api.PostEphemeralContext(ctx, to.Channel, to.User, content...)
+	return err
+}

@@ -1,0 +1,82 @@
+package view
+
+import (
+	"encoding/json"
+
+	"github.com/slack-go/slack"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// Slack's limits of a modal, in UTF-16 units.
+const (
+	maxModalTitle  = 24
+	maxPlaceholder = 150
+	maxLabel       = 2000
+	maxInput       = 3000
+	maxID          = 255
+	maxFieldError  = 300
+)
+
+// Modal draws a form. private comes back with its submission; Slack takes 3,000 characters of it.
+func Modal(f engine.Form, private string) slack.ModalViewRequest {
+	c := newCanvas()
+	if f.Text != "" {
+		c.section(outside(f.Text, 2900))
+	}
+	for _, field := range f.Fields {
+		c.add(input(field))
+	}
+	submit := f.Submit
+	if submit == "" {
+		submit = "Send"
+	}
+	return slack.ModalViewRequest{
+		Type:            slack.VTModal,
+		Title:           plainText(f.Title, maxModalTitle),
+		Submit:          plainText(submit, maxModalTitle),
+		Close:           plainText("Cancel", maxModalTitle),
+		CallbackID:      cut(f.Name, maxID),
+		PrivateMetadata: private,
+		Blocks:          slack.Blocks{BlockSet: c.done()},
+	}
+}
+
+// input is one field. Its name is both its block id and its action id: a submission's values and errors go by it.
+func input(f engine.Field) slack.Block {
+	name := cut(f.Name, maxID)
+	element := slack.NewPlainTextInputBlockElement(optionalText(f.Placeholder, maxPlaceholder), name)
+	element.Multiline = f.Multiline
+	element.MaxLength = min(max(0, f.MaxLength), maxInput)
+	block := slack.NewInputBlock(name, plainText(f.Label, maxLabel), optionalText(f.Hint, maxLabel), element)
+	block.Optional = f.Optional
+	return block
+}
+
+func optionalText(text string, n int) *slack.TextBlockObject {
+	if text == "" {
+		return nil
+	}
+	return plainText(text, n)
+}
+
+// FieldErrors is the acknowledgement of a submission whose fields are wrong: the modal stays open and shows them.
+func FieldErrors(invalid map[string]string) any {
+	short := make(map[string]string, len(invalid))
+	for field, problem := range invalid {
+		short[field] = cut(tame(problem), maxFieldError)
+	}
+	return slack.NewErrorsViewSubmissionResponse(short)
+}
+
+// CloseModal is the acknowledgement of a submission that was taken: every open modal closes.
+func CloseModal() any { return slack.NewClearViewSubmissionResponse() }
+
+// jsonSize is a text's length inside a JSON string.
+func jsonSize(s string) int {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return len(s)
+	}
+	return len(data)
+}
