@@ -126,7 +126,11 @@ func (s *Server) perform(name, token string, a args, readErr error) served {
 			if f.Channel == "" {
 				key = name
 			}
-			s.limits.close(key, s.cfg.Now().Add(time.Duration(max(1, f.RetryAfter))*time.Second))
+			if s.limits.close(key, max(1, f.RetryAfter), s.cfg.Now()) {
+				s.violateEarly(key)
+			}
+			out.call.Status, out.call.RetryAfter = http.StatusTooManyRequests, max(1, f.RetryAfter)
+			return finish(nil, refuse("ratelimited"))
 		case "http500":
 			out.call.Status, out.call.Error = http.StatusInternalServerError, "http500"
 			out.body = []byte("Internal Server Error")
@@ -168,9 +172,13 @@ func (s *Server) throttle(name, channel string, t tier) int {
 		wait, early = s.limits.take(name, tierWorkspace, now)
 	}
 	if early {
-		s.violate("early_retry", key+": called before Retry-After had passed")
+		s.violateEarly(key)
 	}
 	return wait
+}
+
+func (s *Server) violateEarly(key string) {
+	s.violate("early_retry", key+": called before Retry-After had passed")
 }
 
 // send writes the answer, or fails to in the way the fault asks.

@@ -211,9 +211,9 @@ func (s *Server) controlDrop(in choice) (Outcome, int) { return s.each(in, (*soc
 
 func (s *Server) controlDeaf(in choice) (Outcome, int) {
 	return s.each(in, func(k *socket) {
-		k.setDeaf(true)
+		k.deaf.Store(true)
 		if in.ForMS > 0 {
-			time.AfterFunc(time.Duration(in.ForMS)*time.Millisecond, func() { k.setDeaf(false) })
+			time.AfterFunc(time.Duration(in.ForMS)*time.Millisecond, func() { k.deaf.Store(false) })
 		}
 	})
 }

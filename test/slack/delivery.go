@@ -37,7 +37,7 @@ type parcel struct {
 func (s *Server) deliver(p parcel) receipt {
 	start := time.Now()
 	s.mu.Lock()
-	open := slices.DeleteFunc(slices.Clone(s.sockets), func(k *socket) bool { return k.info().Draining })
+	open := slices.DeleteFunc(slices.Clone(s.sockets), func(k *socket) bool { return k.draining.Load() })
 	if len(open) == 0 {
 		s.logDelivery(p, receipt{err: "no_sockets"})
 		s.mu.Unlock()

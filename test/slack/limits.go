@@ -25,6 +25,9 @@ var (
 	tierSpecial   = tier{perMinute: 600, burst: 600}
 )
 
+// timerSlip forgives a caller whose timer fires a moment early, as Node's do.
+const timerSlip = 20 * time.Millisecond
+
 // limiter holds one bucket for each method, or for each method and channel.
 type limiter struct {
 	scale   float64
@@ -48,10 +51,13 @@ func (l *limiter) take(key string, t tier, now time.Time) (retryAfter int, early
 		b = &bucket{tokens: t.burst, at: now}
 		l.buckets[key] = b
 	}
-	if now.Before(b.until) {
+	if now.Before(b.until.Add(-timerSlip)) {
 		return seconds(b.until.Sub(now)), true
 	}
-	b.tokens = min(t.burst, b.tokens+now.Sub(b.at).Seconds()*rate)
+	b.tokens = min(t.burst, b.tokens+max(0, now.Sub(b.at).Seconds())*rate)
+	if !b.until.IsZero() {
+		b.tokens, b.until = max(1, b.tokens), time.Time{} // who waited as told gets through
+	}
 	b.at = now
 	if b.tokens >= 1 {
 		b.tokens--
@@ -63,15 +69,17 @@ func (l *limiter) take(key string, t tier, now time.Time) (retryAfter int, early
 	return retryAfter, false
 }
 
-// close refuses everything under key for a while: an armed fault.
-func (l *limiter) close(key string, until time.Time) {
+// close refuses everything under key for some seconds: an armed fault. It says whether key was closed already.
+func (l *limiter) close(key string, secs int, now time.Time) (early bool) {
+	until := now.Add(time.Duration(secs) * time.Second)
 	b := l.buckets[key]
 	if b == nil {
 		b = &bucket{at: until}
 		l.buckets[key] = b
 	}
+	early = now.Before(b.until.Add(-timerSlip))
 	b.until = until
-	b.tokens = max(b.tokens, 1) // the first call after the pause passes
+	return early
 }
 
 // seconds rounds up, as Retry-After has no fractions.

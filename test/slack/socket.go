@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -22,9 +23,10 @@ type socket struct {
 	done   chan struct{}
 	once   sync.Once
 
-	mu       sync.Mutex // one writer at a time; guards the two below
-	deaf     bool       // nothing leaves and nothing is read: a link that died without a close
-	draining bool       // told to go; gets no more envelopes
+	deaf     atomic.Bool // nothing leaves and nothing is read: a link that died without a close
+	draining atomic.Bool // told to go; gets no more envelopes
+
+	mu sync.Mutex // one writer at a time
 }
 
 // SocketInfo describes an open socket.
@@ -44,11 +46,11 @@ func (k *socket) close() {
 
 // write sends one frame; a deaf socket swallows it. A failed write ends the connection.
 func (k *socket) write(v any) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.deaf {
+	if k.deaf.Load() {
 		return
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	_ = k.conn.SetWriteDeadline(time.Now().Add(5 * time.Second)) // never fails in gorilla
 	if k.conn.WriteJSON(v) != nil {
 		k.close()
@@ -56,24 +58,13 @@ func (k *socket) write(v any) {
 }
 
 func (k *socket) control(kind int, data []byte) {
-	k.mu.Lock()
-	deaf := k.deaf
-	k.mu.Unlock()
-	if !deaf && k.conn.WriteControl(kind, data, time.Now().Add(5*time.Second)) != nil {
+	if !k.deaf.Load() && k.conn.WriteControl(kind, data, time.Now().Add(5*time.Second)) != nil {
 		k.close()
 	}
 }
 
-func (k *socket) setDeaf(deaf bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.deaf = deaf
-}
-
 func (k *socket) info() SocketInfo {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return SocketInfo{ID: k.id, Opened: k.opened, Deaf: k.deaf, Draining: k.draining}
+	return SocketInfo{ID: k.id, Opened: k.opened, Deaf: k.deaf.Load(), Draining: k.draining.Load()}
 }
 
 // connectionsOpen hands out an address that works once.
@@ -152,7 +143,7 @@ func (s *Server) read(k *socket) {
 		if err != nil {
 			return
 		}
-		if k.info().Deaf {
+		if k.deaf.Load() {
 			continue
 		}
 		s.acknowledge(raw)
@@ -190,9 +181,9 @@ func (s *Server) disconnectFrame(reason string) map[string]any {
 // dismiss asks the app to close the socket, and closes it after the notice when it has not. A warning alone leaves
 // the socket in use until then.
 func (s *Server) dismiss(k *socket, reason string) {
-	k.mu.Lock()
-	k.draining = k.draining || reason != "warning"
-	k.mu.Unlock()
+	if reason != "warning" {
+		k.draining.Store(true)
+	}
 	k.write(s.disconnectFrame(reason))
 	s.mu.Lock()
 	defer s.mu.Unlock()
