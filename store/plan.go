@@ -1,0 +1,96 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/incident"
+)
+
+const (
+	takeNumberSQL = `UPDATE incident_number SET next = $1 + 1 WHERE next = $1`
+
+	saveSignalSQL = `INSERT INTO signals (incident_id, source, id, cluster, node, starts_at, ends_at, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (incident_id, source, id) DO UPDATE SET
+			node = excluded.node, starts_at = excluded.starts_at, ends_at = excluded.ends_at, body = excluded.body`
+
+	considerSQL = `INSERT INTO considerations (incident_id, at, signal, class, source, verdict, reason)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`
+
+	saveEventSQL = `INSERT INTO events (incident_id, n, at, kind, by_id, by_name, text) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+
+	// Whoever writes an incident's events holds its row, so the next number is free.
+	saveLineSQL = `INSERT INTO events (incident_id, n, at, kind, by_id, by_name, text)
+		SELECT $1, coalesce(max(n), 0) + 1, $2, $3, $4, $5, $6 FROM events WHERE incident_id = $1`
+
+	saveVerdictSQL = `INSERT INTO verdicts (incident_id, at, by_id, by_name, rule, is_right, correction)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (incident_id, by_id, rule) DO UPDATE SET
+			at = excluded.at, by_name = excluded.by_name, is_right = excluded.is_right, correction = excluded.correction`
+
+	touchSQL = `WITH touched AS (UPDATE incidents SET version = version + 1 WHERE id = $1 RETURNING version)
+		UPDATE messages m SET wanted = touched.version,
+			place = CASE WHEN m.shown < m.wanted THEN m.place ELSE nextval('message_places') END
+		FROM touched WHERE m.key = $2 AND touched.version > m.wanted`
+)
+
+// apply writes a plan. One that changes nothing writes nothing.
+func (s *Store) apply(ctx context.Context, tx pgx.Tx, p incident.Plan) error {
+	if p.Empty() {
+		return nil
+	}
+	b := &pgx.Batch{}
+	if p.Incident != nil {
+		saveOwn(b, p)
+	} else if len(p.Signals)+len(p.Considered)+len(p.Events) > 0 || p.Verdict != nil {
+		return fmt.Errorf("a plan of no incident has signals, events or a verdict: %+v", p)
+	}
+	for _, other := range p.Others {
+		saveIncident(b, other)
+	}
+	for _, l := range p.Lines {
+		e := l.Event
+		b.Queue(saveLineSQL, l.IncidentID, stamp(e.At), e.Kind, e.By.ID, e.By.Name, e.Text)
+	}
+	for _, m := range p.Messages {
+		declare(b, m, s.now())
+	}
+	for _, id := range p.Touched {
+		b.Queue(touchSQL, id, engine.CardKey(id))
+	}
+	if p.Incident != nil || len(p.Others)+len(p.Touched) > 0 {
+		b.Queue(homeChangedSQL, s.now().Add(-homeInterest))
+	}
+	if b.Len() > 0 {
+		b.Queue(wakeSQL)
+		if err := tx.SendBatch(ctx, b).Close(); err != nil {
+			return err
+		}
+	}
+	return s.insertTasks(ctx, tx, p.Tasks)
+}
+
+// saveOwn queues the plan's incident and what hangs on it.
+func saveOwn(b *pgx.Batch, p incident.Plan) {
+	id := p.Incident.ID
+	if p.Incident.Version == 1 {
+		b.Queue(takeNumberSQL, id)
+	}
+	saveIncident(b, *p.Incident)
+	for _, sig := range p.Signals {
+		b.Queue(saveSignalSQL, id, sig.Source, sig.ID, sig.Workload.Cluster, sig.Node, stamp(sig.StartsAt), orNull(sig.EndsAt), sig)
+	}
+	for _, c := range p.Considered {
+		b.Queue(considerSQL, id, stamp(c.At), c.Signal, c.Class, c.Source, c.Verdict, c.Reason)
+	}
+	for _, e := range p.Events {
+		b.Queue(saveEventSQL, id, e.ID, stamp(e.At), e.Kind, e.By.ID, e.By.Name, e.Text)
+	}
+	if v := p.Verdict; v != nil {
+		b.Queue(saveVerdictSQL, id, stamp(v.At), v.By.ID, v.By.Name, v.Rule, v.Right, v.Correction)
+	}
+}
