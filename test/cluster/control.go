@@ -18,7 +18,7 @@ import (
 )
 
 // stateDirs are the folders of a cluster's state in its folder; log is kept apart.
-var stateDirs = []string{"conf", "pki", "etcd", "containerd", "kubelet", "pods", "cni", "admin.kubeconfig", "users"}
+var stateDirs = []string{"conf", "pki", "etcd", "containerd", "kubelet", "pods", "volumeplugins", "admin.kubeconfig", "users"}
 
 // ports are where the parts listen: the usual ones on a node, which has a network of its own, and
 // free ones on the loopback otherwise.
@@ -176,21 +176,24 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 	if err := c.StartAPIServer(ctx); err != nil {
 		return err
 	}
+	controllers, scheduler := c.path("conf", "kube-controller-manager.kubeconfig"), c.path("conf", "kube-scheduler.kubeconfig")
 	if err := c.run("kube-controller-manager",
-		"--kubeconfig="+c.path("conf", "kube-controller-manager.kubeconfig"),
+		"--kubeconfig="+controllers, "--authentication-kubeconfig="+controllers, "--authorization-kubeconfig="+controllers,
 		"--bind-address="+c.net.Node, "--secure-port="+strconv.Itoa(c.ports.controllers), "--tls-cert-file="+c.path("pki", "server.crt"), "--tls-private-key-file="+c.path("pki", "server.key"),
 		"--service-account-private-key-file="+c.path("pki", "service-account.key"), "--root-ca-file="+c.path("pki", "ca.crt"),
 		"--use-service-account-credentials", "--leader-elect=false", "--allocate-node-cidrs=false",
+		"--flex-volume-plugin-dir="+c.path("volumeplugins"),
 		// A node is NotReady 12 s after its last lease, in place of 50 s.
 		"--node-monitor-period=2s", "--node-monitor-grace-period=12s",
 		"--kube-api-qps=500", "--kube-api-burst=1000",
 	); err != nil {
 		return err
 	}
-	if err := c.writeConf("scheduler.yaml", fmt.Sprintf(schedulerConf, c.path("conf", "kube-scheduler.kubeconfig"))); err != nil {
+	if err := c.writeConf("scheduler.yaml", schedulerConf); err != nil {
 		return err
 	}
 	if err := c.run("kube-scheduler", "--config="+c.path("conf", "scheduler.yaml"),
+		"--authentication-kubeconfig="+scheduler, "--authorization-kubeconfig="+scheduler,
 		"--bind-address="+c.net.Node, "--secure-port="+strconv.Itoa(c.ports.scheduler), "--tls-cert-file="+c.path("pki", "server.crt"), "--tls-private-key-file="+c.path("pki", "server.key"),
 	); err != nil {
 		return err
@@ -281,7 +284,12 @@ func (c *Cluster) Stop(context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (c *Cluster) writeConf(name, body string) error {
+// writeConf writes a part's configuration, with this cluster's values for $home, $node and the like.
+func (c *Cluster) writeConf(name, template string) error {
+	values := map[string]string{
+		"home": c.home, "programs": "/run/programs", "node": c.net.Node, "pods": c.net.Pods, "pause": pauseImage, "cgroup": c.slot.cgroup(),
+	}
+	body := os.Expand(template, func(name string) string { return values[name] })
 	return os.WriteFile(filepath.Join(c.dir, "conf", name), []byte(body), 0o644)
 }
 
@@ -309,7 +317,7 @@ func get(ctx context.Context, url string, conf *rest.Config) error {
 const schedulerConf = `apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration
 leaderElection: {leaderElect: false}
-clientConnection: {kubeconfig: %s, qps: 500, burst: 1000}
+clientConnection: {kubeconfig: $home/conf/kube-scheduler.kubeconfig, qps: 500, burst: 1000}
 `
 
 // The bot's end-to-end tests read from it which verbs on which resources were used.

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -120,7 +122,8 @@ func (c *Cluster) startKWOK() error {
 	if err != nil {
 		return err
 	}
-	if err := c.writeConf("stages.yaml", strings.Join(all, "\n---\n")); err != nil {
+	// Written as they are: their templates have dollar signs of their own.
+	if err := os.WriteFile(filepath.Join(c.dir, "conf", "stages.yaml"), []byte(strings.Join(all, "\n---\n")), 0o644); err != nil {
 		return err
 	}
 	return c.run("kwok", "--kubeconfig="+c.path("conf", "kwok.kubeconfig"), "--config="+c.path("conf", "stages.yaml"),

@@ -2,28 +2,28 @@
 # machine <state folder> <programs folder> <node's address> <host's address>
 dir=$1 bin=$2 node=$3 host=$4
 
-mount --make-rprivate /
-mount -t proc proc /proc
+mount -n --make-rprivate /
+mount -n -t proc proc /proc
 
 # The two folders get short paths under the new /run, wherever they are: a socket's path may have
 # 107 bytes only, and what is under /var/lib is about to be hidden.
-mount -t tmpfs -o mode=755 tmpfs /mnt
+mount -n -t tmpfs -o mode=755 tmpfs /mnt
 mkdir /mnt/autopilot /mnt/programs
-mount --bind "$dir" /mnt/autopilot
-mount --bind "$bin" /mnt/programs
+mount -n --bind "$dir" /mnt/autopilot
+mount -n --bind "$bin" /mnt/programs
 resolv=$(readlink -m /etc/resolv.conf)
-mount --move /mnt /run
-mount -t tmpfs -o mode=755 tmpfs /var/lib
-mount -t tmpfs -o mode=755 tmpfs /var/log
+mount -n --move /mnt /run
+mount -n -t tmpfs -o mode=755 tmpfs /var/lib
+mount -n -t tmpfs -o mode=755 tmpfs /var/log
 
 # Where systemd-resolved keeps the file, it has just been hidden.
 case $resolv in
 /run/*) mkdir -p "$(dirname "$resolv")" && cp /run/autopilot/conf/resolv.conf "$resolv" ;;
-*) [ ! -e "$resolv" ] || mount --bind /run/autopilot/conf/resolv.conf "$resolv" ;;
+*) [ ! -e "$resolv" ] || mount -n --bind /run/autopilot/conf/resolv.conf "$resolv" ;;
 esac
 
 # Volumes that a container mounts must be seen by the others.
-mount --make-rshared /
+mount -n --make-rshared /
 
 ip -batch - <<BATCH
 link set lo up

@@ -21,11 +21,8 @@ import (
 //go:embed machine.sh
 var machineScript string
 
-func bindLife(attr *syscall.SysProcAttr) {
-	attr.Pdeathsig = syscall.SIGKILL
-	// Ctrl-C at the terminal is for this program, which then stops the parts in order.
-	attr.Setpgid = true
-}
+// bindLife makes a process end with the thread that starts it.
+func bindLife(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }
 
 // startMachine makes the namespaces of a node and moves the launcher into them.
 func (c *Cluster) startMachine(ctx context.Context) error {

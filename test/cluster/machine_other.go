@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-func bindLife(attr *syscall.SysProcAttr) { attr.Setpgid = true }
+// bindLife can do nothing: only Linux has a parent-death signal.
+func bindLife(*syscall.SysProcAttr) {}
 
 func (c *Cluster) startMachine(context.Context) error {
 	return errors.New("a real node needs Linux")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -63,11 +62,7 @@ func (c *Cluster) startContainerd(ctx context.Context) error {
 	if err := os.MkdirAll(cni, 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(cni, "10-pods.conflist"), []byte(strings.ReplaceAll(cniConf, "PODS", c.net.Pods)), 0o644); err != nil {
-		return err
-	}
-	if err := c.writeConf("containerd.toml", strings.NewReplacer(
-		"HOME", c.home, "PAUSE", pauseImage, "PROGRAMS", "/run/programs").Replace(containerdConf)); err != nil {
+	if err := errors.Join(c.writeConf("cni/10-pods.conflist", cniConf), c.writeConf("containerd.toml", containerdConf)); err != nil {
 		return err
 	}
 	if err := c.run("containerd", "--config="+c.path("conf", "containerd.toml"), "--log-level=warn"); err != nil {
@@ -89,7 +84,7 @@ func (c *Cluster) writeKubeletConf() error {
 	if err := c.pki.userKubeconfig(path, c.apiURL(), "system:node:"+c.NodeName(), "system:nodes"); err != nil {
 		return err
 	}
-	conf := strings.NewReplacer("HOME", c.home, "DNS", c.net.Node, "CGROUP", c.slot.cgroup()).Replace(kubeletConf)
+	conf := kubeletConf
 	if c.cfg.CrashLoopMax > 0 {
 		conf += fmt.Sprintf("crashLoopBackOff: {maxContainerRestartPeriod: %s}\n", c.cfg.CrashLoopMax)
 	}
@@ -102,7 +97,7 @@ func (c *Cluster) startKubelet() error {
 }
 
 func (c *Cluster) startProxy() error {
-	if err := c.writeConf("proxy.yaml", fmt.Sprintf(proxyConf, c.path("conf", "kube-proxy.kubeconfig"), c.net.Node, c.net.Pods)); err != nil {
+	if err := c.writeConf("proxy.yaml", proxyConf); err != nil {
 		return err
 	}
 	return c.run("kube-proxy", "--config="+c.path("conf", "proxy.yaml"), "--hostname-override="+c.NodeName())
@@ -111,7 +106,7 @@ func (c *Cluster) startProxy() error {
 // startDNS runs CoreDNS on the node's own address, where pods and containerd reach it. It
 // knows the cluster and nothing else: another name does not exist, rather than time out.
 func (c *Cluster) startDNS(ctx context.Context) error {
-	if err := c.writeConf("Corefile", strings.NewReplacer("NODE", c.net.Node, "KUBECONFIG", c.path("conf", "coredns.kubeconfig")).Replace(corefile)); err != nil {
+	if err := c.writeConf("Corefile", corefile); err != nil {
 		return err
 	}
 	if err := c.run("coredns", "-conf", c.path("conf", "Corefile")); err != nil {
@@ -173,27 +168,27 @@ func (c *Cluster) nodeIs(ctx context.Context, name string, want corev1.Condition
 }
 
 const containerdConf = `version = 3
-root = "HOME/containerd"
+root = "$home/containerd"
 state = "/run/containerd"
 [grpc]
 address = "/run/containerd/containerd.sock"
 [plugins."io.containerd.cri.v1.images"]
 snapshotter = "overlayfs"
 [plugins."io.containerd.cri.v1.images".pinned_images]
-sandbox = "PAUSE"
+sandbox = "$pause"
 [plugins."io.containerd.cri.v1.images".registry]
-config_path = "HOME/conf/certs.d"
+config_path = "$home/conf/certs.d"
 [plugins."io.containerd.cri.v1.runtime"]
 restrict_oom_score_adj = true
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
 runtime_type = "io.containerd.runc.v2"
-runtime_path = "PROGRAMS/containerd-shim-runc-v2"
+runtime_path = "$programs/containerd-shim-runc-v2"
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
-BinaryName = "PROGRAMS/runc"
+BinaryName = "$programs/runc"
 SystemdCgroup = false
 [plugins."io.containerd.cri.v1.runtime".cni]
-bin_dirs = ["PROGRAMS"]
-conf_dir = "HOME/conf/cni"
+bin_dirs = ["$programs"]
+conf_dir = "$home/conf/cni"
 use_internal_loopback = true
 `
 
@@ -201,7 +196,7 @@ use_internal_loopback = true
 // routed, and so passes kube-proxy's rules, which a bridge needs a kernel module for.
 const cniConf = `{"cniVersion": "1.0.0", "name": "pods", "plugins": [{
   "type": "ptp", "ipMasq": false,
-  "ipam": {"type": "host-local", "ranges": [[{"subnet": "PODS"}]], "routes": [{"dst": "0.0.0.0/0"}], "dataDir": "/run/cni"}
+  "ipam": {"type": "host-local", "ranges": [[{"subnet": "$pods"}]], "routes": [{"dst": "0.0.0.0/0"}], "dataDir": "/run/cni"}
 }]}
 `
 
@@ -210,22 +205,23 @@ kind: KubeletConfiguration
 authentication:
   anonymous: {enabled: false}
   webhook: {enabled: true, cacheTTL: 10s}
-  x509: {clientCAFile: HOME/pki/ca.crt}
+  x509: {clientCAFile: $home/pki/ca.crt}
 authorization: {mode: Webhook}
-tlsCertFile: HOME/pki/server.crt
-tlsPrivateKeyFile: HOME/pki/server.key
+tlsCertFile: $home/pki/server.crt
+tlsPrivateKeyFile: $home/pki/server.key
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
-podLogsDir: HOME/pods
+podLogsDir: $home/pods
 cgroupDriver: cgroupfs
-cgroupRoot: /CGROUP
+cgroupRoot: /$cgroup
 cgroupsPerQOS: true
 enforceNodeAllocatable: []
 failCgroupV1: false
 failSwapOn: false
 makeIPTablesUtilChains: false
 clusterDomain: cluster.local
-clusterDNS: [DNS]
-resolvConf: HOME/conf/resolv.conf
+clusterDNS: [$node]
+resolvConf: $home/conf/resolv.conf
+volumePluginDir: $home/volumeplugins
 maxPods: 250
 registryPullQPS: 0
 eventRecordQPS: 0
@@ -244,9 +240,9 @@ evictionHard: {memory.available: 100Mi, nodefs.available: 1%, imagefs.available:
 
 const proxyConf = `apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
-clientConnection: {kubeconfig: %s}
-bindAddress: %s
-clusterCIDR: %s
+clientConnection: {kubeconfig: $home/conf/kube-proxy.kubeconfig}
+bindAddress: $node
+clusterCIDR: $pods
 mode: iptables
 detectLocalMode: ClusterCIDR
 # These belong to the whole machine.
@@ -254,19 +250,22 @@ conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeou
 iptables: {minSyncPeriod: 100ms}
 `
 
-const corefile = `.:53 {
-  bind NODE
+const corefile = `cluster.local:53 in-addr.arpa:53 {
+  bind $node
   errors
-  ready NODE:8181
+  ready $node:8181
   kubernetes cluster.local in-addr.arpa {
-    kubeconfig KUBECONFIG
+    kubeconfig $home/conf/coredns.kubeconfig
     pods insecure
-    fallthrough in-addr.arpa
-    ttl 5
-  }
-  hosts {
     ttl 5
   }
   cache 5
+}
+.:53 {
+  bind $node
+  errors
+  template ANY ANY {
+    rcode NXDOMAIN
+  }
 }
 `

@@ -45,7 +45,12 @@ func (l *launcher) start(cmd *exec.Cmd) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	bindLife(cmd.SysProcAttr)
+	// Ctrl-C at the terminal is for this program, which then stops the parts in order.
+	cmd.SysProcAttr.Setpgid = true
+	// In a node the first process has the signal, and the kernel ends the rest with it.
+	if l.init == nil {
+		bindLife(cmd.SysProcAttr)
+	}
 	return l.do(cmd.Start)
 }
 
@@ -126,9 +131,10 @@ func (p *part) stop(patience time.Duration) {
 	<-p.done
 }
 
-// partEnv is the environment of the parts: nothing of the caller's but what finds programs.
+// partEnv is the environment of the parts: nothing of the caller's, and a path on which the shim
+// finds runc.
 func partEnv() []string {
-	return []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
+	return []string{"PATH=/run/programs:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
 }
 
 // run starts a built program as a part of the cluster, which path says how to name from where it runs.

@@ -68,15 +68,22 @@ func takeSlot(name string) (*slot, error) {
 		return nil, err
 	}
 	var taken *slot
+	var stuck []error
 	for n := range slots {
+		if _, err := os.Stat(slotFile(dir, n)); err != nil && taken != nil {
+			continue // never used
+		}
 		s, err := openSlot(dir, n)
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case s == nil: // somebody's who lives
-		case s.sweep() != nil:
-			s.close() // still going down; the next start tries again
+		if s == nil {
+			continue // somebody's who lives
+		}
+		switch err := s.sweep(); {
+		case err != nil:
+			stuck = append(stuck, err)
+			s.close()
 		case taken != nil || addressesInUse(s.addresses().Net):
 			s.close()
 		default:
@@ -84,15 +91,17 @@ func takeSlot(name string) (*slot, error) {
 		}
 	}
 	if taken == nil {
-		return nil, fmt.Errorf("all %d places for clusters on this machine are taken", slots)
+		return nil, errors.Join(fmt.Errorf("all %d places for clusters on this machine are taken", slots), errors.Join(stuck...))
 	}
 	taken.record = record{Name: name}
 	return taken, nil
 }
 
+func slotFile(dir string, n int) string { return filepath.Join(dir, "slot-"+strconv.Itoa(n)) }
+
 // openSlot locks slot n and reads its record. It is nil if somebody holds it.
 func openSlot(dir string, n int) (*slot, error) {
-	file, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(n)), os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(slotFile(dir, n), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
