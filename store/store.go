@@ -57,6 +57,9 @@ type Store struct {
 	mu      sync.Mutex
 	leases  map[string]lease           // by message key: what this process was given to deliver
 	wakings map[chan struct{}]struct{} // who called Wake
+	deafen  context.CancelFunc         // ends the listening for them
+
+	background sync.WaitGroup // what Wake started
 }
 
 // Open prepares a Store for the database at url, a connection string or URL. It does not connect: Check does, and it should be
@@ -105,8 +108,11 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close frees the connections. Methods in progress are waited for.
-func (s *Store) Close() { s.pool.Close() }
+// Close frees the connections. Methods in progress are waited for; the contexts given to Wake and Work must have ended.
+func (s *Store) Close() {
+	s.background.Wait()
+	s.pool.Close()
+}
 
 // Ping fails with engine.Unavailable when the database does not answer.
 func (s *Store) Ping(ctx context.Context) error {

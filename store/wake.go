@@ -16,19 +16,17 @@ const (
 )
 
 // Wake gives a channel that receives whenever something may have become due in the outbox, and at least once a second.
-// It closes with ctx. While the database does not answer, it goes on ticking.
+// It closes with ctx. While the database does not answer, it goes on ticking. However many wait, one connection listens.
 func (s *Store) Wake(ctx context.Context) <-chan struct{} {
 	out := make(chan struct{}, 1)
 	s.mu.Lock()
-	s.wakings[out] = struct{}{}
-	s.mu.Unlock()
-
-	listening := make(chan struct{})
-	go func() {
-		defer close(listening)
-		s.listen(ctx, out)
-	}()
-	go func() {
+	defer s.mu.Unlock()
+	if s.wakings[out] = struct{}{}; len(s.wakings) == 1 {
+		var listening context.Context
+		listening, s.deafen = context.WithCancel(context.WithoutCancel(ctx))
+		s.background.Go(func() { s.listen(listening) })
+	}
+	s.background.Go(func() {
 		tick := time.NewTicker(wakePoll)
 		defer tick.Stop()
 		for ctx.Err() == nil {
@@ -38,31 +36,33 @@ func (s *Store) Wake(ctx context.Context) <-chan struct{} {
 				knock(out)
 			}
 		}
-		<-listening
 		s.mu.Lock()
-		delete(s.wakings, out)
-		s.mu.Unlock()
+		defer s.mu.Unlock()
+		if delete(s.wakings, out); len(s.wakings) == 0 {
+			s.deafen()
+		}
 		close(out)
-	}()
+	})
 	return out
 }
 
-// listen knocks at each notification, on a connection of its own that it makes again when it is lost.
-func (s *Store) listen(ctx context.Context, out chan<- struct{}) {
-	for ctx.Err() == nil {
-		err := s.listenOnce(ctx, out)
+// listen knocks at everybody at each notification, on a connection of its own that it makes again when it is lost.
+func (s *Store) listen(ctx context.Context) {
+	for {
+		err := s.listenOnce(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		s.log.Warn("not listening for messages to deliver, polling instead", "error", err)
 		select {
 		case <-ctx.Done():
+			return
 		case <-time.After(listenRetry):
 		}
 	}
 }
 
-func (s *Store) listenOnce(ctx context.Context, out chan<- struct{}) error {
+func (s *Store) listenOnce(ctx context.Context) error {
 	c, err := connect(ctx, s.pool.Config().ConnConfig)
 	if err != nil {
 		return err
@@ -71,24 +71,24 @@ func (s *Store) listenOnce(ctx context.Context, out chan<- struct{}) error {
 	if _, err := c.Exec(ctx, listenSQL); err != nil {
 		return err
 	}
-	knock(out) // for what was declared while nobody listened
+	s.knockAll() // for what was declared while nobody listened
 	for {
 		if _, err := c.WaitForNotification(ctx); err != nil {
 			return err
 		}
-		knock(out)
+		s.knockAll()
 	}
 }
 
 // wakeAt knocks at everybody who waits in this process, when a lane's rest or a retry's delay is over.
-func (s *Store) wakeAt(after time.Duration) {
-	time.AfterFunc(after, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for out := range s.wakings {
-			knock(out)
-		}
-	})
+func (s *Store) wakeAt(after time.Duration) { time.AfterFunc(after, s.knockAll) }
+
+func (s *Store) knockAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for out := range s.wakings {
+		knock(out)
+	}
 }
 
 // knock never waits: one knock that was not heard yet is enough.

@@ -86,6 +86,12 @@ func superviseChild(cmd *exec.Cmd, started chan<- error, done chan<- struct{}) {
 	close(done)
 }
 
+// EndLeftBehind ends the server that a killed process left running with its
+// data under dir, if there is one. It fails when the server does not end.
+func EndLeftBehind(dir string) error {
+	return endLeftBehind(filepath.Join(dir, "data"), stopGrace)
+}
+
 // endLeftBehind stops the server that runs on data, if one does. It trusts the
 // lock file's process id only if that process was started on this folder.
 func endLeftBehind(data string, grace time.Duration) error {
