@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ func (b *Bot) deliver(ctx context.Context, d engine.Delivery) {
 	}
 	channel := d.ChannelID
 	if channel == "" || d.TS == "" {
-		if channel, err = b.ResolveChannel(ctx, d.Channel); err != nil {
+		if channel, err = b.ResolveChannel(ctx, cmp.Or(d.Channel, b.cfg.Fallback)); err != nil {
 			if engine.CodeOf(err) == engine.NotFound {
 				b.channelLost(ctx, d, err.Error())
 				return
@@ -156,14 +157,9 @@ func (b *Bot) trouble(ctx context.Context, d engine.Delivery, what string, err e
 	text := what + ": " + explain(err)
 	switch p.kind {
 	case slowDown:
-		until := b.now().Add(p.wait)
-		b.gate.shut(what, until)
-		if d.Kind == engine.MessageHome {
-			b.failed(ctx, d, text, p.wait)
-			return
-		}
+		b.gate.shut(what, b.now().Add(p.wait))
 		b.log.WarnContext(ctx, "slack asks to slow down", "key", d.Key, "method", what, "wait", p.wait)
-		b.settle(ctx, d, "pause", b.outbox.Pause(ctx, d.Channel, until))
+		b.putOff(ctx, d, what, p.wait)
 	case refusedToken:
 		b.tokenRefused(ctx, p.code)
 		b.failed(ctx, d, text, b.timing.Reauth)
@@ -199,7 +195,9 @@ func (b *Bot) channelLost(ctx context.Context, d engine.Delivery, problem string
 		return
 	}
 	log.ErrorContext(ctx, "slack channel cannot be written to; using the fallback", "fallback", b.cfg.Fallback)
-	if d.ThreadKey != "" {
+	if d.ThreadKey != "" && d.TS == "" {
+		// What its thread hangs on is in that channel as well. A reply that was posted there moves alone, as the rest may have
+		// moved before.
 		b.settle(ctx, d, "loss", b.outbox.Failed(ctx, d.ThreadKey, problem, b.now(), true, b.cfg.Fallback))
 		b.failed(ctx, d, problem, retryFirst)
 		return
@@ -231,8 +229,17 @@ func (b *Bot) wait(ctx context.Context, d engine.Delivery, method string) bool {
 	if rest == 0 {
 		return false
 	}
-	b.settle(ctx, d, "pause", b.outbox.Pause(ctx, d.Channel, b.now().Add(rest)))
+	b.putOff(ctx, d, method, rest)
 	return true
+}
+
+// putOff lets the message's channel rest. A message without a channel, such as a Home tab, rests alone.
+func (b *Bot) putOff(ctx context.Context, d engine.Delivery, method string, rest time.Duration) {
+	if d.Channel == "" {
+		b.failed(ctx, d, method+" has to rest", rest)
+		return
+	}
+	b.settle(ctx, d, "pause", b.outbox.Pause(ctx, d.Channel, b.now().Add(rest)))
 }
 
 func backoff(attempt int) time.Duration {
@@ -277,15 +284,16 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (view.Message, erro
 	if err != nil {
 		return view.Message{}, err
 	}
+	who := func() []engine.Mention { return b.mentions(ctx, b.content.Mentions(i)) }
 	switch d.Kind {
 	case engine.MessageCard:
-		return view.Card(i), nil
+		return view.Card(i, who()), nil
 	case engine.MessageDiagnosis:
 		return view.Diagnosis(i), nil
 	case engine.MessageEvent:
-		return view.Event(i, d.Detail)
+		return view.Event(i, d.Detail, who())
 	case engine.MessageEscalation:
-		return view.Escalation(i, d.Detail, b.mentions(ctx, b.content.Mentions(i))), nil
+		return view.Escalation(i, d.Detail, who()), nil
 	case engine.MessageHome:
 	}
 	return view.Message{}, engine.Errorf(engine.NotFound, "there is no message of the kind %q", d.Kind)
@@ -299,8 +307,7 @@ func (b *Bot) workspaceURL() string {
 }
 
 func (b *Bot) publishHome(ctx context.Context, d engine.Delivery, m view.Message) {
-	if rest := b.gate.rest("views.publish", b.now()); rest > 0 {
-		b.failed(ctx, d, "views.publish rests", rest)
+	if b.wait(ctx, d, "views.publish") {
 		return
 	}
 	publish := func(m view.Message) error {

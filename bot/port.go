@@ -34,7 +34,7 @@ type Outbox interface {
 	Delivered(ctx context.Context, key string, version int64, channelID, ts string, pace time.Duration) error
 	// Failed records a failed attempt and frees the lease; the message is due again at retryAt.
 	// lost says that the posted message is gone (deleted, or its channel): it is posted anew, to fallback when that is not "".
-	// When fallback is not "", the messages of its thread move there with it and are posted anew as well.
+	// When fallback is not "", what of its thread was not posted yet goes there too.
 	Failed(ctx context.Context, key, problem string, retryAt time.Time, lost bool, fallback string) error
 	// Drop gives a message up for good, with the reason, and frees the lease.
 	Drop(ctx context.Context, key, problem string) error

@@ -16,23 +16,31 @@ const (
 )
 
 // Card draws the incident's card: what is hurt and how much, since when, the likeliest cause, what changed last, one safe step,
-// and the buttons that apply.
-func Card(i engine.Incident) Message {
+// and the buttons that apply. While nobody has acknowledged it, those who must be woken are mentioned.
+func Card(i engine.Incident, who []engine.Mention) Message {
 	key := engine.CardKey(i.ID)
 	c := newCanvas(buttons(i, key)...)
 	c.header(mark(i) + " " + cut(tame(title(i)), 110) + state(i))
-	c.section(situation(i)...)
+	lines, text := situation(i), notice(i)
+	if names := mentions(who); names != "" && i.Status == engine.Open {
+		lines = append(lines, "On call: "+names)
+		text = names + " " + text
+	}
+	c.section(lines...)
+	findings(c, i)
+	return Message{Blocks: c.done(), Text: text}
+}
+
+// findings is what is known of the incident beyond its situation.
+func findings(c *canvas, i engine.Incident) {
 	if len(i.Children) > 0 {
 		c.section(children(i)...)
 	}
 	for _, part := range [][]string{cause(i), change(i), step(i)} {
-		if len(part) > 0 {
-			c.section(part...)
-		}
+		c.section(part...)
 	}
 	c.context(gaps(i.Diagnosis, cardGaps))
 	c.context(footer(i))
-	return Message{Blocks: c.done(), Text: notice(i)}
 }
 
 // mark is the one emoji of a card: how bad it is, or that it is over.

@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -25,7 +26,7 @@ func Reply(r engine.Reply, base string) Message {
 	var said []string
 	if r.Text != "" {
 		for text := range strings.Lines(r.Text) {
-			said = append(said, escape(strings.TrimRight(strings.Map(visible, text), " \n"), maxReply))
+			said = append(said, ours(strings.TrimRight(strings.Map(visible, text), " \n"), maxReply))
 		}
 		c.section(said...)
 	}
@@ -51,6 +52,14 @@ func Reply(r engine.Reply, base string) Message {
 		text = body
 	}
 	return Message{Blocks: c.done(), Text: text}
+}
+
+var escapedMention = regexp.MustCompile(`&lt;([@#][A-Z0-9]{2,32})&gt;`)
+
+// ours is a sentence of the product's own, at most n units long: it may hold code spans and mentions of people and channels,
+// but whom it quotes cannot wake a whole channel.
+func ours(s string, n int) string {
+	return escapedMention.ReplaceAllString(escape(s, n), "<$1>")
 }
 
 // help lists commands; without any, it says how to ask for them.
@@ -92,15 +101,7 @@ func incidents(c *canvas, l engine.IncidentList, base string) string {
 func incident(c *canvas, i engine.Incident, base string) string {
 	c.header(mark(i) + " " + cut(tame(title(i)), 110) + state(i))
 	c.section(situation(i)...)
-	if len(i.Children) > 0 {
-		c.section(children(i)...)
-	}
-	for _, part := range [][]string{cause(i), change(i), step(i)} {
-		if len(part) > 0 {
-			c.section(part...)
-		}
-	}
-	c.context(gaps(i.Diagnosis, cardGaps))
+	findings(c, i)
 	if len(i.Timeline) > 0 {
 		newest := slices.Clone(i.Timeline)
 		slices.Reverse(newest)
@@ -111,7 +112,6 @@ func incident(c *canvas, i engine.Incident, base string) string {
 	if address := permalink(base, i.Thread); address != "" {
 		c.context(link(address, "Go to the thread"))
 	}
-	c.context(footer(i))
 	return notice(i)
 }
 

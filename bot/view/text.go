@@ -170,6 +170,15 @@ func mention(m engine.Mention) string {
 	return person(engine.Person{ID: m.User})
 }
 
+// mentions wakes people and groups, ten at most.
+func mentions(who []engine.Mention) string {
+	var names []string
+	for _, m := range who[:min(10, len(who))] {
+		names = append(names, mention(m))
+	}
+	return strings.Join(names, " ")
+}
+
 // link shows text that leads to address. Text that is not ours must be escaped already. An address that is not a plain web
 // address is left out.
 func link(address, text string) string {

@@ -191,13 +191,19 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
+// calls are the events that begin an episode anew: whoever the card woke is woken again.
+var calls = []string{"reopened", "promoted", "announced"}
+
 // Event draws one line of the timeline. It fails with NotFound when the incident has no event of that number.
-func Event(i engine.Incident, n int64) (Message, error) {
+func Event(i engine.Incident, n int64, who []engine.Mention) (Message, error) {
 	at := slices.IndexFunc(i.Timeline, func(e engine.Event) bool { return e.ID == n })
 	if at < 0 {
 		return Message{}, engine.Errorf(engine.NotFound, "incident %d has no event %d", i.ID, n)
 	}
 	text := eventText(i.Timeline[at])
+	if i.Status == engine.Open && slices.Contains(calls, i.Timeline[at].Kind) {
+		text = strings.TrimSpace(text + " " + mentions(who))
+	}
 	return Message{Blocks: []slack.Block{section(text)}, Text: text}, nil
 }
 
@@ -207,26 +213,20 @@ func eventText(e engine.Event) string {
 		text = outside(strings.ReplaceAll(e.Kind, "_", " "), 80)
 	}
 	if !e.By.IsZero() {
-		text += " (" + person(e.By) + ")"
+		text += ", by " + person(e.By)
 	}
 	return text
 }
 
-// Escalation draws the n-th call for someone to take the incident. Whom it wakes stands first, where a phone shows it.
+// Escalation draws the n-th reminder that nobody has taken the incident. Whom it wakes stands first, where a phone shows it.
 func Escalation(i engine.Incident, n int64, who []engine.Mention) Message {
-	var names []string
-	for _, m := range who[:min(10, len(who))] {
-		names = append(names, mention(m))
-	}
-	text := strings.TrimSpace(strings.Join(names, " ") + " " + notice(i))
+	text := strings.TrimSpace(mentions(who) + " " + notice(i))
 	switch {
 	case !i.IsOpen():
 	case i.Status == engine.Acknowledged:
 		text += "\nAcknowledged by " + person(i.AcknowledgedBy)
-	case n > 1:
-		text += fmt.Sprintf("\nStill nobody has acknowledged it (reminder %d), since %s", n-1, when(i.DetectedAt))
 	default:
-		text += "\nNobody has acknowledged it yet"
+		text += fmt.Sprintf("\nNobody has acknowledged it since %s (reminder %d)", when(i.DetectedAt), n)
 	}
 	c := newCanvas()
 	c.section(strings.Split(text, "\n")...)
