@@ -149,7 +149,7 @@ func TestLayers(t *testing.T) {
 func mayUse(from, to string) bool {
 	switch {
 	case under(from, "test/stand"):
-		return under(to, "test/slack") || under(to, "test/cluster") || under(to, "test/github") || under(to, "test/aws") || under(to, "test/stand") || under(to, "deploy")
+		return under(to, "test/slack") || under(to, "test/scenario") || under(to, "test/cluster") || under(to, "test/github") || under(to, "test/aws") || under(to, "test/stand") || under(to, "deploy")
 	case under(from, "cmd/demo"), under(from, "test/e2e"), under(from, "test/bench"):
 		return under(to, "test") || under(to, "deploy")
 	}
@@ -212,7 +212,7 @@ func TestLibrariesHaveOneOwner(t *testing.T) {
 // TestStandInsKnowNoProduct keeps the stand-ins independent: they must not share the product's mistakes.
 func TestStandInsKnowNoProduct(t *testing.T) {
 	for _, s := range sources(t) {
-		if !under(s.dir, "test/slack") && !under(s.dir, "test/cluster") && !under(s.dir, "test/github") && !under(s.dir, "test/aws") {
+		if !under(s.dir, "test/slack") && !under(s.dir, "test/scenario") && !under(s.dir, "test/cluster") && !under(s.dir, "test/github") && !under(s.dir, "test/aws") {
 			continue
 		}
 		for _, name := range s.imports {

@@ -1,0 +1,220 @@
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+	"sigs.k8s.io/yaml"
+)
+
+// manager is the name under which manifests are applied; the bot names it as who changed what.
+const manager = "scenario"
+
+// Nodes stops and starts the kubelet of the real node.
+type Nodes interface {
+	NodeName() string
+	KillNode(ctx context.Context, node string) error
+	RestoreNode(ctx context.Context, node string) error
+}
+
+// Player plays scenarios on one cluster.
+type Player struct {
+	dynamic dynamic.Interface
+	client  kubernetes.Interface
+	mapper  *restmapper.DeferredDiscoveryRESTMapper
+	nodes   Nodes
+}
+
+// NewPlayer prepares a player. nodes may be nil when no scenario touches a node.
+func NewPlayer(cfg *rest.Config, nodes Nodes) (*Player, error) {
+	dyn, err := dynamic.NewForConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	client, err := kubernetes.NewForConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	disco, err := discovery.NewDiscoveryClientForConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Player{dynamic: dyn, client: client, mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(disco)), nodes: nodes}, nil
+}
+
+// Begin makes the namespace and what runs well beforehand.
+func (p *Player) Begin(ctx context.Context, s Scenario) error {
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Namespace}}
+	if _, err := p.client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	// Pods are refused until the namespace has its service account.
+	err := p.until(ctx, "the default service account", func(ctx context.Context) (bool, error) {
+		_, err := p.client.CoreV1().ServiceAccounts(s.Namespace).Get(ctx, "default", metav1.GetOptions{})
+		return err == nil, nil
+	})
+	if err != nil {
+		return err
+	}
+	return p.play(ctx, s, s.Setup)
+}
+
+// Break does what goes wrong.
+func (p *Player) Break(ctx context.Context, s Scenario) error { return p.play(ctx, s, s.Break) }
+
+// Fix does what a person would do to mend it.
+func (p *Player) Fix(ctx context.Context, s Scenario) error { return p.play(ctx, s, s.Fix) }
+
+// End removes the namespace. It does not wait for it to be gone.
+func (p *Player) End(ctx context.Context, s Scenario) error {
+	zero := int64(0)
+	err := p.client.CoreV1().Namespaces().Delete(ctx, s.Namespace, metav1.DeleteOptions{GracePeriodSeconds: &zero})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+func (p *Player) play(ctx context.Context, s Scenario, steps []Step) error {
+	for n, step := range steps {
+		if err := p.step(ctx, s, step); err != nil {
+			return fmt.Errorf("scenario %s, step %d: %w", s.Name, n+1, err)
+		}
+	}
+	return nil
+}
+
+func (p *Player) step(ctx context.Context, s Scenario, step Step) error {
+	switch {
+	case step.Apply != "":
+		return p.each(ctx, s, step.Apply, p.apply)
+	case step.Delete != "":
+		return p.each(ctx, s, step.Delete, p.remove)
+	case step.WaitReady != "":
+		return p.waitReady(ctx, s.Namespace, step.WaitReady)
+	case step.KillNode:
+		return p.nodes.KillNode(ctx, p.nodes.NodeName())
+	case step.MendNode:
+		return p.nodes.RestoreNode(ctx, p.nodes.NodeName())
+	}
+	d, err := time.ParseDuration(step.Sleep)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+func objects(manifests string) ([]*unstructured.Unstructured, error) {
+	var all []*unstructured.Unstructured
+	for _, doc := range documents(manifests) {
+		var o unstructured.Unstructured
+		if err := yaml.Unmarshal(doc, &o.Object); err != nil {
+			return nil, err
+		}
+		if o.GetKind() == "" || o.GetName() == "" {
+			return nil, errors.New("a manifest has no kind or no name")
+		}
+		all = append(all, &o)
+	}
+	return all, nil
+}
+
+func (p *Player) each(ctx context.Context, s Scenario, manifests string, do func(context.Context, dynamic.ResourceInterface, *unstructured.Unstructured) error) error {
+	all, err := objects(manifests)
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		gvk := o.GroupVersionKind()
+		mapping, err := p.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+		if err != nil {
+			return err
+		}
+		var r dynamic.ResourceInterface = p.dynamic.Resource(mapping.Resource)
+		if mapping.Scope.Name() == "namespace" {
+			o.SetNamespace(s.Namespace)
+			r = p.dynamic.Resource(mapping.Resource).Namespace(s.Namespace)
+		}
+		if err := do(ctx, r, o); err != nil {
+			return fmt.Errorf("%s %s: %w", o.GetKind(), o.GetName(), err)
+		}
+	}
+	return nil
+}
+
+func (p *Player) apply(ctx context.Context, r dynamic.ResourceInterface, o *unstructured.Unstructured) error {
+	data, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	force := true
+	_, err = r.Patch(ctx, o.GetName(), types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: manager, Force: &force})
+	return err
+}
+
+func (p *Player) remove(ctx context.Context, r dynamic.ResourceInterface, o *unstructured.Unstructured) error {
+	err := r.Delete(ctx, o.GetName(), metav1.DeleteOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+func (p *Player) waitReady(ctx context.Context, namespace, what string) error {
+	kind, name, _ := strings.Cut(what, "/")
+	return p.until(ctx, what+" to be ready", func(ctx context.Context) (bool, error) {
+		switch kind {
+		case "Deployment":
+			d, err := p.client.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
+			if err != nil {
+				return false, nil //nolint:nilerr // It may be about to appear.
+			}
+			return d.Status.ObservedGeneration >= d.Generation && d.Status.UpdatedReplicas == *d.Spec.Replicas &&
+				d.Status.AvailableReplicas == *d.Spec.Replicas && d.Status.Replicas == *d.Spec.Replicas, nil
+		case "StatefulSet":
+			d, err := p.client.AppsV1().StatefulSets(namespace).Get(ctx, name, metav1.GetOptions{})
+			if err != nil {
+				return false, nil //nolint:nilerr // It may be about to appear.
+			}
+			return d.Status.ObservedGeneration >= d.Generation && d.Status.ReadyReplicas == *d.Spec.Replicas, nil
+		}
+		return false, fmt.Errorf("wait_ready knows Deployment and StatefulSet, not %s", kind)
+	})
+}
+
+// until asks every half second, for two minutes at most.
+func (p *Player) until(ctx context.Context, what string, done func(context.Context) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	for {
+		ok, err := done(ctx)
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s: %w", what, ctx.Err())
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
