@@ -110,7 +110,9 @@ func layer(dir string) int {
 	switch {
 	case dir == "engine":
 		return 0
-	case slices.Contains(adapters, dir), under(dir, "store"), under(dir, "bot"), under(dir, "handlers"):
+	case under(dir, "store/storetest"):
+		return 3
+	case slices.ContainsFunc(adapters, func(a string) bool { return under(dir, a) }), under(dir, "store"), under(dir, "bot"), under(dir, "handlers"):
 		return 2
 	case under(dir, "engine"):
 		return 1
@@ -149,9 +151,9 @@ func TestLayers(t *testing.T) {
 func mayUse(from, to string) bool {
 	switch {
 	case under(from, "test/stand"):
-		return under(to, "test/slack") || under(to, "test/scenario") || under(to, "test/cluster") || under(to, "test/github") || under(to, "test/aws") || under(to, "test/stand") || under(to, "deploy")
+		return under(to, "store/storetest") || under(to, "test/slack") || under(to, "test/scenario") || under(to, "test/cluster") || under(to, "test/github") || under(to, "test/aws") || under(to, "test/stand") || under(to, "deploy")
 	case under(from, "cmd/demo"), under(from, "test/e2e"), under(from, "test/bench"):
-		return under(to, "test") || under(to, "deploy")
+		return under(to, "test") || under(to, "deploy") || under(to, "store/storetest")
 	}
 	return false
 }
