@@ -32,6 +32,8 @@ type Config struct {
 	QPS   float32 // requests a second, 0 means 50; watches count once
 	Burst int     // 0 means 100
 
+	LogLines int // of LogsOf; 0 means 50, and there are never more than 1000
+
 	Log *slog.Logger     // nil means slog.Default()
 	Now func() time.Time // nil means time.Now
 }
@@ -50,6 +52,7 @@ type Cluster struct {
 	host   string
 	client kubernetes.Interface
 	derive func(detect.Scene) detect.Result
+	lines  int // of LogsOf
 	log    *slog.Logger
 	now    func() time.Time
 
@@ -71,7 +74,7 @@ func Connect(cfg Config) (*Cluster, error) {
 		return nil, engine.Wrap(engine.Invalid, err, "cluster "+cfg.Name+" cannot be configured")
 	}
 	c := newCluster(cfg.Name, client, cfg.Log, cfg.Now)
-	c.host = rc.Host
+	c.host, c.lines = rc.Host, cfg.LogLines
 	return c, nil
 }
 
@@ -82,7 +85,7 @@ func newCluster(name string, client kubernetes.Interface, log *slog.Logger, now 
 	if now == nil {
 		now = time.Now
 	}
-	return &Cluster{name: name, client: client, log: log.With("cluster", name), now: now}
+	return &Cluster{name: name, client: client, derive: detect.Signals, log: log.With("cluster", name), now: now}
 }
 
 // Name is the cluster's name in the configuration.

@@ -18,7 +18,7 @@ func Collectors(clusters ...*Cluster) []rca.Collector {
 	return collect.All(sources...)
 }
 
-// Logs gives the last lines of a container's log, redacted: at most 200 lines, or 256 KiB. previous asks for the log of its
+// Logs gives the last lines of a container's log, redacted: at most 1000 lines, or 256 KiB. previous asks for the log of its
 // run before the last restart. A container of "" is the pod's first. It fails with NotFound, Forbidden or Unavailable.
 func (c *Cluster) Logs(ctx context.Context, namespace, pod, container string, previous bool, lines int) (engine.LogExcerpt, error) {
 	return collect.Tail(ctx, c.client, namespace, pod, container, previous, lines)
@@ -27,5 +27,5 @@ func (c *Cluster) Logs(ctx context.Context, namespace, pod, container string, pr
 // LogsOf gives the log that tells most about an incident: of the pod and container in the worst state, of the run that failed.
 // It fails like Logs, and with NotFound when the workload has no pods.
 func (c *Cluster) LogsOf(ctx context.Context, i engine.Incident) (engine.LogExcerpt, error) {
-	return collect.TailOf(ctx, collect.Source{Cluster: c.name, Client: c.client, Now: c.now}, i)
+	return collect.TailOf(ctx, collect.Source{Cluster: c.name, Client: c.client, Now: c.now}, i, c.lines)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/detect"
+	"github.com/eks-autopilot/autopilot/engine/kube/collect"
 )
 
 // eventWindow is how old an event may be to count as present.
@@ -83,9 +84,9 @@ func (o *objects) belongings(s *detect.Scene, key string) {
 		s.Pods = append(s.Pods, find[corev1.Pod](o.pods, byController, objectKey(kindReplicaSet, rs.Namespace, rs.Name))...)
 	}
 	if s.Job == nil {
-		shown, running := runs(find[batchv1.Job](o.jobs, byController, key))
-		s.Job = shown
-		for _, job := range running {
+		stands, count := collect.Runs(find[batchv1.Job](o.jobs, byController, key))
+		s.Job = stands
+		for _, job := range count {
 			s.Pods = append(s.Pods, find[corev1.Pod](o.pods, byController, objectKey(kindJob, job.Namespace, job.Name))...)
 		}
 	}
@@ -96,29 +97,6 @@ func (o *objects) belongings(s *detect.Scene, key string) {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	slices.SortFunc(s.ReplicaSets, func(a, b *appsv1.ReplicaSet) int { return cmp.Compare(a.Name, b.Name) })
-}
-
-// runs chooses among the Jobs of one owner: the one whose outcome stands is the newest that ended, or the newest if none did;
-// the pods that count are those of that one and of later ones. Older failures are history, kept by failedJobsHistoryLimit.
-func runs(jobs []*batchv1.Job) (shown *batchv1.Job, counted []*batchv1.Job) {
-	slices.SortFunc(jobs, func(a, b *batchv1.Job) int {
-		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(b.Name, a.Name))
-	})
-	for i, job := range jobs {
-		if ended(job) {
-			return job, jobs[:i+1]
-		}
-	}
-	if len(jobs) > 0 {
-		return jobs[0], jobs
-	}
-	return nil, nil
-}
-
-func ended(job *batchv1.Job) bool {
-	return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
-		return c.Status == corev1.ConditionTrue && (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed)
-	})
 }
 
 // podsByName finds a Deployment's pods when ReplicaSets may not be read.
