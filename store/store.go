@@ -129,7 +129,7 @@ func (s *Store) write(ctx context.Context, f func(context.Context, pgx.Tx) error
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	for try := 1; ; try++ {
-		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return f(ctx, tx) })
+		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return f(ctx, cleanTx{tx}) })
 		if err == nil || try == attempts || !lost(err) {
 			return failure(err)
 		}
@@ -147,14 +147,14 @@ func (s *Store) read(ctx context.Context, f func(context.Context, pgx.Tx) error)
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	o := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return failure(pgx.BeginTxFunc(ctx, s.pool, o, func(tx pgx.Tx) error { return f(ctx, tx) }))
+	return failure(pgx.BeginTxFunc(ctx, s.pool, o, func(tx pgx.Tx) error { return f(ctx, cleanTx{tx}) }))
 }
 
 // exec runs one statement.
 func (s *Store) exec(ctx context.Context, sql string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	_, err := s.pool.Exec(ctx, sql, args...)
+	_, err := s.pool.Exec(ctx, sql, cleanArgs(args)...)
 	return failure(err)
 }
 
@@ -182,9 +182,8 @@ func badURL(err error) error {
 	return engine.Wrap(engine.Invalid, err, "the database's URL cannot be read; right would be postgres://user@host:5432/"+DefaultDatabase)
 }
 
-// registerTypes makes a connection give times in UTC and take texts that PostgreSQL would refuse.
+// registerTypes makes a connection give times in UTC and take JSON that PostgreSQL would refuse.
 func registerTypes(m *pgtype.Map) {
 	m.RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
-	m.RegisterType(&pgtype.Type{Name: "text", OID: pgtype.TextOID, Codec: cleanText{}})
 	m.RegisterType(&pgtype.Type{Name: "jsonb", OID: pgtype.JSONBOID, Codec: &pgtype.JSONBCodec{Marshal: marshalClean, Unmarshal: json.Unmarshal}})
 }

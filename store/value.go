@@ -2,10 +2,15 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
@@ -43,22 +48,42 @@ func clean(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// cleanText is the text type with every string cleaned on its way in.
-type cleanText struct{ pgtype.TextCodec }
+// cleanTx is a transaction in which every string among the arguments is cleaned on its way in. A codec could not do it:
+// pgx sends strings past the codecs.
+type cleanTx struct{ pgx.Tx }
 
-// PlanEncode implements pgtype.Codec.
-func (c cleanText) PlanEncode(m *pgtype.Map, oid uint32, format int16, value any) pgtype.EncodePlan {
-	if _, ok := value.(string); ok {
-		return encodeClean{}
-	}
-	return c.TextCodec.PlanEncode(m, oid, format, value)
+// Exec implements pgx.Tx.
+func (tx cleanTx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	return tx.Tx.Exec(ctx, sql, cleanArgs(args)...)
 }
 
-type encodeClean struct{}
+// Query implements pgx.Tx.
+func (tx cleanTx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return tx.Tx.Query(ctx, sql, cleanArgs(args)...)
+}
 
-// Encode implements pgtype.EncodePlan.
-func (encodeClean) Encode(value any, buf []byte) ([]byte, error) {
-	return append(buf, clean(value.(string))...), nil
+// QueryRow implements pgx.Tx.
+func (tx cleanTx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return tx.Tx.QueryRow(ctx, sql, cleanArgs(args)...)
+}
+
+// SendBatch implements pgx.Tx.
+func (tx cleanTx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	for _, q := range b.QueuedQueries {
+		q.Arguments = cleanArgs(q.Arguments)
+	}
+	return tx.Tx.SendBatch(ctx, b)
+}
+
+// cleanArgs cleans the arguments whose kind is string, be their type string or one of ours.
+func cleanArgs(args []any) []any {
+	cleaned := slices.Clone(args)
+	for k, a := range args {
+		if v := reflect.ValueOf(a); v.Kind() == reflect.String {
+			cleaned[k] = clean(v.String())
+		}
+	}
+	return cleaned
 }
 
 // marshalClean is json.Marshal without NUL characters, which jsonb refuses. json.Marshal itself replaces bad UTF-8.
