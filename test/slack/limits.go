@@ -45,16 +45,16 @@ func newLimiter(scale float64) limiter { return limiter{scale: scale, buckets: m
 // take lets one call through or says for how many seconds to stay away; early is true when the caller had already
 // been told to and did not.
 func (l *limiter) take(key string, t tier, now time.Time) (retryAfter int, early bool) {
-	rate := t.perMinute / 60 * l.scale
+	rate, burst := t.perMinute/60*l.scale, t.burst*max(1, l.scale)
 	b := l.buckets[key]
 	if b == nil {
-		b = &bucket{tokens: t.burst, at: now}
+		b = &bucket{tokens: burst, at: now}
 		l.buckets[key] = b
 	}
 	if now.Before(b.until.Add(-timerSlip)) {
 		return seconds(b.until.Sub(now)), true
 	}
-	b.tokens = min(t.burst, b.tokens+max(0, now.Sub(b.at).Seconds())*rate)
+	b.tokens = min(burst, b.tokens+max(0, now.Sub(b.at).Seconds())*rate)
 	if !b.until.IsZero() {
 		b.tokens, b.until = max(1, b.tokens), time.Time{} // who waited as told gets through
 	}
