@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 
@@ -74,7 +75,7 @@ func (c *canvas) section(lines ...string) (missing int) {
 			missing++
 			continue
 		}
-		if !c.add(section(strings.Join(lines[:n], "\n"))) {
+		if text := strings.Join(lines[:n], "\n"); strings.TrimSpace(text) != "" && !c.add(section(text)) {
 			return missing + len(lines)
 		}
 		lines = lines[n:]
@@ -99,8 +100,9 @@ func context(text string) slack.Block {
 	return slack.NewContextBlock("", slack.NewTextBlockObject(slack.MarkdownType, text, false, false))
 }
 
+// plainText is a label; Slack refuses an empty one.
 func plainText(text string, n int) *slack.TextBlockObject {
-	return slack.NewTextBlockObject(slack.PlainTextType, cut(tame(text), n), false, false)
+	return slack.NewTextBlockObject(slack.PlainTextType, cmp.Or(cut(tame(text), n), "-"), false, false)
 }
 
 // list gives at most n lines and a last one that counts the rest.

@@ -285,7 +285,7 @@ func notice(i engine.Incident) string {
 	}
 	text = severityWord(i.Severity) + ": " + text + " (" + outside(i.Workload.Cluster, 80) + ")"
 	if len(i.Diagnosis.Causes) > 0 {
-		text += ". " + confidence(i.Diagnosis.Causes[0]) + ": " + outside(i.Diagnosis.Causes[0].Title, 200)
+		text += ". Cause (" + confidence(i.Diagnosis.Causes[0]) + "): " + outside(i.Diagnosis.Causes[0].Title, 200)
 	}
 	return text
 }

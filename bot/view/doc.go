@@ -46,7 +46,7 @@ func ActionOf(actionID string) string {
 
 // Plain is the message as text alone, for when Slack refuses its blocks.
 func Plain(m Message) Message {
-	text := cut(m.Text, maxSection)
+	text := cut(m.Text, maxText)
 	block := slack.NewSectionBlock(slack.NewTextBlockObject(slack.PlainTextType, text, false, false), nil, nil)
 	return Message{Text: text, Blocks: []slack.Block{block}, File: m.File}
 }

@@ -54,7 +54,7 @@ func input(f engine.Field) slack.Block {
 }
 
 func optionalText(text string, n int) *slack.TextBlockObject {
-	if text == "" {
+	if tame(text) == "" {
 		return nil
 	}
 	return plainText(text, n)

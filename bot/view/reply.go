@@ -48,8 +48,12 @@ func Reply(r engine.Reply, base string) Message {
 	case r.Logs != nil:
 		body = logs(c, *r.Logs)
 	}
-	if text == "" {
+	if strings.TrimSpace(text) == "" {
 		text = body
+	}
+	if len(c.blocks) == 0 {
+		text = "There is nothing to show."
+		c.section(text)
 	}
 	return Message{Blocks: c.done(), Text: text}
 }
@@ -59,6 +63,9 @@ var escapedMention = regexp.MustCompile(`&lt;([@#][A-Z0-9]{2,32})&gt;`)
 // ours is a sentence of the product's own, at most n units long: it may hold code spans and mentions of people and channels,
 // but whom it quotes cannot wake a whole channel.
 func ours(s string, n int) string {
+	if strings.Count(s, "`")%2 != 0 || strings.Contains(s, "```") {
+		s = strings.ReplaceAll(s, "`", "ˋ")
+	}
 	return escapedMention.ReplaceAllString(escape(s, n), "<$1>")
 }
 
@@ -68,7 +75,7 @@ func help(h engine.Help) []slack.Block {
 		return []slack.Block{context("Commands: `/autopilot help`")}
 	}
 	lines := list(h.Commands, 30, func(l engine.HelpLine) string {
-		return code(l.Usage, 120) + " " + escape(tame(l.Text), 300)
+		return code(l.Usage, 120) + " " + ours(tame(l.Text), 300)
 	})
 	c := newCanvas()
 	c.section(lines...)
@@ -106,7 +113,7 @@ func incident(c *canvas, i engine.Incident, base string) string {
 		newest := slices.Clone(i.Timeline)
 		slices.Reverse(newest)
 		c.section(append([]string{"*Timeline, newest first*"}, list(newest, 12, func(e engine.Event) string {
-			return cut("• "+when(e.At)+" "+eventText(engine.Event{Kind: e.Kind, Text: tame(cut(e.Text, 200)), By: e.By}), 900)
+			return "• " + when(e.At) + " " + eventText(e, 250)
 		})...)...)
 	}
 	if address := permalink(base, i.Thread); address != "" {

@@ -140,9 +140,9 @@ func when(t time.Time) string {
 	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", t.Unix(), t.UTC().Format("2006-01-02 15:04 UTC"))
 }
 
-// clock is the time of a line whose day is clear.
-func clock(t time.Time) string {
-	return fmt.Sprintf("<!date^%d^{time_secs}|%s>", t.Unix(), t.UTC().Format("15:04:05 UTC"))
+// exactly is a time to the second, for lines whose order matters.
+func exactly(t time.Time) string {
+	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time_secs}|%s>", t.Unix(), t.UTC().Format("2006-01-02 15:04:05 UTC"))
 }
 
 var slackID = regexp.MustCompile(`^[A-Z0-9]{2,32}$`)

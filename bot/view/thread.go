@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -113,7 +114,7 @@ func evidence(e engine.Evidence) string {
 		source = append(source, "container "+outside(e.Container, 80))
 	}
 	if !e.At.IsZero() {
-		source = append(source, clock(e.At))
+		source = append(source, exactly(e.At))
 	}
 	if len(source) == 0 {
 		return line
@@ -131,7 +132,7 @@ func changeInFull(last *engine.Change) []string {
 }
 
 func consideration(c engine.Consideration) string {
-	return fmt.Sprintf("• %s *%s*: %s (%s)", clock(c.At), outside(c.Verdict, 40), outside(c.Signal, 160), outside(c.Reason, 200))
+	return fmt.Sprintf("• %s *%s*: %s (%s)", exactly(c.At), outside(c.Verdict, 40), outside(c.Signal, 160), outside(c.Reason, 200))
 }
 
 // fullDiagnosis is everything as a text file. Its name changes with the causes and their evidence, not with every signal that
@@ -200,17 +201,17 @@ func Event(i engine.Incident, n int64, who []engine.Mention) (Message, error) {
 	if at < 0 {
 		return Message{}, engine.Errorf(engine.NotFound, "incident %d has no event %d", i.ID, n)
 	}
-	text := eventText(i.Timeline[at])
+	text := eventText(i.Timeline[at], 1500)
 	if i.Status == engine.Open && slices.Contains(calls, i.Timeline[at].Kind) {
 		text = strings.TrimSpace(text + " " + mentions(who))
 	}
 	return Message{Blocks: []slack.Block{section(text)}, Text: text}, nil
 }
 
-func eventText(e engine.Event) string {
-	text := outside(e.Text, 1500)
+func eventText(e engine.Event, n int) string {
+	text := outside(e.Text, n)
 	if text == "" {
-		text = outside(strings.ReplaceAll(e.Kind, "_", " "), 80)
+		text = cmp.Or(outside(strings.ReplaceAll(e.Kind, "_", " "), 80), "something happened")
 	}
 	if !e.By.IsZero() {
 		text += ", by " + person(e.By)
