@@ -1,0 +1,20 @@
+package store
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/incident"
+)
+
+// Declare makes messages wanted without an incident behind them.
+func Declare(ctx context.Context, s *Store, messages ...engine.Message) error {
+	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error { return s.apply(ctx, tx, incident.Plan{Messages: messages}) })
+}
+
+// Insert inserts tasks without an incident's plan.
+func Insert(ctx context.Context, s *Store, tasks ...incident.TaskAt) error {
+	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error { return s.insertTasks(ctx, tx, tasks) })
+}
