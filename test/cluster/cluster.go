@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -104,6 +105,7 @@ type Cluster struct {
 	stand *launcher
 
 	registry *registry
+	logs     *http.Server // of simulated pods
 	rest     *rest.Config
 	client   *kubernetes.Clientset
 

@@ -22,7 +22,7 @@ var stateDirs = []string{"conf", "pki", "etcd", "containerd", "kubelet", "pods",
 
 // ports are where the parts listen: the usual ones on a node, which has a network of its own, and
 // free ones on the loopback otherwise.
-type ports struct{ etcd, peer, api, controllers, scheduler, kwok int }
+type ports struct{ etcd, peer, api, controllers, scheduler int }
 
 // start runs everything, in the order in which the parts need each other.
 func (c *Cluster) start(ctx context.Context) error {
@@ -39,7 +39,7 @@ func (c *Cluster) start(ctx context.Context) error {
 	}
 	c.stand = newLauncher()
 	c.net, c.home = addresses{Host: "127.0.0.1", Node: "127.0.0.1", Services: "10.96.0.0/16", ServiceIP: "10.96.0.1"}, c.dir
-	c.ports = ports{2379, 2380, 6443, 10257, 10259, 10247}
+	c.ports = ports{2379, 2380, 6443, 10257, 10259}
 	if c.cfg.Mode == Node {
 		say("setting up the node's namespaces")
 		c.net, c.home = c.slot.addresses(), "/run/autopilot"
@@ -95,7 +95,7 @@ func (c *Cluster) makeDirs() (err error) {
 // freePorts asks the system for ports and holds all of them until it has them, so they differ.
 func freePorts() (ports, error) {
 	var p ports
-	for _, port := range []*int{&p.etcd, &p.peer, &p.api, &p.controllers, &p.scheduler, &p.kwok} {
+	for _, port := range []*int{&p.etcd, &p.peer, &p.api, &p.controllers, &p.scheduler} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return p, err
@@ -117,7 +117,7 @@ func (c *Cluster) makePKI() (err error) {
 	}
 	// All servers show the same certificate, and the API server shows another to the kubelet.
 	if err := errors.Join(
-		c.pki.issue("server", "server", "", "127.0.0.1", c.net.Node, c.net.ServiceIP, "localhost",
+		c.pki.issue("server", "server", "", "127.0.0.1", c.net.Host, c.net.Node, c.net.ServiceIP, "localhost",
 			"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"),
 		c.pki.issue("kubelet-client", "kube-apiserver", "system:masters"),
 	); err != nil {
@@ -230,6 +230,10 @@ func (c *Cluster) StartAPIServer(ctx context.Context) error {
 		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged",
 		"--max-requests-inflight=2000", "--max-mutating-requests-inflight=1000", "--profiling=false",
 	}
+	if c.cfg.Mode == KWOK {
+		// A loopback address cannot be an endpoint, and simulated pods call nobody.
+		args = append(args, "--endpoint-reconciler-type=none")
+	}
 	if c.cfg.AuditLog {
 		args = append(args, "--audit-log-path="+c.path("log", "audit.log"), "--audit-policy-file="+c.path("conf", "audit.yaml"))
 	}
@@ -266,6 +270,9 @@ func (c *Cluster) Stop(context.Context) error {
 	var errs []error
 	if c.registry != nil {
 		errs = append(errs, c.registry.close())
+	}
+	if c.logs != nil {
+		errs = append(errs, c.logs.Close())
 	}
 	if c.stand != nil {
 		// Nobody new may start a pod before its container runtime goes.

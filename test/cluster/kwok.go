@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -30,16 +29,17 @@ const FailAnnotation = "autopilot.local/fail"
 // The ways to fail of a simulated pod, as values of FailAnnotation. They are told apart by the
 // same states, exit codes and events as a kubelet's.
 const (
-	FailCrash       = "CrashLoopBackOff"
-	FailOOM         = "OOMKilled"
-	FailImage       = "ImagePullBackOff"
-	FailConfig      = "CreateContainerConfigError"
-	FailEvicted     = "Evicted"
-	failNodeReady   = "NotReady"
-	kwokAnnotation  = "kwok.x-k8s.io/node"
-	kwokRole        = "simulated"
-	simulatedTaint  = "kwok.x-k8s.io/node"
-	kwokLeaseSecond = 12
+	FailCrash   = "CrashLoopBackOff"
+	FailOOM     = "OOMKilled"
+	FailImage   = "ImagePullBackOff"
+	FailConfig  = "CreateContainerConfigError"
+	FailEvicted = "Evicted"
+)
+
+// What KWOK looks for on a node, and what keeps other pods away from one beside a real node.
+const (
+	kwokAnnotation = "kwok.x-k8s.io/node"
+	simulated      = "simulated"
 )
 
 //go:embed stages/*.yaml
@@ -98,13 +98,13 @@ func (c *Cluster) simulatedNode(i int) *corev1.Node {
 			Name:        name,
 			Annotations: map[string]string{kwokAnnotation: "fake"},
 			Labels: map[string]string{
-				"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": goarch, "type": kwokRole,
+				"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": goarch, "type": simulated,
 			},
 		},
 		Status: corev1.NodeStatus{Capacity: size, Allocatable: size},
 	}
 	if c.cfg.Mode == Node {
-		node.Spec.Taints = []corev1.Taint{{Key: simulatedTaint, Value: kwokRole, Effect: corev1.TaintEffectNoSchedule}}
+		node.Spec.Taints = []corev1.Taint{{Key: kwokAnnotation, Value: simulated, Effect: corev1.TaintEffectNoSchedule}}
 	}
 	return node
 }
@@ -126,12 +126,15 @@ func (c *Cluster) startKWOK() error {
 	if err := os.WriteFile(filepath.Join(c.dir, "conf", "stages.yaml"), []byte(strings.Join(all, "\n---\n")), 0o644); err != nil {
 		return err
 	}
+	port, err := c.startLogs()
+	if err != nil {
+		return err
+	}
 	return c.run("kwok", "--kubeconfig="+c.path("conf", "kwok.kubeconfig"), "--config="+c.path("conf", "stages.yaml"),
 		"--manage-all-nodes=false", "--manage-nodes-with-annotation-selector="+kwokAnnotation+"=fake",
-		"--cidr=10.99.0.0/16", "--node-ip="+c.net.Node, "--node-port="+strconv.Itoa(c.ports.kwok),
-		"--server-address="+net.JoinHostPort(c.net.Node, strconv.Itoa(c.ports.kwok)),
-		"--tls-cert-file="+c.path("pki", "server.crt"), "--tls-private-key-file="+c.path("pki", "server.key"),
-		"--node-lease-duration-seconds="+strconv.Itoa(kwokLeaseSecond))
+		// Where the API server finds their logs: with us, and not with the server of KWOK's own.
+		"--node-ip="+c.net.Host, "--node-port="+strconv.Itoa(port), "--server-address=127.0.0.1:0",
+		"--cidr=10.99.0.0/16", "--node-lease-duration-seconds=12", "--v=WARN")
 }
 
 // failNode sets or takes off the annotation of a simulated node.
@@ -145,7 +148,7 @@ func (c *Cluster) failNode(ctx context.Context, name string, fail bool) error {
 	}
 	var value any
 	if fail {
-		value = failNodeReady
+		value = "NotReady"
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{FailAnnotation: value}}})
 	if err != nil {
