@@ -13,7 +13,7 @@ func TestRedact(t *testing.T) {
 	}{
 		{"connecting with password=hunter2 to db", "connecting with password=*** to db", 1},
 		{`{"user":"a","password":"p@ss, word","x":1}`, `{"user":"a","password":"***","x":1}`, 1},
-		{`msg="{\"api_key\":\"abc123456\"}"`, `msg="{\"api_key\":\"***"}"`, 1},
+		{`msg="{\"api_key\":\"abc123456\"}"`, `msg="{\"api_key\":\"***\"}"`, 1},
 		{"DB_PASSWORD: s3cr3t!", "DB_PASSWORD: ***", 1},
 		{"export AWS_SECRET_ACCESS_KEY='wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY'", "export AWS_SECRET_ACCESS_KEY='***'", 1},
 		{"using AKIAIOSFODNN7EXAMPLE", "using ***", 1},
