@@ -181,7 +181,9 @@ func TestRefusals(t *testing.T) {
 func TestTokensAndScopes(t *testing.T) {
 	s := start(t, slack.Config{})
 	ctl := s.Control()
-	test := func(token string) string { return post(t, s.APIURL()+"auth.test", token, "application/json", "{}").err() }
+	test := func(token string) string {
+		return post(t, s.APIURL()+"auth.test", token, "application/json", "{}").err()
+	}
 	for token, want := range map[string]string{
 		"": "not_authed", "xoxb-other": "invalid_auth", s.AppToken(): "not_allowed_token_type", s.BotToken(): "",
 	} {

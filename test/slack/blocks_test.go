@@ -33,7 +33,9 @@ func opts(n, text, value int) string {
 	})
 }
 
-func sel(options string) string { return `{"type":"static_select","action_id":"s","options":` + options + `}` }
+func sel(options string) string {
+	return `{"type":"static_select","action_id":"s","options":` + options + `}`
+}
 
 // Each limit is met exactly and then passed by one.
 func TestBlockLimits(t *testing.T) {
