@@ -55,14 +55,12 @@ type accepted struct {
 // Everything is derived anew after a start, together with what the Sink still holds firing, so that problems that began or
 // ended while nobody watched are seen. When the API server goes away, it waits for it; Status says so.
 func (c *Cluster) Watch(ctx context.Context, sink Sink) error {
-	w := &watcher{
-		c: c, sink: sink, objects: newObjects(c.client, c.now), known: map[engine.Workload]accepted{},
-		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[engine.Workload](retryMin, retryMax)),
-	}
+	w := &watcher{c: c, sink: sink, objects: newObjects(c.client, c.now), known: map[engine.Workload]accepted{}}
 	if !c.begin(w) {
 		return engine.Errorf(engine.Conflict, "cluster %s is watched already", c.name)
 	}
 	defer c.end()
+	w.queue = workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[engine.Workload](retryMin, retryMax))
 	w.listen()
 
 	var wg sync.WaitGroup

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/rca"
 )
 
 func refOf(kind string, m metav1.Object) engine.ObjectRef {
@@ -26,10 +27,13 @@ func (s *subject) ref() engine.ObjectRef {
 	return engine.ObjectRef{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}
 }
 
-// clean redacts a text from outside, and cuts it.
+// clean redacts a text from outside line by line, and cuts it.
 func clean(s string, n int) string {
-	s, _ = redact(s)
-	return cut(s, n)
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i], _ = rca.Redact(printable(lines[i]))
+	}
+	return cut(strings.Join(lines, "\n"), n)
 }
 
 func cut(s string, n int) string {

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/rca"
 )
 
 const (
@@ -64,7 +65,7 @@ func readLine(s string) line {
 			l.at, s = at.UTC(), after
 		}
 	}
-	l.text, l.redactions = redact(printable(strings.TrimRight(s, "\r")))
+	l.text, l.redactions = rca.Redact(printable(strings.TrimRight(s, "\r")))
 	l.text = cut(l.text, maxLineBytes)
 	return l
 }
@@ -198,7 +199,7 @@ func excerpt(t target, lines []line) []engine.Evidence {
 	}
 	seen := map[string]bool{}
 	for n := len(lines) - 1; n >= 0 && len(seen) < maxTelling; n-- {
-		sig := signature(lines[n].text)
+		sig := rca.Signature(lines[n].text)
 		if sig == "" {
 			continue
 		}
