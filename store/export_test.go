@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/incident"
@@ -18,3 +20,15 @@ func Declare(ctx context.Context, s *Store, messages ...engine.Message) error {
 func Insert(ctx context.Context, s *Store, tasks ...incident.TaskAt) error {
 	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error { return s.insertTasks(ctx, tx, tasks) })
 }
+
+// Cancels tells whether a task that failed so is not tried again.
+func Cancels(err error, attempt int) bool {
+	var cancel *river.JobCancelError
+	return errors.As(verdictOn(err, attempt), &cancel)
+}
+
+// MigrationLock is what whoever migrates holds.
+const MigrationLock = migrationLock
+
+// Database is the database that the store connects to.
+func Database(s *Store) string { return s.pool.Config().ConnConfig.Database }

@@ -52,7 +52,8 @@ func loadLists(ctx context.Context, tx pgx.Tx, list []engine.Incident) error {
 	}))
 	var d engine.Diagnosis
 	b.Queue(diagnosesSQL, ids).Query(each([]any{&id, &d.At, &d.Causes, &d.Evidence, &d.Gaps, &d.LastChange}, func() {
-		d.IncidentID, at[id].Diagnosis = id, d
+		d.IncidentID = id
+		at[id].Diagnosis = d
 	}))
 	b.Queue(selectIncident+`WHERE i.parent_id = ANY ($1) ORDER BY i.detected_at, i.id`, ids).Query(func(rows pgx.Rows) error {
 		children, err := pgx.CollectRows(rows, scanIncident)

@@ -37,7 +37,11 @@ type taskArgs struct {
 func (a taskArgs) Kind() string { return string(a.Task) }
 
 func newInserter(pool *pgxpool.Pool, log *slog.Logger) (*river.Client[pgx.Tx], error) {
-	c, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: quietLog(log)})
+	c, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+		Logger: quietLog(log),
+		// River leaves out notifications that follow each other within this time, and the task would wait for the next poll.
+		FetchCooldown: river.FetchCooldownMin,
+	})
 	return c, engine.Wrap(engine.Internal, err, "the task queue cannot be set up")
 }
 

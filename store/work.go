@@ -79,7 +79,7 @@ func (s *Store) newWorker(handlers map[engine.TaskKind]Handler) (*river.Client[p
 		// Another version of this program may know kinds that this one does not: they are left to it.
 		FetchOnlyKnownKinds:         true,
 		FetchCooldown:               20 * time.Millisecond,
-		FetchPollInterval:           time.Second,
+		FetchPollInterval:           250 * time.Millisecond,
 		JobTimeout:                  taskTimeout,
 		RescueStuckJobsAfter:        taskTimeout + 15*time.Second,
 		SoftStopTimeout:             stopGrace,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -62,12 +61,23 @@ func Open(t testing.TB, url string, o store.Options) *store.Store {
 // URL makes a test an empty database with the newest schema, and gives its connection string.
 func URL(t testing.TB) string {
 	t.Helper()
+	return create(t, " TEMPLATE "+template+" STRATEGY FILE_COPY") // faster than the default for a database this small
+}
+
+// EmptyURL makes a test a database without a schema, for tests of migrations.
+func EmptyURL(t testing.TB) string {
+	t.Helper()
+	return create(t, "")
+}
+
+func create(t testing.TB, how string) string {
+	t.Helper()
 	shared.once.Do(start)
 	if shared.err != nil {
 		t.Fatal(shared.err)
 	}
 	name := fmt.Sprintf("test_%d", shared.count.Add(1))
-	admin(t, "CREATE DATABASE "+name+" TEMPLATE "+template+" STRATEGY FILE_COPY")
+	admin(t, "CREATE DATABASE "+name+how)
 	t.Cleanup(func() { admin(t, "DROP DATABASE "+name+" WITH (FORCE)") })
 	return shared.server.URL(name)
 }
@@ -98,6 +108,6 @@ func admin(t testing.TB, sql string) {
 	}
 	defer c.Close(ctx)
 	if _, err := c.Exec(ctx, sql); err != nil {
-		t.Fatalf("%s: %v", strings.SplitN(sql, " ", 3)[:2], err)
+		t.Fatalf("%s: %v", sql, err)
 	}
 }
