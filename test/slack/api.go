@@ -41,6 +41,7 @@ func methodTable() map[string]method {
 		"users.info":            {scope: "users:read", tier: tier4, do: (*Server).usersInfo},
 		"users.list":            {scope: "users:read", tier: tier2, do: (*Server).usersList},
 		"users.lookupByEmail":   {scope: "users:read.email", tier: tier3, do: (*Server).usersLookupByEmail},
+		"users.profile.get":     {scope: "users.profile:read", tier: tier4, do: (*Server).usersProfileGet},
 		"usergroups.list":       {scope: "usergroups:read", tier: tier2, do: (*Server).usergroupsList},
 		"usergroups.users.list": {scope: "usergroups:read", tier: tier2, do: (*Server).usergroupsUsersList},
 

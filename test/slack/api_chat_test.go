@@ -219,6 +219,9 @@ func TestPeopleAndChannels(t *testing.T) {
 	if a := must(t, call(t, s, "users.lookupByEmail", params{"email": "ANA@acme-shop.example"})); a.str("user", "id") != "U01ANA" {
 		t.Errorf("lookup = %v", a.body)
 	}
+	if a := must(t, call(t, s, "users.profile.get", params{"user": "U01DEV"})); a.str("profile", "title") != "Finance director" {
+		t.Errorf("profile = %v", a.body)
+	}
 	if n := len(must(t, call(t, s, "users.list", nil)).list("members")); n != 6 {
 		t.Errorf("%d users, want five people and the bot", n)
 	}

@@ -61,6 +61,18 @@ func (s *Server) usersInfo(a args) (reply, error) {
 	return reply{"user": s.profiled(u)}, nil
 }
 
+func (s *Server) usersProfileGet(a args) (reply, error) {
+	id := a.str("user")
+	if id == "" {
+		id = s.ws.bot.UserID
+	}
+	u := s.ws.user(id)
+	if u == nil || u.ID != id {
+		return nil, refuse("user_not_found")
+	}
+	return reply{"profile": s.profiled(u)["profile"]}, nil
+}
+
 func (s *Server) usersList(a args) (reply, error) {
 	all := []map[string]any{}
 	for _, u := range s.ws.users {

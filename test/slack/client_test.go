@@ -120,9 +120,10 @@ func must(t *testing.T, a answer) answer {
 
 // app is the app's end of one socket.
 type app struct {
-	t    *testing.T
-	conn *websocket.Conn
-	in   chan frame
+	t     *testing.T
+	conn  *websocket.Conn
+	in    chan frame
+	pings chan bool
 }
 
 // frame is one message from Slack.
@@ -157,7 +158,14 @@ func dial(t *testing.T, s *slack.Server) *app {
 		t.Fatal(err)
 	}
 	res.Body.Close()
-	a := &app{t: t, conn: conn, in: make(chan frame, 100)}
+	a := &app{t: t, conn: conn, in: make(chan frame, 100), pings: make(chan bool, 1)}
+	conn.SetPingHandler(func(data string) error {
+		select {
+		case a.pings <- true:
+		default:
+		}
+		return conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(time.Second))
+	})
 	read := make(chan struct{})
 	go func() {
 		defer close(read)

@@ -89,7 +89,7 @@ type SlashCommand struct {
 var DefaultScopes = []string{
 	"app_mentions:read", "channels:history", "channels:join", "channels:read", "chat:write", "commands",
 	"files:read", "files:write", "im:history", "im:read", "im:write", "reactions:read", "reactions:write",
-	"team:read", "usergroups:read", "users:read", "users:read.email",
+	"team:read", "usergroups:read", "users.profile:read", "users:read", "users:read.email",
 }
 
 func (c Config) withDefaults() Config {

@@ -33,7 +33,8 @@
 //
 // Each act answers Outcome: {ok, error?, delivered_to?, acked_ms?, response_action?, errors?, ts?}.
 //
-//	POST   /_control/faults      Fault; DELETE removes all, GET lists them
+//	POST   /_control/faults      Fault {method?,channel?,kind,error?,retry_after?,delay_ms?,count?,for_ms?};
+//	                             DELETE removes all, GET lists them
 //	POST   /_control/sockets/disconnect {reason?,count?,socket?}  Slack's disconnect message, then the close
 //	POST   /_control/sockets/drop       {count?,socket?}          the TCP connection breaks without a close frame
 //	POST   /_control/sockets/deaf       {count?,socket?,for_ms?}  the connection stays, nothing arrives, pings stop
@@ -45,4 +46,11 @@
 //	GET    /_control/calls?since=N      {calls:[Call]}; the last 10,000, deliveries over sockets among them
 //	GET    /_control/violations         {violations:[Violation]}: what Slack would hold against the app
 //	POST   /_control/reset       the seed workspace again; open sockets stay open
+//
+// # What is not here
+//
+// Private channels and group conversations, user tokens, scheduled and streamed messages, shortcuts, external
+// selects (block_suggestion), unfurling, message_changed and message_deleted events, and blocks beyond section,
+// header, divider, image, actions, context, context_actions, input, rich_text, markdown and table: those are
+// refused as Slack refuses an unknown one.
 package slack

@@ -2,7 +2,9 @@ package slack_test
 
 import (
 	"bytes"
+	"io"
 	"mime/multipart"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +63,22 @@ func TestUploadInThreeSteps(t *testing.T) {
 	}
 	if raw, err := s.Control().File(t.Context(), id); err != nil || string(raw) != log {
 		t.Errorf("bytes %q, %v", raw, err)
+	}
+	for token, want := range map[string]string{s.BotToken(): log, "xoxb-other": "<!DOCTYPE html>"} {
+		req, err := http.NewRequest("GET", info.str("file", "url_private"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || !strings.HasPrefix(string(raw), want) {
+			t.Errorf("url_private with %.8s: %q, %v", token, raw, err)
+		}
 	}
 	must(t, call(t, s, "files.delete", params{"file": id}))
 	if got := call(t, s, "files.info", params{"file": id}).err(); got != "file_not_found" {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -32,7 +33,7 @@ type Server struct {
 	faults  []*Fault
 	auth    tokens
 	sockets []*socket
-	tickets map[string]bool
+	tickets map[string]time.Time // when each was handed out
 	waiting map[string]*envelope // by envelope id, until acknowledged or given up
 	lapsed  map[string]time.Time // when an envelope was given up, to tell a late ack from nonsense
 	sent    []parcel             // events, for redelivery
@@ -47,7 +48,7 @@ func New(cfg Config) *Server {
 	s.auth = s.newTokens()
 	s.waiting = map[string]*envelope{}
 	s.lapsed = map[string]time.Time{}
-	s.tickets = map[string]bool{}
+	s.tickets = map[string]time.Time{}
 	s.resetLocked()
 	s.routes()
 	return s
@@ -121,7 +122,7 @@ func (s *Server) Stop() {
 	s.mu.Lock()
 	s.cancel() // under the lock, so that nothing is spawned once Wait may have begun
 	server := s.http
-	open := s.sockets
+	open := slices.Clone(s.sockets)
 	s.mu.Unlock()
 	for _, sock := range open {
 		sock.close()

@@ -38,7 +38,7 @@ func TestSlackGoWitness(t *testing.T) {
 				if e.Type == kind {
 					return e
 				}
-				if e.Type == socketmode.EventTypeErrorBadMessage || e.Type == socketmode.EventTypeIncomingError {
+				if e.Type == socketmode.EventTypeErrorBadMessage {
 					t.Fatalf("%s: %+v", e.Type, e.Data)
 				}
 			case <-limit:

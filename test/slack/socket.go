@@ -3,6 +3,7 @@ package slack
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,7 +14,10 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-const maxSockets = 10 // of one app
+const (
+	maxSockets = 10 // of one app
+	ticketLife = 30 * time.Second
+)
 
 // socket is one Socket Mode connection of the app.
 type socket struct {
@@ -69,8 +73,9 @@ func (k *socket) info() SocketInfo {
 
 // connectionsOpen hands out an address that works once.
 func (s *Server) connectionsOpen(args) (reply, error) {
-	ticket := s.hex(32)
-	s.tickets[ticket] = true
+	ticket, now := s.hex(32), s.cfg.Now()
+	maps.DeleteFunc(s.tickets, func(_ string, at time.Time) bool { return now.Sub(at) > ticketLife })
+	s.tickets[ticket] = now
 	return reply{"url": fmt.Sprintf("ws%s/link?ticket=%s&app_id=%s",
 		strings.TrimPrefix(s.base, "http"), ticket, s.ws.bot.AppID)}, nil
 }
@@ -78,7 +83,8 @@ func (s *Server) connectionsOpen(args) (reply, error) {
 func (s *Server) serveLink(w http.ResponseWriter, r *http.Request) {
 	ticket := r.URL.Query().Get("ticket")
 	s.mu.Lock()
-	valid := s.tickets[ticket]
+	at, valid := s.tickets[ticket]
+	valid = valid && s.cfg.Now().Sub(at) <= ticketLife
 	delete(s.tickets, ticket)
 	s.mu.Unlock()
 	if !valid {

@@ -224,6 +224,23 @@ func TestSubscriptions(t *testing.T) {
 	}
 }
 
+func TestDirectMessages(t *testing.T) {
+	s := start(t, slack.Config{})
+	a := connect(t, s)
+	im := must(t, call(t, s, "chat.postMessage", params{"channel": "U01ANA", "text": "good morning"})).str("channel")
+	f := a.next() // the bot hears itself, as in Slack
+	a.ack(f, nil)
+	if e, _ := f.Payload["event"].(map[string]any); e["bot_id"] != "B01AUTOPILOT" || e["channel_type"] != "im" {
+		t.Errorf("own message %v", f.Payload)
+	}
+	took(t)(s.Control().Say(t.Context(), "ana", im, "thanks <3", ""))
+	f = a.next()
+	a.ack(f, nil)
+	if e, _ := f.Payload["event"].(map[string]any); e["user"] != "U01ANA" || e["text"] != "thanks &lt;3" || e["channel"] != im {
+		t.Errorf("ana's message %v", f.Payload)
+	}
+}
+
 func TestDisconnects(t *testing.T) {
 	s := start(t, slack.Config{RefreshNotice: 50 * time.Millisecond, PingInterval: 20 * time.Millisecond})
 	ctl := s.Control()
@@ -258,21 +275,17 @@ func TestDisconnects(t *testing.T) {
 	})
 	t.Run("deaf", func(t *testing.T) {
 		a := connect(t, s)
-		pings := make(chan bool, 100)
-		a.conn.SetPingHandler(func(string) error {
-			pings <- true
-			return nil
-		})
-		<-pings
+		<-a.pings
 		if err := ctl.Deafen(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(40 * time.Millisecond) // one in flight may still land
-		for len(pings) > 0 {
-			<-pings
+		select {
+		case <-a.pings:
+		default:
 		}
 		select {
-		case <-pings:
+		case <-a.pings:
 			t.Error("a deaf socket pings")
 		case f, open := <-a.in:
 			t.Errorf("a deaf socket says %+v (open %v)", f, open)
