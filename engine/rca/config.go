@@ -1,0 +1,146 @@
+package rca
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+var configClasses = []engine.Class{engine.ClassConfigError, engine.ClassRolloutStuck, engine.ClassJobFailed, engine.ClassReplicasMissing}
+
+// configRules read why a container could not be created.
+var configRules = []rule{
+	{name: "config/missing-key", classes: configClasses, prior: 0.95, match: func(f *facts) (finding, bool) {
+		g, ids := f.heard(regexp.MustCompile(`couldn't find key (\S+) in (ConfigMap|Secret) (?:(\S+)/)?(\S+)`))
+		if g == nil {
+			g, ids = f.heard(regexp.MustCompile(`(?:(?i:references? non-existent (?:config|secret) key): (\S+))`))
+			if g == nil {
+				return f.missingKey()
+			}
+			return f.missing("key "+g[1]+" does not exist in a ConfigMap or Secret", "A volume names a key that is not there.", ids, "", ""), true
+		}
+		return f.missing(fmt.Sprintf("%s %s has no key %s", g[2], g[4], g[1]), "The container refers to a key that is not there.", ids, g[2], g[4]), true
+	}},
+	missingObject("config/missing-configmap", "ConfigMap", `(?i)configmaps? "([^"]+)" not found`),
+	missingObject("config/missing-secret", "Secret", `(?i)secrets? "([^"]+)" not found`),
+	missingObject("config/missing-claim", "PersistentVolumeClaim", `(?i)persistentvolumeclaims? "([^"]+)" not found`),
+	missingObject("config/missing-account", "ServiceAccount", `(?i)serviceaccounts? "([^"]+)" not found`),
+	{name: "config/command-not-found", classes: append([]engine.Class{engine.ClassCrashLoop}, configClasses...), prior: 0.93, match: func(f *facts) (finding, bool) {
+		g, ids := f.heard(regexp.MustCompile(`exec: \\?"([^"\\]+)\\?": (?:executable file not found|stat [^:]+: no such file)`))
+		if g == nil {
+			return finding{}, false
+		}
+		return f.command("command "+quote(g[1], 80)+" is not in the image", "The runtime found no such program.", ids), true
+	}},
+	{name: "config/not-executable", classes: append([]engine.Class{engine.ClassCrashLoop}, configClasses...), prior: 0.9, match: func(f *facts) (finding, bool) {
+		g, ids := f.heard(regexp.MustCompile(`exec: \\?"([^"\\]+)\\?": permission denied|exec (\S+): permission denied`))
+		if g == nil {
+			return finding{}, false
+		}
+		return f.command("command "+quote(or(g[1], g[2]), 80)+" may not be executed", "The file has no executable bit, or its volume is mounted noexec.", ids), true
+	}},
+	{name: "config/run-as-root", classes: configClasses, prior: 0.93, match: func(f *facts) (finding, bool) {
+		g, ids := f.heard(regexp.MustCompile(`(container has runAsNonRoot and image (?:will run as root|has non-numeric user[^,]*))`))
+		if g == nil {
+			return finding{}, false
+		}
+		c := f.suspect()
+		return finding{
+			strength: 1, pro: ids, title: "the image runs as root, which the pod forbids", text: "The kubelet says: " + quote(g[1], 120) + ".",
+			step: engine.Step{Text: "Give the image a numeric user, or set runAsUser.", Field: f.path(c, "securityContext.runAsUser")},
+		}, true
+	}},
+	{name: "config/mount", classes: configClasses, prior: 0.7, match: func(f *facts) (finding, bool) {
+		g, ids := f.heard(regexp.MustCompile(`(?:MountVolume\.\w+ failed for volume "([^"]+)"|Unable to attach or mount volumes: unmounted volumes=\[([^\]]+)\]|AttachVolume\.Attach failed for volume "([^"]+)")`))
+		if g == nil {
+			return finding{}, false
+		}
+		volume := or(or(g[1], g[2]), g[3])
+		e, _ := f.first(engine.EvidenceEvent, func(e engine.Evidence) bool { return e.ID == ids[0] })
+		return finding{
+			strength: 1, pro: ids, title: "volume " + quote(volume, 80) + " cannot be mounted", text: "The kubelet says: " + quote(e.Fields["message"], 240),
+			step: engine.Step{Text: "Mend what the message names.", Command: f.describe("pod", e.Object.Name)},
+		}, true
+	}},
+	{name: "config/sandbox", classes: configClasses, prior: 0.75, match: func(f *facts) (finding, bool) {
+		e, ok := f.first(engine.EvidenceEvent, func(e engine.Evidence) bool { return e.Fields["reason"] == "FailedCreatePodSandBox" })
+		if !ok {
+			return finding{}, false
+		}
+		title, step := "the pod's network cannot be set up", "Look at the CNI plug-in on that node."
+		if regexp.MustCompile(`(?i)failed to assign an IP address|no (?:available )?IP addresses|InsufficientFreeAddressesInSubnet`).MatchString(e.Fields["message"]) {
+			title, step = "no free IP address for the pod", "The subnet or the node's network interfaces are full: enable prefix delegation, or add a subnet."
+		}
+		return finding{
+			strength: 1, pro: []string{e.ID}, title: title, text: "The kubelet says: " + quote(e.Fields["message"], 240),
+			step: engine.Step{Text: step, Command: "kubectl -n kube-system get pods -o wide"},
+		}, true
+	}},
+	{name: "config/unknown", classes: []engine.Class{engine.ClassConfigError}, prior: 0.35, match: func(f *facts) (finding, bool) {
+		e, ok := f.first(engine.EvidenceContainer, func(e engine.Evidence) bool {
+			return e.Fields["message"] != "" && (e.Fields["reason"] == "CreateContainerConfigError" || e.Fields["reason"] == "CreateContainerError" || e.Fields["reason"] == "RunContainerError")
+		})
+		if !ok {
+			return finding{}, false
+		}
+		m := finding{
+			strength: 1, pro: []string{e.ID}, title: "the container cannot be created: " + quote(e.Fields["message"], 100), text: "These are the kubelet's words.",
+			step: engine.Step{Text: "Mend what the message names.", Command: f.describe("pod", e.Object.Name)},
+		}
+		m.because(f)
+		return m, true
+	}},
+}
+
+// missingObject makes the rule for an object that a pod refers to and that does not exist.
+func missingObject(name, kind, pattern string) rule {
+	re := regexp.MustCompile(pattern)
+	return rule{name: name, classes: append([]engine.Class{engine.ClassUnschedulable}, configClasses...), prior: 0.95, match: func(f *facts) (finding, bool) {
+		missing := func(e engine.Evidence) bool {
+			return e.Fields["kind"] == kind && e.Fields["exists"] == "false" && e.Fields["key"] == ""
+		}
+		g, ids := f.heard(re)
+		object, strength := "", 1.0
+		if g != nil {
+			object = g[1]
+		} else if e, ok := f.first(engine.EvidenceReference, missing); ok {
+			object, strength = e.Fields["name"], 0.85
+		} else {
+			return finding{}, false
+		}
+		ids = append(ids, f.ids(engine.EvidenceReference, func(e engine.Evidence) bool { return missing(e) && e.Fields["name"] == object })...)
+		m := f.missing(fmt.Sprintf("%s %s does not exist", kind, object), fmt.Sprintf("The pod refers to it, and namespace %s has none of that name.", f.i.Workload.Namespace), ids, kind, object)
+		m.strength *= strength
+		return m, true
+	}}
+}
+
+// missingKey finds a key that a pod refers to and that its ConfigMap does not have, before the kubelet says so.
+func (f *facts) missingKey() (finding, bool) {
+	e, ok := f.first(engine.EvidenceReference, func(e engine.Evidence) bool { return e.Fields["exists"] == "false" && e.Fields["key"] != "" })
+	if !ok {
+		return finding{}, false
+	}
+	kind, name := e.Fields["kind"], e.Fields["name"]
+	return f.missing(fmt.Sprintf("%s %s has no key %s", kind, name, e.Fields["key"]), "The container refers to a key that is not there.", []string{e.ID}, kind, name), true
+}
+
+func (f *facts) missing(title, text string, ids []string, kind, name string) finding {
+	m := finding{strength: 1, pro: ids, title: title, text: text, step: engine.Step{Text: "Make it, or correct the reference."}}
+	if kind != "" && name != "" {
+		m.step.Command = f.kubectl("get "+map[string]string{
+			"ConfigMap": "configmap", "Secret": "secret", "PersistentVolumeClaim": "pvc", "ServiceAccount": "serviceaccount",
+		}[kind]+" %s", name)
+	}
+	m.because(f, "env", "envFrom", "volume", "mount", "account")
+	return m
+}
+
+func (f *facts) command(title, text string, ids []string) finding {
+	m := finding{strength: 1, pro: ids, title: title, text: text, step: engine.Step{
+		Text: "Correct the command, or the image that should have it.", Field: f.path(f.suspect(), "command"),
+	}}
+	m.because(f, "command", "args", "image")
+	return m
+}

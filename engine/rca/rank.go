@@ -1,0 +1,136 @@
+package rca
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// EnoughVerdicts is how many answers a rule needs before its confidence is measured and no longer stated.
+const EnoughVerdicts = 30
+
+// maxCauses is how many causes a diagnosis lists: whoever reads it at night tries two or three.
+const maxCauses = 5
+
+// worthSaying is the confidence below which a cause is left out.
+const worthSaying = 0.05
+
+// rule recognises one possible cause.
+type rule struct {
+	name    string         // stable: verdicts are counted by it
+	classes []engine.Class // of which the incident must have one; nil is any
+	prior   float64        // our belief that the cause is right when all that the rule looks for is there
+	match   func(f *facts) (finding, bool)
+}
+
+// finding is a rule's answer about one incident.
+type finding struct {
+	strength float64 // in (0,1]: how much of what the rule looks for is there
+	pro      []string
+	contra   []string
+	title    string
+	text     string
+	step     engine.Step
+}
+
+// rules is every cause that we know, and the policy: where two are equally likely, the one that stands first comes first. What
+// a container or the kubelet says itself stands before what is inferred, and the particular before the general.
+var rules = slices.Concat(
+	nodeRules, oomRules, imageRules, configRules, crashRules, probeRules, scheduleRules, claimRules,
+	evictRules, jobRules, quotaRules, rolloutRules, exitRules,
+)
+
+// Rank gives the diagnosis of an incident: the causes that the evidence speaks for, likeliest first, with all of the evidence
+// and the gaps in it. It is deterministic.
+//
+// A cause's score is base × strength. The base is the rule's prior until people have judged the rule EnoughVerdicts times; from then on
+// it is the mean of the Beta posterior under a uniform prior, (right+1)/(right+wrong+2), which is Laplace's rule of succession
+// (Gelman et al., Bayesian Data Analysis, 3rd ed., section 2.4). Where the scores add up to more than 1, those that rest on
+// priors give way, so that what is listed never promises more than certainty and a measured share is shown as it was measured.
+func Rank(i engine.Incident, evidence []engine.Evidence, gaps []engine.Gap, tallies map[string]Tally, now time.Time) engine.Diagnosis {
+	f := newFacts(i, evidence, now)
+	var causes []engine.Cause
+	for _, r := range rules {
+		if r.classes != nil && !slices.ContainsFunc(r.classes, f.is) {
+			continue
+		}
+		m, ok := r.match(f)
+		if !ok {
+			continue
+		}
+		base, basis, verdicts := r.prior, engine.Prior, 0
+		if t, ok := tallies[r.name]; ok {
+			verdicts = t.Right + t.Wrong
+			if verdicts >= EnoughVerdicts {
+				base, basis = share(t), engine.Calibrated
+			}
+		}
+		causes = append(causes, engine.Cause{
+			Rule: r.name, Title: m.title, Text: m.text, Confidence: base * min(max(m.strength, 0), 1), Basis: basis, Verdicts: verdicts,
+			For: unique(m.pro), Against: unique(m.contra), Step: m.step,
+		})
+	}
+	temper(causes)
+	slices.SortStableFunc(causes, func(a, b engine.Cause) int { return cmp.Compare(b.Confidence, a.Confidence) })
+	causes = slices.DeleteFunc(causes, func(c engine.Cause) bool { return c.Confidence < worthSaying })
+	return engine.Diagnosis{
+		IncidentID: i.ID, At: now, Causes: causes[:min(len(causes), maxCauses)], Evidence: evidence, Gaps: gaps, LastChange: lastChange(f),
+	}
+}
+
+// share is the posterior mean of how often a rule is right.
+func share(t Tally) float64 { return float64(t.Right+1) / float64(t.Right+t.Wrong+2) }
+
+// temper lets the confidences add up to 1 at most.
+func temper(causes []engine.Cause) {
+	sums := map[engine.Basis]float64{}
+	for _, c := range causes {
+		sums[c.Basis] += c.Confidence
+	}
+	measured, stated := sums[engine.Calibrated], sums[engine.Prior]
+	if measured+stated <= 1 {
+		return
+	}
+	for k := range causes {
+		c := &causes[k]
+		switch {
+		case c.Basis == engine.Prior && measured < 1:
+			c.Confidence *= (1 - measured) / stated
+		case c.Basis == engine.Prior:
+			c.Confidence = 0
+		case measured > 1:
+			c.Confidence /= measured
+		}
+	}
+}
+
+// lastChange is the newest change of the workload, with everything that changed at that moment as its details.
+func lastChange(f *facts) *engine.Change {
+	var last *engine.Change
+	for _, e := range f.of(engine.EvidenceChange) {
+		// What was changed long after it began is an attempt at repair, or has nothing to do with it.
+		if !f.i.StartedAt.IsZero() && e.At.After(f.i.StartedAt.Add(changeAfter)) {
+			continue
+		}
+		text := changeText(e)
+		switch {
+		case last == nil || e.At.After(last.At):
+			last = &engine.Change{At: e.At, By: e.Fields["by"], Revision: e.Fields["revision"], Text: text, Details: []string{text}}
+		case e.At.Equal(last.At):
+			last.Details = append(last.Details, text)
+		}
+	}
+	return last
+}
+
+func unique(ids []string) []string {
+	var out []string
+	for _, id := range ids {
+		if id != "" && !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
