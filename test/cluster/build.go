@@ -95,6 +95,9 @@ func (p program) build(ctx context.Context, src, dir string, progress func(strin
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, p.pkg)...)
 	cmd.Dir = filepath.Join(src, p.module)
+	// The go command ends its compilers when it is interrupted, not when it is killed.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
 	// A workspace or flags of the caller's would change what the nested module means.
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
 	if p.cgo {

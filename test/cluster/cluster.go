@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"sync"
 	"time"
 
@@ -21,7 +18,7 @@ import (
 // Mode says what a cluster is made of.
 type Mode string
 
-// The modes. Auto is Node for root on Linux and KWOK otherwise.
+// The modes. Auto is Node for root on Linux and KWOK for others.
 const (
 	Auto     Mode = ""
 	Node     Mode = "node"
@@ -29,12 +26,13 @@ const (
 	External Mode = "external"
 )
 
-// Resolve turns Auto into the mode that this user on this system can run.
+// Resolve turns Auto into the mode that this user on this system can run. Root in a container that
+// may not make namespaces is not root enough.
 func (m Mode) Resolve() Mode {
 	switch {
 	case m != Auto:
 		return m
-	case runtime.GOOS == "linux" && os.Geteuid() == 0:
+	case canRunNode():
 		return Node
 	default:
 		return KWOK
@@ -82,8 +80,8 @@ func (cfg *Config) check() error {
 		return fmt.Errorf("cluster name %q: want a DNS label of at most 20 characters, such as %q", cfg.Name, "autopilot")
 	case cfg.Mode != Node && cfg.Mode != KWOK && cfg.Mode != External:
 		return fmt.Errorf("cluster mode %q: want %q, %q or %q, or none to choose by the user's rights", cfg.Mode, Node, KWOK, External)
-	case cfg.Mode == Node && (runtime.GOOS != "linux" || os.Geteuid() != 0):
-		return fmt.Errorf("cluster mode %q needs root on Linux; mode %q needs neither", Node, KWOK)
+	case cfg.Mode == Node && !canRunNode():
+		return fmt.Errorf("cluster mode %q needs root on Linux, with the right to mount; mode %q needs neither", Node, KWOK)
 	case cfg.KWOKNodes < 0:
 		return fmt.Errorf("%d simulated nodes: want 0 or more", cfg.KWOKNodes)
 	case cfg.CrashLoopMax != 0 && (cfg.CrashLoopMax < time.Second || cfg.CrashLoopMax > 5*time.Minute):
@@ -106,12 +104,13 @@ type Cluster struct {
 
 	registry *registry
 	logs     *http.Server // of simulated pods
+	logPort  int
 	rest     *rest.Config
 	client   *kubernetes.Clientset
 
 	mu    sync.Mutex
 	parts map[string]*part
-	kwok  int // simulated nodes so far
+	nodes int // simulated ones so far
 }
 
 // Start builds what is missing and runs a cluster. It returns once the API server is ready, all
@@ -207,14 +206,3 @@ func (c *Cluster) HostIP() string { return c.net.Host }
 
 // LogDir holds a log for each part, named after it.
 func (c *Cluster) LogDir() string { return filepath.Join(c.dir, "log") }
-
-// Processes maps each part that runs to its process id.
-func (c *Cluster) Processes() map[string]int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	pids := map[string]int{}
-	for name, p := range maps.All(c.parts) {
-		pids[name] = p.pid()
-	}
-	return pids
-}

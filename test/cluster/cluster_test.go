@@ -197,7 +197,7 @@ func TestKWOK(t *testing.T) {
 	t.Run("user with few rights", func(t *testing.T) { fewRights(t, c) })
 
 	t.Run("API server down and up", func(t *testing.T) {
-		if err := c.StopAPIServer(t.Context()); err != nil {
+		if err := c.StopAPIServer(); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := c.Client().CoreV1().Nodes().List(t.Context(), metav1.ListOptions{}); err == nil {

@@ -9,8 +9,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"time"
+	"strings"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -27,6 +28,9 @@ type ports struct{ etcd, peer, api, controllers, scheduler int }
 // start runs everything, in the order in which the parts need each other.
 func (c *Cluster) start(ctx context.Context) error {
 	say := c.cfg.Progress
+	if missing := Missing(c.cfg.Mode); len(missing) > 0 {
+		return fmt.Errorf("this machine lacks what a real node needs: apt-get install %s", strings.Join(missing, " "))
+	}
 	var err error
 	if c.bin, err = Build(ctx, c.cfg.Mode, say); err != nil {
 		return err
@@ -53,7 +57,10 @@ func (c *Cluster) start(ctx context.Context) error {
 		return err
 	}
 	say("starting the control plane")
-	if err := c.startControlPlane(ctx); err != nil {
+	if err := c.startParts(ctx, "etcd", "kube-apiserver"); err != nil {
+		return err
+	}
+	if err := c.startParts(ctx, "kube-controller-manager", "kube-scheduler"); err != nil {
 		return err
 	}
 	if c.cfg.Mode == Node {
@@ -162,98 +169,6 @@ func (c *Cluster) path(elem ...string) string {
 	return filepath.Join(append([]string{c.home}, elem...)...)
 }
 
-func (c *Cluster) startControlPlane(ctx context.Context) error {
-	client, peer := "http://127.0.0.1:"+strconv.Itoa(c.ports.etcd), "http://127.0.0.1:"+strconv.Itoa(c.ports.peer)
-	if err := c.run("etcd",
-		"--name=default", "--data-dir="+c.path("etcd"), "--listen-client-urls="+client, "--advertise-client-urls="+client,
-		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--initial-cluster=default="+peer,
-		// Nobody mourns this data, and a slow disk would be felt in every test.
-		"--unsafe-no-fsync", "--log-level=warn", "--auto-compaction-mode=periodic", "--auto-compaction-retention=10m",
-		"--quota-backend-bytes=4294967296",
-	); err != nil {
-		return err
-	}
-	if err := c.StartAPIServer(ctx); err != nil {
-		return err
-	}
-	controllers, scheduler := c.path("conf", "kube-controller-manager.kubeconfig"), c.path("conf", "kube-scheduler.kubeconfig")
-	if err := c.run("kube-controller-manager",
-		"--kubeconfig="+controllers, "--authentication-kubeconfig="+controllers, "--authorization-kubeconfig="+controllers,
-		"--bind-address="+c.net.Node, "--secure-port="+strconv.Itoa(c.ports.controllers), "--tls-cert-file="+c.path("pki", "server.crt"), "--tls-private-key-file="+c.path("pki", "server.key"),
-		"--service-account-private-key-file="+c.path("pki", "service-account.key"), "--root-ca-file="+c.path("pki", "ca.crt"),
-		"--use-service-account-credentials", "--leader-elect=false", "--allocate-node-cidrs=false",
-		"--flex-volume-plugin-dir="+c.path("volumeplugins"),
-		// A node is NotReady 12 s after its last lease, in place of 50 s.
-		"--node-monitor-period=2s", "--node-monitor-grace-period=12s",
-		"--kube-api-qps=500", "--kube-api-burst=1000",
-	); err != nil {
-		return err
-	}
-	if err := c.writeConf("scheduler.yaml", schedulerConf); err != nil {
-		return err
-	}
-	if err := c.run("kube-scheduler", "--config="+c.path("conf", "scheduler.yaml"),
-		"--authentication-kubeconfig="+scheduler, "--authorization-kubeconfig="+scheduler,
-		"--bind-address="+c.net.Node, "--secure-port="+strconv.Itoa(c.ports.scheduler), "--tls-cert-file="+c.path("pki", "server.crt"), "--tls-private-key-file="+c.path("pki", "server.key"),
-	); err != nil {
-		return err
-	}
-	for name, port := range map[string]int{"kube-controller-manager": c.ports.controllers, "kube-scheduler": c.ports.scheduler} {
-		url := "https://" + net.JoinHostPort(c.net.Node, strconv.Itoa(port)) + "/healthz"
-		if err := c.await(ctx, name, time.Minute, func(ctx context.Context) error { return get(ctx, url, c.rest) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// StartAPIServer starts the API server, or starts it again after StopAPIServer, and returns when
-// it is ready.
-func (c *Cluster) StartAPIServer(ctx context.Context) error {
-	if err := c.ours(); err != nil {
-		return err
-	}
-	if err := c.writeConf("audit.yaml", auditConf); err != nil {
-		return err
-	}
-	args := []string{
-		"--etcd-servers=http://127.0.0.1:" + strconv.Itoa(c.ports.etcd),
-		"--bind-address=" + c.net.Node, "--advertise-address=" + c.net.Node, "--secure-port=" + strconv.Itoa(c.ports.api),
-		"--service-cluster-ip-range=" + c.net.Services,
-		"--tls-cert-file=" + c.path("pki", "server.crt"), "--tls-private-key-file=" + c.path("pki", "server.key"),
-		"--client-ca-file=" + c.path("pki", "ca.crt"), "--token-auth-file=" + c.path("pki", "tokens.csv"),
-		"--kubelet-client-certificate=" + c.path("pki", "kubelet-client.crt"), "--kubelet-client-key=" + c.path("pki", "kubelet-client.key"),
-		"--kubelet-certificate-authority=" + c.path("pki", "ca.crt"), "--kubelet-preferred-address-types=InternalIP",
-		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-		"--service-account-key-file=" + c.path("pki", "service-account.key"),
-		"--service-account-signing-key-file=" + c.path("pki", "service-account.key"),
-		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged",
-		"--max-requests-inflight=2000", "--max-mutating-requests-inflight=1000", "--profiling=false",
-	}
-	if c.cfg.Mode == KWOK {
-		// A loopback address cannot be an endpoint, and simulated pods call nobody.
-		args = append(args, "--endpoint-reconciler-type=none")
-	}
-	if c.cfg.AuditLog {
-		args = append(args, "--audit-log-path="+c.path("log", "audit.log"), "--audit-policy-file="+c.path("conf", "audit.yaml"))
-	}
-	if err := c.run("kube-apiserver", args...); err != nil {
-		return err
-	}
-	return c.await(ctx, "the API server", time.Minute, func(ctx context.Context) error {
-		return get(ctx, c.apiURL()+"/readyz", c.rest)
-	})
-}
-
-// StopAPIServer stops the API server at once, as a crash would.
-func (c *Cluster) StopAPIServer(context.Context) error {
-	if err := c.ours(); err != nil {
-		return err
-	}
-	c.end("kube-apiserver", 0)
-	return nil
-}
-
 // ours refuses to act on the parts of a cluster that Start did not start.
 func (c *Cluster) ours() error {
 	if c.cfg.Mode == External {
@@ -262,7 +177,8 @@ func (c *Cluster) ours() error {
 	return nil
 }
 
-// Stop ends the cluster and removes its state. It may be called again, and after a failed start.
+// Stop ends the cluster, without asking its pods, and removes its state. It may be called again, but
+// not while another method runs.
 func (c *Cluster) Stop(context.Context) error {
 	if c.slot == nil {
 		return nil
@@ -275,12 +191,8 @@ func (c *Cluster) Stop(context.Context) error {
 		errs = append(errs, c.logs.Close())
 	}
 	if c.stand != nil {
-		// Nobody new may start a pod before its container runtime goes.
-		for _, name := range []string{"kwok", "coredns", "kube-proxy", "kubelet", "kube-scheduler", "kube-controller-manager"} {
-			c.end(name, 0)
-		}
-		for _, name := range []string{"kube-apiserver", "containerd", "etcd"} {
-			c.end(name, 0)
+		for _, s := range slices.Backward(c.specs()) {
+			c.end(s.name)
 		}
 		errs = append(errs, c.stopMachine())
 		c.stand = nil
@@ -297,7 +209,11 @@ func (c *Cluster) writeConf(name, template string) error {
 		"home": c.home, "programs": "/run/programs", "node": c.net.Node, "pods": c.net.Pods, "pause": pauseImage, "cgroup": c.slot.cgroup(),
 	}
 	body := os.Expand(template, func(name string) string { return values[name] })
-	return os.WriteFile(filepath.Join(c.dir, "conf", name), []byte(body), 0o644)
+	path := filepath.Join(c.dir, "conf", name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(body), 0o644)
 }
 
 // get asks a part for a page, as the administrator, and wants a 2xx.
@@ -320,17 +236,3 @@ func get(ctx context.Context, url string, conf *rest.Config) error {
 	}
 	return nil
 }
-
-const schedulerConf = `apiVersion: kubescheduler.config.k8s.io/v1
-kind: KubeSchedulerConfiguration
-leaderElection: {leaderElect: false}
-clientConnection: {kubeconfig: $home/conf/kube-scheduler.kubeconfig, qps: 500, burst: 1000}
-`
-
-// The bot's end-to-end tests read from it which verbs on which resources were used.
-const auditConf = `apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-rules:
-- level: Metadata
-`

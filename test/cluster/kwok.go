@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"embed"
 	"encoding/json"
@@ -10,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -52,14 +52,12 @@ func (c *Cluster) AddKWOKNodes(ctx context.Context, n int) error {
 	if err := c.ours(); err != nil {
 		return err
 	}
-	if _, runs := c.Processes()["kwok"]; !runs {
-		if err := c.startKWOK(); err != nil {
-			return err
-		}
+	if err := c.startKWOK(ctx); err != nil {
+		return err
 	}
 	c.mu.Lock()
-	first := c.kwok
-	c.kwok += n
+	first := c.nodes
+	c.nodes += n
 	c.mu.Unlock()
 	work, inner := errgroup.WithContext(ctx)
 	work.SetLimit(16)
@@ -76,13 +74,27 @@ func (c *Cluster) AddKWOKNodes(ctx context.Context, n int) error {
 		return fmt.Errorf("add simulated nodes: %w", err)
 	}
 	return c.await(ctx, "simulated nodes", time.Minute+time.Duration(n)*time.Second/2, func(ctx context.Context) error {
-		for i := range n {
-			if err := c.nodeIs(ctx, simulatedName(first+i), corev1.ConditionTrue); err != nil {
-				return err
-			}
-		}
-		return nil
+		return c.simulatedReady(ctx, first, n)
 	})
+}
+
+// simulatedReady wants nodes first to first+n-1 to be Ready.
+func (c *Cluster) simulatedReady(ctx context.Context, first, n int) error {
+	nodes, err := c.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{LabelSelector: "type=" + simulated})
+	if err != nil {
+		return err
+	}
+	ready := map[string]error{}
+	for _, node := range nodes.Items {
+		ready[node.Name] = readyIs(&node, corev1.ConditionTrue)
+	}
+	for i := range n {
+		name := simulatedName(first + i)
+		if err, ok := ready[name]; !ok || err != nil {
+			return fmt.Errorf("node %s of %d (known: %t): %w", name, n, ok, err)
+		}
+	}
+	return nil
 }
 
 func simulatedName(i int) string { return fmt.Sprintf("kwok-%03d", i) }
@@ -109,32 +121,44 @@ func (c *Cluster) simulatedNode(i int) *corev1.Node {
 	return node
 }
 
-func (c *Cluster) startKWOK() error {
-	var all []string
-	err := fs.WalkDir(stages, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+// startKWOK starts KWOK, and what serves the logs of its pods, with the first simulated node.
+func (c *Cluster) startKWOK(ctx context.Context) error {
+	c.mu.Lock()
+	var err error
+	if c.logs == nil {
+		err = c.startLogs()
+	}
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	var all [][]byte
+	files, err := fs.Glob(stages, "stages/*.yaml")
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		body, err := stages.ReadFile(file)
+		if err != nil {
 			return err
 		}
-		body, err := stages.ReadFile(path)
-		all = append(all, string(body))
-		return err
-	})
-	if err != nil {
+		all = append(all, body)
+	}
+	// Not through writeConf: the templates have dollar signs of their own.
+	if err := os.WriteFile(filepath.Join(c.dir, "conf", "stages.yaml"), bytes.Join(all, []byte("\n---\n")), 0o644); err != nil {
 		return err
 	}
-	// Written as they are: their templates have dollar signs of their own.
-	if err := os.WriteFile(filepath.Join(c.dir, "conf", "stages.yaml"), []byte(strings.Join(all, "\n---\n")), 0o644); err != nil {
-		return err
-	}
-	port, err := c.startLogs()
-	if err != nil {
-		return err
-	}
-	return c.run("kwok", "--kubeconfig="+c.path("conf", "kwok.kubeconfig"), "--config="+c.path("conf", "stages.yaml"),
-		"--manage-all-nodes=false", "--manage-nodes-with-annotation-selector="+kwokAnnotation+"=fake",
+	return c.StartPart(ctx, "kwok")
+}
+
+func (c *Cluster) kwok() spec {
+	return spec{name: "kwok", args: []string{
+		"--kubeconfig=" + c.path("conf", "kwok.kubeconfig"), "--config=" + c.path("conf", "stages.yaml"),
+		"--manage-all-nodes=false", "--manage-nodes-with-annotation-selector=" + kwokAnnotation + "=fake",
 		// Where the API server finds their logs: with us, and not with the server of KWOK's own.
-		"--node-ip="+c.net.Host, "--node-port="+strconv.Itoa(port), "--server-address=127.0.0.1:0",
-		"--cidr=10.99.0.0/16", "--node-lease-duration-seconds=12", "--v=WARN")
+		"--node-ip=" + c.net.Host, "--node-port=" + strconv.Itoa(c.logPort), "--server-address=127.0.0.1:0",
+		"--cidr=10.99.0.0/16", "--node-lease-duration-seconds=12", "--v=WARN",
+	}}
 }
 
 // failNode sets or takes off the annotation of a simulated node.

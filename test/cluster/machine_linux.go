@@ -21,6 +21,13 @@ import (
 //go:embed machine.sh
 var machineScript string
 
+// canRunNode says whether this process may make namespaces and mount: root, and CAP_SYS_ADMIN.
+func canRunNode() bool {
+	var data [2]unix.CapUserData
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	return os.Geteuid() == 0 && unix.Capget(&head, &data[0]) == nil && data[0].Effective&(1<<unix.CAP_SYS_ADMIN) != 0
+}
+
 // bindLife makes a process end with the thread that starts it.
 func bindLife(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }
 
@@ -88,7 +95,7 @@ func enter(pid int) error {
 // stopMachine ends the node. The kernel ends all that ran in it and drops its mounts and network.
 func (c *Cluster) stopMachine() error {
 	if c.stand.init != nil {
-		c.stand.init.stop(0)
+		c.stand.init.kill()
 	}
 	c.stand.close()
 	return c.slot.sweepMachine()

@@ -8,6 +8,8 @@ import (
 	"syscall"
 )
 
+func canRunNode() bool { return false }
+
 // bindLife can do nothing: only Linux has a parent-death signal.
 func bindLife(*syscall.SysProcAttr) {}
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -16,10 +15,10 @@ import (
 func (c *Cluster) startNode(ctx context.Context) error {
 	c.cfg.Progress("starting the node")
 	var err error
-	if c.registry, err = startRegistry(c.net.Host); err != nil {
+	if c.registry, err = startRegistry(c.registryURL()); err != nil {
 		return err
 	}
-	if err := c.startContainerd(ctx); err != nil {
+	if err := c.startParts(ctx, "containerd"); err != nil {
 		return err
 	}
 	for ref, build := range map[string]func() (Image, error){pauseImage: c.pauseImage, BusyboxImage: busyboxImage} {
@@ -31,16 +30,11 @@ func (c *Cluster) startNode(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := c.writeKubeletConf(); err != nil {
+	kubeconfig := filepath.Join(c.dir, "conf", "kubelet.kubeconfig")
+	if err := c.pki.userKubeconfig(kubeconfig, c.apiURL(), "system:node:"+c.NodeName(), "system:nodes"); err != nil {
 		return err
 	}
-	if err := c.startKubelet(); err != nil {
-		return err
-	}
-	if err := c.startProxy(); err != nil {
-		return err
-	}
-	if err := c.startDNS(ctx); err != nil {
+	if err := c.startParts(ctx, "kubelet", "kube-proxy", "coredns"); err != nil {
 		return err
 	}
 	c.cfg.Progress("waiting for the node")
@@ -49,29 +43,19 @@ func (c *Cluster) startNode(ctx context.Context) error {
 	})
 }
 
-func (c *Cluster) startContainerd(ctx context.Context) error {
-	hosts := filepath.Join(c.dir, "conf", "certs.d", registryName)
-	if err := os.MkdirAll(hosts, 0o755); err != nil {
-		return err
+func (c *Cluster) containerd() spec {
+	mirror := fmt.Sprintf("server = %q\n[host.%q]\n", c.registryURL(), c.registryURL())
+	return spec{
+		name: "containerd",
+		conf: map[string]string{
+			"containerd.toml": containerdConf, "cni/10-pods.conflist": cniConf, "certs.d/" + registryName + "/hosts.toml": mirror,
+		},
+		args: []string{"--config=" + c.path("conf", "containerd.toml"), "--log-level=warn"},
+		check: func(ctx context.Context) error {
+			_, err := c.ctr(ctx, "version")
+			return err
+		},
 	}
-	mirror := fmt.Sprintf("server = %q\n[host.%q]\n", c.registry.url, c.registry.url)
-	if err := os.WriteFile(filepath.Join(hosts, "hosts.toml"), []byte(mirror), 0o644); err != nil {
-		return err
-	}
-	cni := filepath.Join(c.dir, "conf", "cni")
-	if err := os.MkdirAll(cni, 0o755); err != nil {
-		return err
-	}
-	if err := errors.Join(c.writeConf("cni/10-pods.conflist", cniConf), c.writeConf("containerd.toml", containerdConf)); err != nil {
-		return err
-	}
-	if err := c.run("containerd", "--config="+c.path("conf", "containerd.toml"), "--log-level=warn"); err != nil {
-		return err
-	}
-	return c.await(ctx, "containerd", time.Minute, func(ctx context.Context) error {
-		_, err := c.ctr(ctx, "version")
-		return err
-	})
 }
 
 // ctr runs containerd's own client in the namespace of the kubelet's containers.
@@ -79,42 +63,38 @@ func (c *Cluster) ctr(ctx context.Context, args ...string) ([]byte, error) {
 	return c.stand.output(ctx, c.program("ctr"), append([]string{"--namespace=k8s.io"}, args...)...)
 }
 
-func (c *Cluster) writeKubeletConf() error {
-	path := filepath.Join(c.dir, "conf", "kubelet.kubeconfig")
-	if err := c.pki.userKubeconfig(path, c.apiURL(), "system:node:"+c.NodeName(), "system:nodes"); err != nil {
-		return err
-	}
+func (c *Cluster) kubelet() spec {
 	conf := kubeletConf
 	if c.cfg.CrashLoopMax > 0 {
 		conf += fmt.Sprintf("crashLoopBackOff: {maxContainerRestartPeriod: %s}\n", c.cfg.CrashLoopMax)
 	}
-	return c.writeConf("kubelet.yaml", conf)
-}
-
-func (c *Cluster) startKubelet() error {
-	return c.run("kubelet", "--config="+c.path("conf", "kubelet.yaml"), "--kubeconfig="+c.path("conf", "kubelet.kubeconfig"),
-		"--root-dir="+c.path("kubelet"), "--cert-dir="+c.path("pki"), "--hostname-override="+c.NodeName(), "--node-ip="+c.net.Node)
-}
-
-func (c *Cluster) startProxy() error {
-	if err := c.writeConf("proxy.yaml", proxyConf); err != nil {
-		return err
+	return spec{
+		name: "kubelet", conf: map[string]string{"kubelet.yaml": conf},
+		args: []string{
+			"--config=" + c.path("conf", "kubelet.yaml"), "--kubeconfig=" + c.path("conf", "kubelet.kubeconfig"),
+			"--root-dir=" + c.path("kubelet"), "--cert-dir=" + c.path("pki"),
+			"--hostname-override=" + c.NodeName(), "--node-ip=" + c.net.Node,
+		},
+		check: c.page(c.KubeletURL() + "/healthz"),
 	}
-	return c.run("kube-proxy", "--config="+c.path("conf", "proxy.yaml"), "--hostname-override="+c.NodeName())
 }
 
-// startDNS runs CoreDNS on the node's own address, where pods and containerd reach it. It
+func (c *Cluster) proxy() spec {
+	return spec{
+		name: "kube-proxy", conf: map[string]string{"proxy.yaml": proxyConf},
+		args:  []string{"--config=" + c.path("conf", "proxy.yaml"), "--hostname-override=" + c.NodeName()},
+		check: c.page("http://" + c.net.Node + ":10256/livez"),
+	}
+}
+
+// dns runs CoreDNS on the node's own address, where pods and containerd reach it. It
 // knows the cluster and nothing else: another name does not exist, rather than time out.
-func (c *Cluster) startDNS(ctx context.Context) error {
-	if err := c.writeConf("Corefile", corefile); err != nil {
-		return err
+func (c *Cluster) dns() spec {
+	return spec{
+		name: "coredns", conf: map[string]string{"Corefile": corefile},
+		args:  []string{"-conf", c.path("conf", "Corefile")},
+		check: c.page("http://" + c.net.Node + ":8181/ready"),
 	}
-	if err := c.run("coredns", "-conf", c.path("conf", "Corefile")); err != nil {
-		return err
-	}
-	return c.await(ctx, "CoreDNS", time.Minute, func(ctx context.Context) error {
-		return get(ctx, "http://"+c.net.Node+":8181/ready", c.rest)
-	})
 }
 
 // KillNode makes a node NotReady, 12 to 20 seconds later: it kills the real node's kubelet, whose
@@ -126,7 +106,7 @@ func (c *Cluster) KillNode(ctx context.Context, node string) error {
 	if node != c.NodeName() {
 		return c.failNode(ctx, node, true)
 	}
-	c.end("kubelet", 0)
+	c.end("kubelet")
 	return nil
 }
 
@@ -139,10 +119,8 @@ func (c *Cluster) RestoreNode(ctx context.Context, node string) error {
 		if err := c.failNode(ctx, node, false); err != nil {
 			return err
 		}
-	} else if _, runs := c.Processes()["kubelet"]; !runs {
-		if err := c.startKubelet(); err != nil {
-			return err
-		}
+	} else if err := c.StartPart(ctx, "kubelet"); err != nil {
+		return err
 	}
 	return c.await(ctx, "node "+node, 2*time.Minute, func(ctx context.Context) error {
 		return c.nodeIs(ctx, node, corev1.ConditionTrue)
@@ -155,16 +133,20 @@ func (c *Cluster) nodeIs(ctx context.Context, name string, want corev1.Condition
 	if err != nil {
 		return err
 	}
+	return readyIs(node, want)
+}
+
+func readyIs(node *corev1.Node, want corev1.ConditionStatus) error {
 	for _, cond := range node.Status.Conditions {
 		if cond.Type != corev1.NodeReady {
 			continue
 		}
 		if cond.Status != want {
-			return fmt.Errorf("node %s: Ready is %s: %s", name, cond.Status, cond.Message)
+			return fmt.Errorf("node %s: Ready is %s: %s", node.Name, cond.Status, cond.Message)
 		}
 		return nil
 	}
-	return errors.New("node " + name + " has no Ready condition yet")
+	return errors.New("node " + node.Name + " has no Ready condition yet")
 }
 
 const containerdConf = `version = 3

@@ -117,15 +117,8 @@ func (p *part) ended() error {
 	return fmt.Errorf("%s ended: %v; its log ends:\n%s", p.name, p.err, tail(body, 2000))
 }
 
-// stop asks the part to end and, after patience, makes it.
-func (p *part) stop(patience time.Duration) {
-	if patience > 0 && p.cmd.Process.Signal(syscall.SIGTERM) == nil {
-		select {
-		case <-p.done:
-			return
-		case <-time.After(patience):
-		}
-	}
+// kill ends the part and waits until it is gone.
+func (p *part) kill() {
 	// It fails only for a process that has ended.
 	_ = p.cmd.Process.Kill()
 	<-p.done
@@ -135,29 +128,6 @@ func (p *part) stop(patience time.Duration) {
 // finds runc.
 func partEnv() []string {
 	return []string{"PATH=/run/programs:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
-}
-
-// run starts a built program as a part of the cluster, which path says how to name from where it runs.
-func (c *Cluster) run(name string, args ...string) error {
-	p, err := c.stand.startPart(name, filepath.Join(c.LogDir(), name+".log"), exec.Command(c.program(name), args...))
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.parts[name] = p
-	return nil
-}
-
-// end stops a part; one that does not run is already as wanted.
-func (c *Cluster) end(name string, patience time.Duration) {
-	c.mu.Lock()
-	p := c.parts[name]
-	delete(c.parts, name)
-	c.mu.Unlock()
-	if p != nil {
-		p.stop(patience)
-	}
 }
 
 // ended is the error of the first part found dead.

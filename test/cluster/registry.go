@@ -30,13 +30,16 @@ type registry struct {
 	server *http.Server
 }
 
-func startRegistry(host string) (*registry, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "5000"))
+// registryURL is where containerd finds the registry. The address is the cluster's own.
+func (c *Cluster) registryURL() string { return "http://" + c.net.Host + ":5000" }
+
+func startRegistry(url string) (*registry, error) {
+	l, err := net.Listen("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
 		return nil, fmt.Errorf("start the image registry: %w", err)
 	}
 	images := ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))
-	r := &registry{url: "http://" + l.Addr().String()}
+	r := &registry{url: url}
 	r.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if strings.HasPrefix(req.URL.Path, "/v2/private/") {
 			w.Header().Set("WWW-Authenticate", `Basic realm="`+registryName+`"`)

@@ -25,18 +25,18 @@ const (
 	LogAnnotation = "autopilot.local/log"
 )
 
-// startLogs serves the logs of simulated pods where the API server looks for a kubelet's, and returns
-// the port. KWOK's own server can only send one file for all.
-func (c *Cluster) startLogs() (int, error) {
+// startLogs serves the logs of simulated pods where the API server looks for a kubelet's. KWOK's own
+// server can only send one file for all.
+func (c *Cluster) startLogs() error {
 	pair, err := tls.LoadX509KeyPair(filepath.Join(c.dir, "pki", "server.crt"), filepath.Join(c.dir, "pki", "server.key"))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	clients := x509.NewCertPool()
 	clients.AppendCertsFromPEM(c.pki.ca)
 	l, err := net.Listen("tcp", net.JoinHostPort(c.net.Host, "0"))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", c.simulatedLog)
@@ -45,7 +45,8 @@ func (c *Cluster) startLogs() (int, error) {
 	}}
 	// It ends with Stop, which nobody needs to hear of.
 	go func() { _ = c.logs.ServeTLS(l, "", "") }()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	c.logPort = l.Addr().(*net.TCPAddr).Port
+	return nil
 }
 
 func (c *Cluster) simulatedLog(w http.ResponseWriter, r *http.Request) {
