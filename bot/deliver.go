@@ -58,7 +58,7 @@ func (b *Bot) deliver(ctx context.Context, d engine.Delivery) {
 	m, err := b.render(ctx, d)
 	switch {
 	case engine.CodeOf(err) == engine.NotFound:
-		b.settle(ctx, d, "drop", b.outbox.Drop(ctx, d.Key, "what it should show does not exist any more"))
+		b.drop(ctx, d, "what it should show does not exist any more")
 		return
 	case err != nil:
 		b.failed(ctx, d, fmt.Sprintf("its content could not be read: %v", err), backoff(d.Attempt))
@@ -174,8 +174,7 @@ func (b *Bot) trouble(ctx context.Context, d engine.Delivery, what string, err e
 		b.channelLost(ctx, d, text)
 	case contentRefused, refusedCall:
 		if d.Attempt+1 >= giveUp {
-			b.log.ErrorContext(ctx, "slack message is given up", "key", d.Key, "error", text)
-			b.settle(ctx, d, "drop", b.outbox.Drop(ctx, d.Key, text))
+			b.drop(ctx, d, text)
 			return
 		}
 		b.failed(ctx, d, text, backoff(d.Attempt))
@@ -203,6 +202,12 @@ func (b *Bot) channelLost(ctx context.Context, d engine.Delivery, problem string
 		return
 	}
 	b.settle(ctx, d, "loss", b.outbox.Failed(ctx, d.Key, problem, b.now(), true, b.cfg.Fallback))
+}
+
+func (b *Bot) drop(ctx context.Context, d engine.Delivery, why string) {
+	b.log.ErrorContext(ctx, "slack message is given up", "key", d.Key, "problem", why)
+	b.unposted.Delete(d.Key)
+	b.settle(ctx, d, "drop", b.outbox.Drop(ctx, d.Key, why))
 }
 
 func (b *Bot) failed(ctx context.Context, d engine.Delivery, problem string, retry time.Duration) {

@@ -20,7 +20,7 @@ const (
 func Card(i engine.Incident, who []engine.Mention) Message {
 	key := engine.CardKey(i.ID)
 	c := newCanvas(buttons(i, key)...)
-	c.header(mark(i) + " " + cut(tame(title(i)), 110) + state(i))
+	c.header(heading(i))
 	lines, text := situation(i), notice(i)
 	if names := mentions(who); names != "" && i.Status == engine.Open {
 		lines = append(lines, "On call: "+names)
@@ -41,6 +41,12 @@ func findings(c *canvas, i engine.Incident) {
 	}
 	c.context(gaps(i.Diagnosis, cardGaps))
 	c.context(footer(i))
+}
+
+// heading is a card's first line.
+func heading(i engine.Incident) string {
+	const room = 110 // the mark and the state need the rest
+	return mark(i) + " " + cut(tame(clip(title(i), room)), room) + state(i)
 }
 
 // mark is the one emoji of a card: how bad it is, or that it is over.

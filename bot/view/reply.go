@@ -63,6 +63,7 @@ var escapedMention = regexp.MustCompile(`&lt;([@#][A-Z0-9]{2,32})&gt;`)
 // ours is a sentence of the product's own, at most n units long: it may hold code spans and mentions of people and channels,
 // but whom it quotes cannot wake a whole channel.
 func ours(s string, n int) string {
+	s = clip(s, n)
 	if strings.Count(s, "`")%2 != 0 || strings.Contains(s, "```") {
 		s = strings.ReplaceAll(s, "`", "ˋ")
 	}
@@ -106,7 +107,7 @@ func incidents(c *canvas, l engine.IncidentList, base string) string {
 
 // incident is the card without its buttons, and the timeline.
 func incident(c *canvas, i engine.Incident, base string) string {
-	c.header(mark(i) + " " + cut(tame(title(i)), 110) + state(i))
+	c.header(heading(i))
 	c.section(situation(i)...)
 	findings(c, i)
 	if len(i.Timeline) > 0 {
@@ -136,7 +137,7 @@ func logs(c *canvas, l engine.LogExcerpt) string {
 	first, room := len(l.Lines), logRoom
 	lines := make([]string, len(l.Lines))
 	for n := len(l.Lines) - 1; n >= 0; n-- {
-		lines[n] = escape(strings.ReplaceAll(strings.Map(visible, l.Lines[n]), "```", "ˋˋˋ"), logLine)
+		lines[n] = escape(strings.ReplaceAll(strings.Map(visible, clip(l.Lines[n], logLine)), "```", "ˋˋˋ"), logLine)
 		if room -= jsonSize(lines[n]) + 1; room < 0 {
 			break
 		}

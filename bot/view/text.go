@@ -53,6 +53,12 @@ func tame(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
+// clip bounds the work on a text of which n units are shown at most. A character cut in half is dropped by tame.
+func clip(s string, n int) string {
+	const widest = 8 // bytes a unit, and some space to collapse
+	return s[:min(len(s), widest*n)]
+}
+
 var escapes = map[rune]string{'&': "&amp;", '<': "&lt;", '>': "&gt;"}
 
 // escape makes s harmless in mrkdwn and at most n units long, entities counted.
@@ -79,7 +85,7 @@ func escape(s string, n int) string {
 // outside is text from outside within a line of ours, at most n units long. Its formatting marks become look-alikes, so that a
 // pod named *x* is not bold.
 func outside(s string, n int) string {
-	return escape(breakMarks(tame(s)), n)
+	return escape(breakMarks(tame(clip(s, n))), n)
 }
 
 var lookAlikes = map[rune]rune{'*': '∗', '_': 'ˍ', '~': '∼', '`': 'ˋ'}
@@ -102,7 +108,7 @@ func wordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // code is text from outside as it is, in a code span.
 func code(s string, n int) string {
-	s = escape(strings.ReplaceAll(tame(s), "`", "ˋ"), n-2)
+	s = escape(strings.ReplaceAll(tame(clip(s, n)), "`", "ˋ"), n-2)
 	if s == "" {
 		return ""
 	}
@@ -113,7 +119,7 @@ func code(s string, n int) string {
 func fence(text string, n int) string {
 	var lines []string
 	left := n - size("```\n\n```")
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(clip(text, n)) {
 		line = strings.TrimRight(strings.Map(visible, line), " \n")
 		line = escape(strings.ReplaceAll(line, "```", "ˋˋˋ"), left)
 		if left -= size(line) + 1; left < 0 {
