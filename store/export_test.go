@@ -32,3 +32,13 @@ const MigrationLock = migrationLock
 
 // Database is the database that the store connects to.
 func Database(s *Store) string { return s.pool.Config().ConnConfig.Database }
+
+// Rescue looks once after the tasks of workers that are gone.
+func Rescue(ctx context.Context, s *Store, suspects map[string]bool) (map[string]bool, error) {
+	c, err := connect(ctx, s.pool.Config().ConnConfig)
+	if err != nil {
+		return nil, err
+	}
+	defer closeQuickly(ctx, c)
+	return s.rescue(ctx, c, "the test", suspects)
+}

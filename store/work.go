@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -35,8 +36,20 @@ func (s *Store) Work(ctx context.Context, handlers map[engine.TaskKind]Handler) 
 	if len(handlers) == 0 {
 		return engine.Errorf(engine.Invalid, "there is no handler of any task")
 	}
+	name := workerName()
+	attending, leave := context.WithCancel(context.WithoutCancel(ctx)) // for as long as tasks may run
+	present := make(chan struct{})
+	var presence sync.WaitGroup
+	presence.Go(func() { s.present(attending, name, sync.OnceFunc(func() { close(present) })) })
+	defer presence.Wait()
+	defer leave()
+	select {
+	case <-present: // before the first task, or another worker would take it up
+	case <-ctx.Done():
+		return nil
+	}
 	for {
-		client, err := s.newWorker(handlers)
+		client, err := s.newWorker(name, handlers)
 		if err != nil {
 			return err
 		}
@@ -56,7 +69,7 @@ func (s *Store) Work(ctx context.Context, handlers map[engine.TaskKind]Handler) 
 	}
 }
 
-func (s *Store) newWorker(handlers map[engine.TaskKind]Handler) (*river.Client[pgx.Tx], error) {
+func (s *Store) newWorker(name string, handlers map[engine.TaskKind]Handler) (*river.Client[pgx.Tx], error) {
 	workers := river.NewWorkers()
 	for kind, h := range handlers {
 		river.AddWorkerArgs(workers, taskArgs{Task: kind}, &worker{store: s, handle: h})
@@ -70,6 +83,7 @@ func (s *Store) newWorker(handlers map[engine.TaskKind]Handler) (*river.Client[p
 		periodic = append(periodic, every(pollAlertsEvery, engine.TaskPollAlerts))
 	}
 	c, err := river.NewClient(riverpgxv5.New(s.pool), &river.Config{
+		ID: name,
 		Queues: map[string]river.QueueConfig{
 			queueQuick:    {MaxWorkers: 10},
 			queueDiagnose: {MaxWorkers: 6},

@@ -200,6 +200,45 @@ func TestWorkStopsGracefully(t *testing.T) {
 	equal(t, "its outcome", w.sql(`SELECT state FROM river_job WHERE kind = 'page'`), "completed")
 }
 
+func TestTasksOfADeadWorkerAreTakenUp(t *testing.T) {
+	w := newWorkingWorld(t)
+	w.open(api)
+	w.sql(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = '{ghost}' WHERE kind = 'diagnose'`)
+	w.sql(`UPDATE diagnosis_requests SET running_job = (SELECT min(id) FROM river_job), running_until = now() + interval '1 hour'`)
+	done := make(chan struct{}, 10)
+	w.work(w.Store, handlers{engine.TaskDiagnose: func(context.Context, engine.Task) error {
+		done <- struct{}{}
+		return nil
+	}})
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("nobody took the task up")
+	}
+}
+
+func TestTasksOfALivingWorkerAreLeftAlone(t *testing.T) {
+	w := newWorkingWorld(t)
+	started, goOn := make(chan struct{}), make(chan struct{})
+	w.work(w.Store, handlers{engine.TaskPage: func(context.Context, engine.Task) error {
+		close(started) // a second run would panic, and be seen in the number of attempts
+		<-goOn
+		return nil
+	}})
+	w.insert(task(engine.TaskPage, 1))
+	<-started
+	var suspects map[string]bool
+	for range 3 {
+		var err error
+		suspects, err = store.Rescue(t.Context(), w.Store, suspects)
+		w.must(err)
+		equal(t, "suspects", len(suspects), 0)
+	}
+	equal(t, "task", w.sql(`SELECT state FROM river_job WHERE kind = 'page'`), "running")
+	close(goOn)
+	await(t, "its end", func() bool { return w.sql(`SELECT state, attempt FROM river_job WHERE kind = 'page'`) == "completed 1" })
+}
+
 func TestSweep(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
