@@ -104,7 +104,7 @@ func (s *subject) edits(versions []version) []engine.Evidence {
 	newest := versions[0]
 	at, by := s.authorship(versions)
 	number := strconv.FormatInt(newest.number, 10)
-	list := []edit{{what: "created", to: "revision " + number}}
+	list := []edit{{what: "created"}}
 	if len(versions) > 1 {
 		list = diff(versions[1].template, newest.template)
 	}
@@ -201,7 +201,7 @@ func (s *subject) configEdits(ctx context.Context) ([]engine.Evidence, error) {
 		out = append(out, engine.Evidence{
 			ID: "change/configmap/" + name, Kind: engine.EvidenceChange, Object: refOf("ConfigMap", m), At: at,
 			Text:   joined(", ", "ConfigMap "+name+" was edited", s.when(at), cmp.Or(by, "author unknown")),
-			Fields: map[string]string{"what": "configmap", "to": name, "by": by, "age": s.age(at)},
+			Fields: map[string]string{"what": "configmap", "from": name, "to": "edited", "by": by, "age": s.age(at)},
 		})
 	}
 	return out, nil

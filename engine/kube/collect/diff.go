@@ -79,12 +79,21 @@ func diffAnnotations(a, b map[string]string) []edit {
 		switch {
 		case a[key] == b[key]:
 		case key == "kubectl.kubernetes.io/restartedAt":
-			out = append(out, edit{what: "restart", to: b[key]})
+			out = append(out, edit{what: "restart"})
 		case strings.HasPrefix(key, "checksum/") || strings.Contains(key, "config-hash"):
-			out = append(out, edit{what: "config", from: joined(" ", key, cut(a[key], 16)), to: joined(" ", key, cut(b[key], 16))})
+			out = append(out, compare("config", "", pick(a, key), pick(b, key))...)
 		}
 	}
 	return out
+}
+
+// pick gives one pair of a map, its value shortened as checksums are: nobody compares more than the first digits.
+func pick(m map[string]string, key string) map[string]string {
+	v, ok := m[key]
+	if !ok {
+		return nil
+	}
+	return map[string]string{key: cut(v, 16)}
 }
 
 func single(what, container, from, to string) []edit {

@@ -1,0 +1,114 @@
+package collect
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+func TestReadLine(t *testing.T) {
+	when := time.Date(2026, 11, 22, 11, 59, 28, 5e8, time.UTC)
+	for _, tt := range []struct {
+		in         string
+		at         time.Time
+		text       string
+		redactions int
+	}{
+		{"2026-11-22T11:59:28.5Z hello", when, "hello", 0},
+		{"2026-11-22T12:59:28.5+01:00 2026-11-22 its own time", when, "2026-11-22 its own time", 0},
+		{"no time at all", time.Time{}, "no time at all", 0},
+		{"2026-11-22T11:59:28.5Z \x1b[1;31mred\x1b[0m\x07 bell\r", when, "red bell", 0},
+		{"2026-11-22T11:59:28.5Z password=hunter2", when, "password=***", 1},
+		{"2026-11-22T11:59:28.5Z bad \xff byte", when, "bad � byte", 0},
+		{"2026-11-22T11:59:28.5Z unfinished \x1b[31", when, "unfinished ", 0},
+		{"", time.Time{}, "", 0},
+	} {
+		got := readLine(tt.in)
+		if !got.at.Equal(tt.at) || got.text != tt.text || got.redactions != tt.redactions {
+			t.Errorf("readLine(%q) = %+v; want %v %q %d", tt.in, got, tt.at, tt.text, tt.redactions)
+		}
+	}
+	if got := readLine(strings.Repeat("é", maxLineBytes)); len(got.text) > maxLineBytes || !utf8.ValidString(got.text) {
+		t.Errorf("a long line is %d bytes, valid: %t", len(got.text), utf8.ValidString(got.text))
+	}
+}
+
+func FuzzReadLine(f *testing.F) {
+	for _, s := range []string{"2026-11-22T11:59:28.5Z hello", "\x1b[", "\x1b[31m\xff", "password=hunter2", strings.Repeat("a", 3000)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		l := readLine(s)
+		if len(l.text) > maxLineBytes || !utf8.ValidString(l.text) || strings.ContainsAny(l.text, "\x1b\x00\n\r") {
+			t.Errorf("readLine(%q) = %q", s, l.text)
+		}
+	})
+}
+
+func TestExcerptShowsTheEndAndTheTellingLines(t *testing.T) {
+	var lines []line
+	add := func(texts ...string) {
+		for _, s := range texts {
+			lines = append(lines, line{text: s})
+		}
+	}
+	add("panic: first", "dial tcp: connect db:5432: connection refused", "panic: second")
+	for n := range maxLast {
+		add(fmt.Sprintf("line %d", n))
+	}
+	got := texts(excerpt(target{pod: podOf("p", "r", template("x")), container: "app"}, lines))
+	if len(got) != maxLast+2 || got[0] != lines[1].text || got[1] != "panic: second" || got[len(got)-1] != "line 19" {
+		t.Errorf("excerpt: %q", got)
+	}
+}
+
+func TestTail(t *testing.T) {
+	c := client(podOf("api-1-a", "api-1", template("api:1")))
+	serves(c, map[string]string{"app/false": "2026-11-22T11:59:28Z one\n2026-11-22T11:59:29Z token=hunter2\n2026-11-22T11:59:30Z three\n"})
+	got, err := Tail(t.Context(), c, "pay", "api-1-a", "", false, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := engine.LogExcerpt{Pod: "api-1-a", Container: "app", Lines: []string{"token=***", "three"}, Redactions: 1, Truncated: true}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Tail (-want +got):\n%s", diff)
+	}
+	if got, err := Tail(t.Context(), c, "pay", "api-1-a", "app", false, 10); err != nil || len(got.Lines) != 3 || got.Truncated {
+		t.Errorf("all of the log: %+v, %v", got, err)
+	}
+	if _, err := Tail(t.Context(), c, "pay", "api-1-a", "app", true, 2); engine.CodeOf(err) != engine.Invalid {
+		t.Errorf("no earlier run: %v", err)
+	}
+	if _, err := Tail(t.Context(), c, "pay", "absent", "", false, 2); engine.CodeOf(err) != engine.NotFound {
+		t.Errorf("no such pod: %v", err)
+	}
+	forbid(c, "get", "pods")
+	if _, err := Tail(t.Context(), c, "pay", "api-1-a", "app", false, 2); engine.CodeOf(err) != engine.Forbidden {
+		t.Errorf("not allowed: %v", err)
+	}
+}
+
+func TestTailOfChoosesTheRunThatFailed(t *testing.T) {
+	is := template("api:1")
+	c := client(deployment(is), replicaSet(1, time.Hour, is), podOf("api-1-a", "api-1", is), crashing(podOf("api-1-b", "api-1", is), 4))
+	logs := map[string]string{"app/true": "2026-11-22T11:59:28Z the end\n", "app/false": "2026-11-22T11:59:28Z well\n"}
+	serves(c, logs)
+	got, err := TailOf(t.Context(), source(c), incident("Deployment", "api"), 5)
+	want := engine.LogExcerpt{Pod: "api-1-b", Container: "app", Previous: true, Lines: []string{"the end"}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("TailOf: %v (-want +got):\n%s", err, diff)
+	}
+	delete(logs, "app/true") // the kubelet has thrown the earlier run away
+	if got, err = TailOf(t.Context(), source(c), incident("Deployment", "api"), 5); err != nil || got.Previous || got.Lines[0] != "well" {
+		t.Errorf("TailOf without an earlier run: %+v, %v", got, err)
+	}
+	if _, err := TailOf(t.Context(), source(c), incident("Deployment", "other"), 5); engine.CodeOf(err) != engine.NotFound {
+		t.Errorf("TailOf what is gone: %v", err)
+	}
+}
