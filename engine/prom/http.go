@@ -66,6 +66,10 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if resp.StatusCode == http.StatusTooManyRequests { // client_golang would take it for a refusal for good
+		_ = resp.Body.Close()
+		return nil, engine.Errorf(engine.Unavailable, "%s asks us to slow down", r.URL.Host)
+	}
 	resp.Body = &bounded{ReadCloser: resp.Body, left: maxBody}
 	return resp, nil
 }
@@ -95,7 +99,7 @@ func refused(who string, resp *http.Response, body []byte) error {
 		return engine.Errorf(engine.NotFound, "%s", said)
 	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
 		return engine.Errorf(engine.Forbidden, "%s", said)
-	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode >= 500:
+	case resp.StatusCode >= 500:
 		return engine.Errorf(engine.Unavailable, "%s", said)
 	}
 	return engine.Errorf(engine.Invalid, "%s", said)

@@ -229,4 +229,3 @@ func golden(t *testing.T, name string, found map[string][]engine.Evidence) {
 }
 
 func client(objects ...runtime.Object) *fake.Clientset { return fake.NewSimpleClientset(objects...) }
-
