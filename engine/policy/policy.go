@@ -34,7 +34,7 @@ type Policy struct {
 // The zero workload stands for the whole installation, which only a role without limits covers.
 // The reason says which role allowed it, or what would.
 func (p Policy) Allowed(person engine.Person, groups []string, action engine.Action, w engine.Workload) (bool, string) {
-	if action == engine.ActionLogs && matchesAny(p.LogsOff, w.Namespace) {
+	if action == engine.ActionLogs && p.LogsAreOff(w.Namespace) {
 		return false, fmt.Sprintf("logs of namespace %s are switched off by configuration", w.Namespace)
 	}
 	var elsewhere, could []string
@@ -61,6 +61,9 @@ func (p Policy) Allowed(person engine.Person, groups []string, action engine.Act
 	}
 	return false, fmt.Sprintf("no role allows %s on %s", action, place(w))
 }
+
+// LogsAreOff tells whether the logs of a namespace may never be read.
+func (p Policy) LogsAreOff(namespace string) bool { return matchesAny(p.LogsOff, namespace) }
 
 func (r Role) has(person engine.Person, groups []string) bool {
 	return slices.ContainsFunc(r.Members, func(m string) bool {

@@ -1,0 +1,132 @@
+// Command autopilot is the bot: it watches clusters, opens incident threads in Slack and carries out what people decide there.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// version is set by the linker.
+var version = ""
+
+const usage = `autopilot watches clusters, tells incidents in Slack and carries out what people decide there.
+
+Usage:
+  autopilot serve  [-config FILE]         run the bot
+  autopilot migrate                       bring the database's schema up to this version
+  autopilot doctor [-config FILE]         try every permission, scope and endpoint that the configuration needs
+  autopilot config check [-config FILE]   check the configuration file, and nothing else
+  autopilot version                       print the version
+
+The configuration is autopilot.yaml, or FILE, or what AUTOPILOT_CONFIG names.
+Secrets come from the environment, or from files:
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the whole program but for the process: it gives the exit code, 2 for a call that cannot be understood.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		printUsage(stdout)
+		return 0
+	}
+	verb, rest := args[0], args[1:]
+	if verb == "config" {
+		if len(rest) == 0 || rest[0] != "check" {
+			_, _ = fmt.Fprintln(stderr, "autopilot config: check is the only thing to do with it: autopilot config check [-config FILE]")
+			return 2
+		}
+		verb, rest = "config check", rest[1:]
+	}
+	do, known := map[string]func(context.Context, string, io.Writer) error{
+		"serve": serve, "migrate": migrate, "doctor": doctor, "config check": checkConfig, "version": printVersion,
+	}[verb]
+	if !known {
+		_, _ = fmt.Fprintf(stderr, "autopilot: %q is not a command%s; run autopilot help\n", verb, suggestion(verb))
+		return 2
+	}
+	flags := flag.NewFlagSet(verb, flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	config := flags.String("config", configFile(), "the configuration file")
+	if err := flags.Parse(rest); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		return 2
+	}
+	if flags.NArg() > 0 {
+		_, _ = fmt.Fprintf(stderr, "autopilot %s takes no argument %q\n", verb, flags.Arg(0))
+		return 2
+	}
+	if err := do(ctx, *config, stdout); err != nil {
+		_, _ = fmt.Fprintf(stderr, "autopilot %s: %v\n", verb, err)
+		return 1
+	}
+	return 0
+}
+
+func suggestion(verb string) string {
+	if near := nearest(verb, []string{"serve", "migrate", "doctor", "config", "version"}); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
+}
+
+func printUsage(w io.Writer) {
+	_, _ = io.WriteString(w, usage)
+	var s Secrets
+	for _, n := range s.secretNames() {
+		_, _ = fmt.Fprintf(w, "  AUTOPILOT_%-26s %s\n", n.name+"[_FILE]", n.what)
+	}
+}
+
+func configFile() string {
+	if f := os.Getenv("AUTOPILOT_CONFIG"); f != "" {
+		return f
+	}
+	return "autopilot.yaml"
+}
+
+func readConfig(file string) (Config, error) {
+	data, err := os.ReadFile(file) //nolint:gosec // The operator names the file.
+	if err != nil {
+		return Config{}, engine.Wrap(engine.NotFound, err, "the configuration cannot be read; -config or AUTOPILOT_CONFIG says where it is")
+	}
+	return parseConfig(file, data)
+}
+
+func checkConfig(_ context.Context, file string, w io.Writer) error {
+	c, err := readConfig(file)
+	if err != nil {
+		return err
+	}
+	names := make([]string, 0, len(c.Clusters))
+	for _, cl := range c.Clusters {
+		names = append(names, cl.Name)
+	}
+	_, err = fmt.Fprintf(w, "%s is right: %d cluster(s) (%s), incidents in %s\n", file, len(names), strings.Join(names, ", "), c.Slack.Channels.Incidents)
+	return err
+}
+
+func printVersion(_ context.Context, _ string, w io.Writer) error {
+	v := version
+	if info, ok := debug.ReadBuildInfo(); ok && v == "" {
+		v = info.Main.Version
+	}
+	_, err := fmt.Fprintln(w, "autopilot", v)
+	return err
+}

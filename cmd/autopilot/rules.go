@@ -1,0 +1,70 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/incident"
+	"github.com/eks-autopilot/autopilot/engine/policy"
+)
+
+// rules puts the configuration into the terms in which incidents are decided.
+func (c Config) rules() incident.Rules {
+	r := incident.Rules{
+		HoldDown: c.Incidents.HoldDown, ReopenWindow: c.Incidents.ReopenWindow, ParentWindow: c.Incidents.ParentWindow,
+		Escalation: map[engine.Severity]incident.Escalation{},
+		Route: incident.Route{
+			Default: c.Slack.Channels.Incidents, Namespaces: c.Slack.Channels.Namespaces, Teams: c.Slack.Channels.Teams,
+			TeamLabel: c.Slack.TeamLabel,
+		},
+	}
+	for _, g := range c.Incidents.Ignore {
+		r.Ignore = append(r.Ignore, incident.Ignore{
+			Cluster: g.Cluster, Namespace: g.Namespace, Workload: g.Workload, Class: engine.Class(g.Class), Reason: g.Reason,
+		})
+	}
+	for _, m := range c.Maintenance {
+		r.Maintenance = append(r.Maintenance, incident.Window(m))
+	}
+	for severity, e := range c.OnCall.Escalation {
+		r.Escalation[engine.Severity(severity)] = incident.Escalation{
+			Mention: mentions(e.Mention), After: e.After, Times: e.Times, Page: e.Page,
+		}
+	}
+	return r
+}
+
+func mentions(ids []string) []engine.Mention {
+	var all []engine.Mention
+	for _, id := range ids {
+		if strings.HasPrefix(id, "S") {
+			all = append(all, engine.Mention{Group: id})
+		} else {
+			all = append(all, engine.Mention{User: id})
+		}
+	}
+	return all
+}
+
+func (c Config) policy() policy.Policy {
+	p := policy.Policy{LogsOff: c.Logs.Off}
+	for _, r := range c.Roles {
+		role := policy.Role{Name: r.Name, Members: r.Members, Clusters: r.Clusters, Namespaces: r.Namespaces}
+		for _, a := range r.May {
+			role.May = append(role.May, engine.Action(a))
+		}
+		p.Roles = append(p.Roles, role)
+	}
+	return p
+}
+
+// channels lists every channel that messages may be routed to, each once.
+func (c Config) channels() []string {
+	all := []string{c.Slack.Channels.Incidents, c.Slack.Channels.Fallback}
+	all = slices.AppendSeq(all, maps.Values(c.Slack.Channels.Namespaces))
+	all = slices.AppendSeq(all, maps.Values(c.Slack.Channels.Teams))
+	slices.Sort(all)
+	return slices.Compact(all)
+}

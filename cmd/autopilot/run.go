@@ -1,0 +1,149 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/eks-autopilot/autopilot/bot"
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/incident"
+	"github.com/eks-autopilot/autopilot/engine/kube"
+	"github.com/eks-autopilot/autopilot/handlers"
+	"github.com/eks-autopilot/autopilot/store"
+)
+
+// leaseTTL is how long a replica that died keeps its clusters from another.
+const leaseTTL = 15 * time.Second
+
+// serve runs the bot until ctx ends. All wiring of the product is here, in one straight line: what a package needs of another is
+// handed over by this function and by nothing else.
+func serve(ctx context.Context, file string, _ io.Writer) error {
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()}))
+	slog.SetDefault(log)
+	cfg, err := readConfig(file)
+	if err != nil {
+		return err
+	}
+	secrets, err := readSecrets("DATABASE_URL", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "WEBHOOK_TOKEN")
+	if err != nil {
+		return err
+	}
+	rules := cfg.rules()
+
+	st, err := store.Open(ctx, secrets.DatabaseURL.Reveal(), store.Options{
+		Rules: func() incident.Rules { return rules }, Log: log, Retention: cfg.Retention.Evidence,
+	})
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	if err := st.Check(ctx); err != nil {
+		return err
+	}
+
+	clusters, err := connectClusters(ctx, cfg, secrets, log)
+	if err != nil {
+		return err
+	}
+	pagers, err := connectPagers(cfg, secrets)
+	if err != nil {
+		return err
+	}
+
+	h := &handlers.Handlers{
+		Incidents: st, Decisions: st, Progress: st, Diagnoses: st, Signals: st,
+		Pagers: pagers, Clusters: edges(clusters), Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
+	}
+	b := bot.New(bot.Config{
+		BotToken: secrets.SlackBotToken, AppToken: secrets.SlackAppToken, APIURL: cfg.Slack.APIURL,
+		Channels: cfg.channels(), Fallback: cfg.Slack.Channels.Fallback, Replica: replica(), Log: log,
+	}, st, st, content{st, rules}, h)
+	h.Groups = b
+
+	listener, err := net.Listen("tcp", cfg.HTTP.Listen)
+	if err != nil {
+		return engine.Wrap(engine.Unavailable, err, "http.listen: the address cannot be had")
+	}
+	ready := func(ctx context.Context) error { return errors.Join(st.Ping(ctx), b.Ready()) }
+	server := newServer(routes(h, secrets, ready))
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return b.Run(ctx) })
+	g.Go(func() error { return st.Work(ctx, h.Tasks()) })
+	g.Go(func() error { return serveHTTP(ctx, server, listener) })
+	g.Go(func() error {
+		handlers.Watching{Leases: st, Holder: replica(), TTL: leaseTTL, Log: log}.Run(ctx, watched(clusters, st))
+		return nil
+	})
+	if !secrets.HeartbeatURL.IsZero() {
+		g.Go(func() error { h.Heartbeat(ctx, secrets.HeartbeatURL, cfg.Heartbeat.Every, ready); return nil })
+	}
+	log.InfoContext(ctx, "serving", "listen", listener.Addr().String(), "clusters", len(clusters), "replica", replica())
+	return g.Wait()
+}
+
+// migrate brings the schema up to this version.
+func migrate(ctx context.Context, _ string, w io.Writer) error {
+	secrets, err := readSecrets("DATABASE_URL")
+	if err != nil {
+		return err
+	}
+	if err := store.Migrate(ctx, secrets.DatabaseURL.Reveal()); err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, "the database is up to date\n")
+	return err
+}
+
+// replica names this process among its equals. It is the same after a restart, so that a replica takes over what it held.
+func replica() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "autopilot"
+	}
+	return cmp.Or(os.Getenv("AUTOPILOT_REPLICA"), os.Getenv("POD_NAME"), host)
+}
+
+func logLevel() slog.Level {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(os.Getenv("AUTOPILOT_LOG_LEVEL"))); err != nil {
+		return slog.LevelInfo
+	}
+	return level
+}
+
+// watched gives each cluster's watch, which tells the store what it sees.
+func watched(clusters []connected, st *store.Store) []handlers.Watched {
+	var all []handlers.Watched
+	for _, c := range clusters {
+		all = append(all, handlers.Watched{
+			Name:   c.kube.Name(),
+			Watch:  func(ctx context.Context) error { return c.kube.Watch(ctx, st) },
+			Status: c.kube.Status,
+		})
+	}
+	return all
+}
+
+// edges gives the handlers what they ask of each cluster.
+func edges(clusters []connected) []handlers.Cluster {
+	var all []handlers.Cluster
+	for _, c := range clusters {
+		e := handlers.Cluster{
+			Name: c.kube.Name(), Owner: c.kube.Owner, Logs: c.kube.LogsOf, Collectors: kube.Collectors(c.kube),
+		}
+		if c.alertmanager != nil {
+			e.Alertmanager = c.alertmanager
+		}
+		all = append(all, e)
+	}
+	return all
+}

@@ -1,0 +1,139 @@
+// Package handlers says what an inbound message means: one file per edge (slash command, click, modal, webhook) and per background task.
+//
+// The bot's HTTP server, its Slack sockets and the store's task runner call it. It decides who may do what through package policy and
+// leaves every write to the store.
+package handlers
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/incident"
+	"github.com/eks-autopilot/autopilot/engine/policy"
+	"github.com/eks-autopilot/autopilot/engine/rca"
+)
+
+// Incidents reads incidents.
+type Incidents interface {
+	Incident(ctx context.Context, id int64) (engine.Incident, error)
+	Incidents(ctx context.Context, f engine.IncidentFilter) ([]engine.Incident, error)
+	Overview(ctx context.Context) (engine.Overview, error)
+}
+
+// Decisions records what people decided. The same Decision.ID acts once.
+type Decisions interface {
+	Decide(ctx context.Context, d engine.Decision) (engine.Incident, error)
+	SetPause(ctx context.Context, d engine.Decision) error
+	Paused(ctx context.Context) (engine.Pause, error)
+	HomeOpened(ctx context.Context, p engine.Person) error
+}
+
+// Progress moves incidents on in the background.
+type Progress interface {
+	Settle(ctx context.Context, id int64) error
+	Escalate(ctx context.Context, id int64) (engine.Incident, error)
+	Silenced(ctx context.Context, id int64, alertmanagerID string) error
+	Paged(ctx context.Context, id int64, what string) error
+}
+
+// Diagnoses keeps what was found out about an incident.
+type Diagnoses interface {
+	SaveDiagnosis(ctx context.Context, d engine.Diagnosis) error
+	Tallies(ctx context.Context) (map[string]rca.Tally, error)
+}
+
+// Signals takes what a source observed.
+type Signals interface {
+	Observe(ctx context.Context, o engine.Observation) error
+	FiringAlerts(ctx context.Context, cluster string) ([]engine.Signal, error)
+	SawWatchdog(ctx context.Context, cluster string, at time.Time) error
+}
+
+// Groups gives the Slack user groups that a person is in now.
+type Groups interface {
+	Groups(ctx context.Context, user string) ([]string, error)
+}
+
+// Silencer is an Alertmanager.
+type Silencer interface {
+	Alerts(ctx context.Context) ([]engine.Alert, error)
+	Silence(ctx context.Context, incident int64, labels map[string]string, until time.Time, by string) (string, error)
+	Expire(ctx context.Context, id string) error
+}
+
+// Pager wakes people outside Slack. What is trigger, acknowledge or resolve.
+type Pager interface {
+	Name() string
+	Send(ctx context.Context, what string, i engine.Incident, link string) error
+}
+
+// Cluster is what the handlers ask of one cluster. Alertmanager is nil when none is configured.
+type Cluster struct {
+	Name         string
+	Owner        func(ctx context.Context, kind, namespace, name string) (engine.Workload, bool)
+	Logs         func(ctx context.Context, i engine.Incident) (engine.LogExcerpt, error)
+	Collectors   []rca.Collector
+	Alertmanager Silencer
+}
+
+// Handlers holds what every edge needs. All fields but Pagers are required.
+type Handlers struct {
+	Incidents Incidents
+	Decisions Decisions
+	Progress  Progress
+	Diagnoses Diagnoses
+	Signals   Signals
+	Groups    Groups
+	Pagers    []Pager
+	Clusters  []Cluster
+	Policy    policy.Policy
+	Rules     incident.Rules
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+func (h *Handlers) cluster(name string) (Cluster, bool) {
+	for _, c := range h.Clusters {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return Cluster{}, false
+}
+
+// allowed asks the policy. When the person's groups cannot be read, they count as in none, and the refusal says so.
+func (h *Handlers) allowed(ctx context.Context, p engine.Person, a engine.Action, w engine.Workload) (bool, string) {
+	ok, reason := h.Policy.Allowed(p, nil, a, w)
+	if ok {
+		return true, reason
+	}
+	groups, err := h.Groups.Groups(ctx, p.ID)
+	if err != nil {
+		h.Log.WarnContext(ctx, "cannot read user groups", "user", p.ID, "error", err)
+		return false, reason + " (Slack did not say which user groups you are in; try again)"
+	}
+	return h.Policy.Allowed(p, groups, a, w)
+}
+
+// incidentID reads an incident's number as people write it: 42 or #42.
+func incidentID(s string) (int64, error) {
+	if len(s) > 0 && s[0] == '#' {
+		s = s[1:]
+	}
+	id, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || id < 1 {
+		return 0, engine.Errorf(engine.Invalid, "%q is not an incident's number; such as 42", plain(s))
+	}
+	return id, nil
+}
+
+func cut(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}

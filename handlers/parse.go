@@ -1,0 +1,197 @@
+package handlers
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// commands are the words that may follow /autopilot, in the order of the help.
+var commands = []engine.HelpLine{
+	{Usage: "/autopilot status", Text: "what is open, which clusters are watched, and whether writes are paused"},
+	{Usage: "/autopilot incidents [namespace[/workload]] [critical|warning|info] [open|acknowledged|resolved|all] [mine] [cluster=…] [class=…] [last=24h]", Text: "find incidents"},
+	{Usage: "/autopilot show <number>", Text: "one incident with its causes and evidence"},
+	{Usage: "/autopilot pause [reason]", Text: "stop every write the bot makes outside Slack"},
+	{Usage: "/autopilot resume", Text: "end the pause"},
+	{Usage: "/autopilot help", Text: "this list"},
+}
+
+var verbs = []string{"help", "status", "incidents", "show", "pause", "resume"}
+
+// query is a slash command, understood.
+type query struct {
+	verb   string
+	id     int64                 // show
+	filter engine.IncidentFilter // incidents
+	mine   bool                  // incidents
+	reason string                // pause
+}
+
+// parse understands what follows /autopilot. Errors have the code invalid and say what would be right.
+func parse(text string, now time.Time) (query, error) {
+	words := strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || r == '\u200b' })
+	if len(words) == 0 {
+		return query{verb: "help"}, nil
+	}
+	verb := strings.ToLower(words[0])
+	args := words[1:]
+	switch verb {
+	case "help", "status", "resume":
+		if len(args) > 0 {
+			return query{}, engine.Errorf(engine.Invalid, "`%s` takes nothing behind it; write `/autopilot %s`", verb, verb)
+		}
+		return query{verb: verb}, nil
+	case "pause":
+		return query{verb: verb, reason: cut(strings.Join(args, " "), 300)}, nil
+	case "show":
+		if len(args) != 1 {
+			return query{}, engine.Errorf(engine.Invalid, "`show` wants one incident's number, such as `/autopilot show 42`")
+		}
+		id, err := incidentID(args[0])
+		return query{verb: verb, id: id}, err
+	case "incidents":
+		return parseIncidents(args, now)
+	}
+	if near := nearestWord(verb, verbs); near != "" {
+		return query{}, engine.Errorf(engine.Invalid, "I do not know `%s`; did you mean `/autopilot %s`?", plain(verb), near)
+	}
+	return query{}, engine.Errorf(engine.Invalid, "I do not know `%s`; `/autopilot help` lists what I do", plain(verb))
+}
+
+func parseIncidents(args []string, now time.Time) (query, error) {
+	q := query{verb: "incidents"}
+	for _, arg := range args {
+		key, value, isPair := strings.Cut(arg, "=")
+		if !isPair {
+			key, value = "", arg
+		}
+		var err error
+		switch strings.ToLower(key) {
+		case "":
+			err = q.word(value)
+		case "cluster":
+			q.filter.Cluster = value
+		case "namespace", "ns":
+			q.filter.Namespace = value
+		case "workload", "name":
+			q.filter.Workload = value
+		case "severity":
+			err = q.severity(value)
+		case "status":
+			err = q.status(value)
+		case "class":
+			err = q.class(value)
+		case "last":
+			err = q.last(value, now)
+		default:
+			err = engine.Errorf(engine.Invalid, "I do not know the filter `%s`; known: cluster, namespace, workload, severity, status, class, last", plain(key))
+		}
+		if err == nil && isPair && value == "" {
+			err = engine.Errorf(engine.Invalid, "`%s=` wants a value behind it", plain(key))
+		}
+		if err != nil {
+			return query{}, err
+		}
+	}
+	return q, nil
+}
+
+// word understands a filter without a key: a severity, a status, "mine", or namespace[/workload].
+func (q *query) word(w string) error {
+	l := strings.ToLower(w)
+	switch {
+	case engine.Severity(l).Rank() > 0:
+		return q.severity(l)
+	case slices.Contains(statuses, l):
+		return q.status(l)
+	case l == "mine":
+		q.mine = true
+		return nil
+	case q.filter.Namespace != "":
+		return engine.Errorf(engine.Invalid, "`%s` is one word too many; a namespace was named already", plain(w))
+	}
+	ns, name, _ := strings.Cut(l, "/")
+	q.filter.Namespace, q.filter.Workload = ns, name
+	return nil
+}
+
+var statuses = []string{"open", "acknowledged", "resolved", "all"}
+
+func (q *query) severity(s string) error {
+	q.filter.Severity = engine.Severity(strings.ToLower(s))
+	if q.filter.Severity.Rank() == 0 {
+		return engine.Errorf(engine.Invalid, "`%s` is not a severity; critical, warning or info", plain(s))
+	}
+	return nil
+}
+
+func (q *query) status(s string) error {
+	s = strings.ToLower(s)
+	switch {
+	case !slices.Contains(statuses, s):
+		return engine.Errorf(engine.Invalid, "`%s` is not a status; %s", plain(s), strings.Join(statuses, ", "))
+	case s == "all":
+		q.filter.AnyStatus = true
+	default:
+		q.filter.Status = engine.Status(s)
+	}
+	return nil
+}
+
+func (q *query) class(s string) error {
+	q.filter.Class = engine.Class(strings.ReplaceAll(strings.ToLower(s), "-", "_"))
+	if slices.Contains(engine.Classes, q.filter.Class) {
+		return nil
+	}
+	var known []string
+	for _, c := range engine.Classes {
+		known = append(known, string(c))
+	}
+	if near := nearestWord(string(q.filter.Class), known); near != "" {
+		return engine.Errorf(engine.Invalid, "`%s` is not a class; did you mean `class=%s`?", plain(s), near)
+	}
+	return engine.Errorf(engine.Invalid, "`%s` is not a class; known: %s", plain(s), strings.Join(known, ", "))
+}
+
+func (q *query) last(s string, now time.Time) error {
+	d, err := time.ParseDuration(s)
+	if days, ok := strings.CutSuffix(s, "d"); err != nil && ok {
+		if d, err = time.ParseDuration(days + "h"); err == nil {
+			d *= 24
+		}
+	}
+	if err != nil || d <= 0 || d > 400*24*time.Hour {
+		return engine.Errorf(engine.Invalid, "`last=%s` is not a time; such as last=2h or last=7d", plain(s))
+	}
+	q.filter.Since = now.Add(-d)
+	q.filter.AnyStatus = q.filter.AnyStatus || q.filter.Status == ""
+	return nil
+}
+
+func nearestWord(word string, known []string) string {
+	best, bestDistance := "", 3
+	for _, k := range known {
+		d := engine.EditDistance(word, k)
+		if strings.HasPrefix(k, word) && len(word) >= 3 {
+			d = 0
+		}
+		if d < bestDistance && d < len([]rune(k)) {
+			best, bestDistance = k, d
+		}
+	}
+	return best
+}
+
+// plain makes a person's word safe inside a code span.
+func plain(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == '`' || unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, s)
+	return cut(s, 40)
+}

@@ -1,0 +1,41 @@
+package handlers
+
+import (
+	"context"
+	"strings"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// Submit takes a modal that was sent in. What is wrong with a field comes back in Reply.Invalid and the modal stays open.
+func (h *Handlers) Submit(ctx context.Context, s engine.Submission) (engine.Reply, error) {
+	if s.Form != engine.FormCorrection {
+		return engine.Reply{}, engine.Errorf(engine.Invalid, "this form is not known to this version")
+	}
+	id, err := incidentID(s.Subject)
+	if err != nil {
+		return engine.Reply{}, err
+	}
+	cause := strings.TrimSpace(s.Values["cause"])
+	switch n := len([]rune(cause)); {
+	case n < 3:
+		return engine.Reply{Invalid: map[string]string{"cause": "Say in a few words what it was."}}, nil
+	case n > 1000:
+		return engine.Reply{Invalid: map[string]string{"cause": "1,000 characters at most."}}, nil
+	}
+	i, err := h.Incidents.Incident(ctx, id)
+	if err != nil {
+		return engine.Reply{}, err
+	}
+	d := engine.Decision{ID: s.ID, Action: engine.ActionVerdict, IncidentID: id, By: s.By, At: h.Now(), Comment: cause}
+	ok, reason := h.allowed(ctx, s.By, d.Action, i.Workload)
+	if !ok {
+		d.Reason = reason
+		return h.refuse(ctx, d)
+	}
+	d.Allowed = true
+	if i, err = h.Decisions.Decide(ctx, d); err != nil {
+		return engine.Reply{}, err
+	}
+	return engine.Reply{Text: done(d, i)}, nil
+}

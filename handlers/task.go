@@ -1,0 +1,25 @@
+package handlers
+
+import (
+	"context"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// Tasks gives the handler of every kind of durable background work. Each may run twice for the same task.
+func (h *Handlers) Tasks() map[engine.TaskKind]func(context.Context, engine.Task) error {
+	return map[engine.TaskKind]func(context.Context, engine.Task) error{
+		engine.TaskDiagnose:      h.diagnose,
+		engine.TaskSettle:        func(ctx context.Context, t engine.Task) error { return h.Progress.Settle(ctx, t.IncidentID) },
+		engine.TaskEscalate:      h.escalate,
+		engine.TaskPage:          h.page,
+		engine.TaskSilence:       h.silence,
+		engine.TaskExpireSilence: h.expireSilence,
+		engine.TaskPollAlerts:    h.pollAlerts,
+	}
+}
+
+func (h *Handlers) escalate(ctx context.Context, t engine.Task) error {
+	_, err := h.Progress.Escalate(ctx, t.IncidentID)
+	return err
+}

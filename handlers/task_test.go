@@ -1,0 +1,239 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/rca"
+)
+
+type collector struct {
+	name    string
+	collect func(ctx context.Context) ([]engine.Evidence, error)
+}
+
+func (c collector) Name() string { return c.name }
+
+func (c collector) Collect(ctx context.Context, _ engine.Incident) ([]engine.Evidence, error) {
+	return c.collect(ctx)
+}
+
+func TestDiagnoseShowsWhatIsMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s, _ := fixture(t)
+		line := engine.Evidence{ID: "p1", Collector: "pods", Kind: engine.EvidenceContainer, Text: "waiting"}
+		h.Clusters[0].Collectors = []rca.Collector{
+			collector{"slow", func(ctx context.Context) ([]engine.Evidence, error) { <-ctx.Done(); return nil, ctx.Err() }},
+			collector{"pods", func(context.Context) ([]engine.Evidence, error) { return []engine.Evidence{line}, nil }},
+			collector{"logs", func(context.Context) ([]engine.Evidence, error) {
+				return nil, engine.Errorf(engine.Forbidden, "no permission to get pods/log")
+			}},
+			collector{"wild", func(context.Context) ([]engine.Evidence, error) { panic("nil map") }},
+			collector{"odd", func(context.Context) ([]engine.Evidence, error) { return nil, errors.New("password=hunter2") }},
+		}
+		if err := h.diagnose(t.Context(), engine.Task{IncidentID: 7}); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.diagnoses) != 1 {
+			t.Fatalf("%d diagnoses kept, want one", len(s.diagnoses))
+		}
+		want := []engine.Gap{
+			{Collector: "slow", Reason: "no answer within 8s"},
+			{Collector: "logs", Reason: "no permission to get pods/log"},
+			{Collector: "wild", Reason: "failed; the log has the reason"},
+			{Collector: "odd", Reason: "failed; the log has the reason"},
+		}
+		if d := cmp.Diff(want, s.diagnoses[0].Gaps); d != "" {
+			t.Error(d)
+		}
+		if len(s.diagnoses[0].Evidence) != 1 {
+			t.Errorf("evidence %v, want that of the collector that answered", s.diagnoses[0].Evidence)
+		}
+	})
+}
+
+func TestLogsThatAreOffAreNotCollected(t *testing.T) {
+	h, s, _ := fixture(t)
+	h.Clusters[0].Collectors = []rca.Collector{collector{"logs", func(context.Context) ([]engine.Evidence, error) {
+		t.Error("the logs of a namespace were read although they are off")
+		return nil, nil
+	}}}
+	if err := h.diagnose(t.Context(), engine.Task{IncidentID: 8}); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.diagnoses[0].Gaps) != 1 || !strings.Contains(s.diagnoses[0].Gaps[0].Reason, "switched off") {
+		t.Errorf("gaps %v, want one that says the logs are off", s.diagnoses[0].Gaps)
+	}
+}
+
+func TestDiagnoseLeavesResolvedAlone(t *testing.T) {
+	h, s, _ := fixture(t)
+	i := s.incidents[7]
+	i.Status = engine.Resolved
+	s.incidents[7] = i
+	if err := h.diagnose(t.Context(), engine.Task{IncidentID: 7}); err != nil || len(s.diagnoses) != 0 {
+		t.Errorf("%v, %d diagnoses; want none", err, len(s.diagnoses))
+	}
+	if err := h.diagnose(t.Context(), engine.Task{IncidentID: 99}); engine.CodeOf(err) != engine.NotFound {
+		t.Errorf("unknown incident: %v", err)
+	}
+}
+
+func alertSignal(id string, labels map[string]string) engine.Signal {
+	return engine.Signal{Source: engine.SourceAlert, ID: id, Workload: api, Labels: labels, StartsAt: noon.Add(-time.Hour)}
+}
+
+func TestSilenceMatchesWhatTheAlertsShare(t *testing.T) {
+	h, s, am := fixture(t)
+	i := s.incidents[7]
+	i.Signals = []engine.Signal{
+		alertSignal("a", map[string]string{"alertname": "Crash", "namespace": "payments", "pod": "api-1", "severity": "warning"}),
+		alertSignal("b", map[string]string{"alertname": "OOM", "namespace": "payments", "pod": "api-2", "severity": "warning"}),
+		{Source: engine.SourceWatch, ID: "w", Labels: map[string]string{"x": "y"}},
+	}
+	s.incidents[7] = i
+	task := engine.Task{IncidentID: 7, Detail: noon.Add(time.Hour).Format(time.RFC3339)}
+	if err := h.silence(t.Context(), task); err != nil {
+		t.Fatal(err)
+	}
+	want := []map[string]string{{"namespace": "payments", "severity": "warning"}}
+	if d := cmp.Diff(want, am.silences); d != "" {
+		t.Error(d)
+	}
+	if s.silenced[7] != "silence-1" {
+		t.Errorf("kept %q", s.silenced[7])
+	}
+}
+
+func TestSilenceIsNotMade(t *testing.T) {
+	good := map[string]string{"alertname": "Crash", "namespace": "payments"}
+	cases := []struct {
+		name   string
+		change func(*engine.Incident, *fakeStore)
+		until  time.Time
+		err    engine.Code
+	}{
+		{"resolved meanwhile", func(i *engine.Incident, _ *fakeStore) { i.Status = engine.Resolved }, noon.Add(time.Hour), ""},
+		{"already over", func(*engine.Incident, *fakeStore) {}, noon.Add(-time.Second), ""},
+		{"no alert", func(i *engine.Incident, _ *fakeStore) { i.Signals = nil }, noon.Add(time.Hour), ""},
+		{"labels that would silence the cluster", func(i *engine.Incident, _ *fakeStore) {
+			i.Signals = []engine.Signal{alertSignal("a", map[string]string{"severity": "warning"})}
+		}, noon.Add(time.Hour), ""},
+		{"paused", func(_ *engine.Incident, s *fakeStore) { s.paused.On = true }, noon.Add(time.Hour), engine.Forbidden},
+		{"no Alertmanager", func(i *engine.Incident, _ *fakeStore) { i.Workload.Cluster = "dev" }, noon.Add(time.Hour), engine.NotFound},
+	}
+	for _, c := range cases {
+		h, s, am := fixture(t)
+		i := s.incidents[7]
+		i.Signals = []engine.Signal{alertSignal("a", good)}
+		c.change(&i, s)
+		s.incidents[7] = i
+		err := h.silence(t.Context(), engine.Task{IncidentID: 7, Detail: c.until.Format(time.RFC3339)})
+		if engine.CodeOf(err) != c.err || len(am.silences) != 0 {
+			t.Errorf("%s: %v, silences %v; want none and code %q", c.name, err, am.silences, c.err)
+		}
+	}
+}
+
+func TestPollEndsWhatAlertmanagerNoLongerLists(t *testing.T) {
+	h, s, am := fixture(t)
+	live := engine.Alert{Fingerprint: "f1", Labels: map[string]string{"alertname": "A", "namespace": "payments", "pod": "api-5f7-x"}, StartsAt: noon.Add(-time.Hour)}
+	silenced := engine.Alert{Fingerprint: "f2", Labels: live.Labels, StartsAt: noon.Add(-time.Hour), Silenced: true}
+	lost := engine.Alert{Fingerprint: "f3", Labels: map[string]string{"alertname": "B", "namespace": "payments", "pod": "api-5f7-x"}, StartsAt: noon.Add(-time.Hour)}
+	fresh := engine.Alert{Fingerprint: "f4", Labels: live.Labels, StartsAt: noon.Add(-time.Second)}
+	am.alerts = []engine.Alert{live, silenced, lost, fresh}
+	signalOf := func(a engine.Alert) engine.Signal {
+		h2, s2, _ := fixture(t)
+		if err := h2.TakeAlerts(t.Context(), "prod", []engine.Alert{a}); err != nil {
+			t.Fatal(err)
+		}
+		return s2.observed[0].Signals[0]
+	}
+	gone := alertSignal("gone", nil)
+	young := alertSignal("young", nil)
+	young.StartsAt = noon.Add(-time.Second)
+	s.firing = []engine.Signal{signalOf(live), gone, young}
+	if err := h.pollAlerts(t.Context(), engine.Task{}); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.observed) != 2 {
+		t.Fatalf("observed %+v; want the end of one and the lost one", s.observed)
+	}
+	if e := s.observed[0].Signals[0]; e.ID != "gone" || e.Firing() {
+		t.Errorf("first %+v, want the end of what is gone", e)
+	}
+	if f := s.observed[1].Signals[0]; f.ID != signalOf(lost).ID || !f.Firing() {
+		t.Errorf("second %+v, want the alert whose webhook was lost", f)
+	}
+}
+
+type fakePager struct {
+	name string
+	sent *[]string
+	fail error
+}
+
+func (p fakePager) Name() string { return p.name }
+
+func (p fakePager) Send(_ context.Context, what string, i engine.Incident, _ string) error {
+	*p.sent = append(*p.sent, p.name+" "+what)
+	return p.fail
+}
+
+func TestPage(t *testing.T) {
+	h, s, _ := fixture(t)
+	var sent []string
+	h.Pagers = []Pager{fakePager{"one", &sent, engine.Errorf(engine.Unavailable, "busy")}, fakePager{"two", &sent, nil}}
+	if err := h.page(t.Context(), engine.Task{IncidentID: 7, Detail: "trigger"}); err == nil || len(s.paged) != 0 {
+		t.Errorf("%v, recorded %v; want another try, for one pager was not told", err, s.paged)
+	}
+	if d := cmp.Diff([]string{"one trigger", "two trigger"}, sent); d != "" {
+		t.Error(d)
+	}
+	h.Pagers, sent = h.Pagers[1:], nil
+	if err := h.page(t.Context(), engine.Task{IncidentID: 7, Detail: "trigger"}); err != nil || len(s.paged) != 1 {
+		t.Errorf("%v, recorded %v", err, s.paged)
+	}
+	i := s.incidents[7]
+	i.Status, sent = engine.Acknowledged, nil
+	s.incidents[7] = i
+	if err := h.page(t.Context(), engine.Task{IncidentID: 7, Detail: "trigger"}); err != nil || len(sent) != 0 {
+		t.Errorf("%v, sent %v; somebody took it, so nobody is to be woken", err, sent)
+	}
+}
+
+func TestHeartbeat(t *testing.T) {
+	var beats atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { beats.Add(1) }))
+	defer server.Close()
+	h, _, _ := fixture(t)
+	ready := errors.New("no socket")
+	ctx, cancel := context.WithCancel(t.Context())
+	asked := 0
+	h.Heartbeat(ctx, engine.Secret(server.URL), time.Millisecond, func(context.Context) error {
+		asked++
+		switch asked {
+		case 1, 2:
+			return ready
+		case 4:
+			cancel()
+		}
+		return nil
+	})
+	if n := beats.Load(); n < 1 || n > 2 {
+		t.Errorf("%d beats; want one for each time that the bot was ready, none before", n)
+	}
+	if err := beat(t.Context(), http.DefaultClient, "http://127.0.0.1:1/hidden"); err == nil || strings.Contains(err.Error(), "hidden") {
+		t.Errorf("error %v; want one without the secret URL", err)
+	}
+}

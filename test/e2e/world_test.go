@@ -1,0 +1,281 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/eks-autopilot/autopilot/test/cluster"
+	"github.com/eks-autopilot/autopilot/test/scenario"
+	"github.com/eks-autopilot/autopilot/test/slack"
+	"github.com/eks-autopilot/autopilot/test/stand"
+	"github.com/eks-autopilot/autopilot/test/stand/reader"
+)
+
+const clusterName = "stand"
+
+// shared is the cluster that all tests of this package use; it is started once. Each test has namespaces, a database, a
+// workspace and a bot of its own.
+var shared struct {
+	cluster    *cluster.Cluster
+	kubeconfig string // of the bot, with the shipped role and no more
+	bot        string // the program
+}
+
+func TestMain(m *testing.M) { os.Exit(runAll(m)) }
+
+func runAll(m *testing.M) int {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "autopilot-e2e-")
+	if err != nil {
+		return complain(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	// The server runs as another user, who must be able to enter.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return complain(err)
+	}
+	shared.bot = filepath.Join(dir, "autopilot")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", shared.bot, "github.com/eks-autopilot/autopilot/cmd/autopilot").CombinedOutput(); err != nil {
+		return complain(fmt.Errorf("build the bot: %w\n%s", err, out))
+	}
+	c, err := cluster.Start(ctx, cluster.Config{Name: "e2e", Mode: cluster.Node, AuditLog: true, CrashLoopMax: 20 * time.Second, Progress: func(s string) { fmt.Println("cluster:", s) }})
+	if err != nil {
+		return complain(err)
+	}
+	defer func() {
+		if err := c.Stop(context.WithoutCancel(ctx)); err != nil {
+			_ = complain(err)
+		}
+	}()
+	shared.cluster = c
+	rules, err := readerRules()
+	if err != nil {
+		return complain(err)
+	}
+	if shared.kubeconfig, err = c.UserKubeconfig(ctx, "autopilot", rules); err != nil {
+		return complain(err)
+	}
+	return m.Run()
+}
+
+func complain(err error) int {
+	fmt.Fprintln(os.Stderr, err)
+	return 1
+}
+
+// readerRules are those of the role that is shipped.
+func readerRules() ([]rbacv1.PolicyRule, error) {
+	data, err := os.ReadFile(filepath.Join("..", "..", "deploy", "rbac", "reader.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	var role rbacv1.ClusterRole
+	first, _, _ := strings.Cut(string(data), "\n---")
+	if err := yaml.UnmarshalStrict([]byte(first), &role); err != nil {
+		return nil, err
+	}
+	return role.Rules, nil
+}
+
+// world is one bot and what it talks to, beside the cluster.
+type world struct {
+	t        *testing.T
+	dir      string
+	postgres *stand.Postgres
+	slack    *slack.Server
+	bot      *stand.Process
+	listen   string
+	token    string
+	reader   reader.Reader
+	people   map[string]string // name to id
+	player   *scenario.Player
+}
+
+type option func(*stand.BotConfig)
+
+func newWorld(t *testing.T, options ...option) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), people: map[string]string{}, token: "webhook-token"}
+	if err := os.Chmod(w.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	w.postgres = &stand.Postgres{Dir: filepath.Join(w.dir, "postgres")}
+	w.must(w.postgres.Start(ctx))
+	t.Cleanup(func() { w.must(w.postgres.Stop(context.Background())) })
+
+	w.slack = slack.New(slack.Config{RateScale: 1})
+	w.must(w.slack.Start("127.0.0.1:0"))
+	t.Cleanup(w.slack.Stop)
+	state, err := w.slack.Control().State(ctx)
+	w.must(err)
+	for _, u := range state.Users {
+		w.people[u.Name] = u.ID
+	}
+	w.reader = reader.Reader{Control: w.slack.Control(), Channel: "incidents", User: w.people["ana"]}
+
+	var ports stand.Ports
+	t.Cleanup(ports.Close)
+	port, err := ports.Take()
+	w.must(err)
+	w.listen = fmt.Sprintf("127.0.0.1:%d", port)
+	cfg := stand.BotConfig{
+		Cluster: clusterName, Kubeconfig: shared.kubeconfig, SlackAPI: w.slack.APIURL(), Listen: w.listen, Workspace: state,
+	}
+	for _, o := range options {
+		o(&cfg)
+	}
+	file := filepath.Join(w.dir, "autopilot.yaml")
+	w.must(os.WriteFile(file, cfg.YAML(), 0o644))
+	env := []string{
+		"AUTOPILOT_CONFIG=" + file,
+		"AUTOPILOT_DATABASE_URL=" + w.postgres.URL(),
+		"AUTOPILOT_SLACK_BOT_TOKEN=" + w.slack.BotToken(),
+		"AUTOPILOT_SLACK_APP_TOKEN=" + w.slack.AppToken(),
+		"AUTOPILOT_WEBHOOK_TOKEN=" + w.token,
+		"AUTOPILOT_PAGERDUTY_KEY=0123456789abcdef0123456789abcdef",
+		"AUTOPILOT_LOG_LEVEL=debug",
+	}
+	w.run(env, "migrate")
+	w.bot = &stand.Process{Dir: w.dir, Name: "autopilot", Path: shared.bot, Args: []string{"serve"}, Env: env}
+	w.must(w.bot.Start(ctx))
+	t.Cleanup(func() {
+		w.must(w.bot.Stop(context.Background()))
+		if t.Failed() {
+			w.logs()
+		}
+	})
+	w.ready()
+	w.player, err = scenario.NewPlayer(shared.cluster.RESTConfig(), shared.cluster)
+	w.must(err)
+	return w
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) run(env []string, args ...string) string {
+	w.t.Helper()
+	cmd := exec.CommandContext(w.t.Context(), shared.bot, args...)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("autopilot %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// logs shows the end of the bot's log, for a failed test.
+func (w *world) logs() {
+	data, err := os.ReadFile(w.bot.LogFile())
+	if err != nil {
+		return
+	}
+	lines := strings.Split(string(data), "\n")
+	w.t.Logf("the bot's log ends:\n%s", strings.Join(lines[max(0, len(lines)-60):], "\n"))
+}
+
+// ready waits until the bot says that it is.
+func (w *world) ready() {
+	w.t.Helper()
+	w.eventually(30*time.Second, "the bot is ready", func(context.Context) (bool, error) {
+		resp, err := http.Get("http://" + w.listen + "/readyz")
+		if err != nil {
+			return false, nil //nolint:nilerr // It is still starting.
+		}
+		defer func() { _ = resp.Body.Close() }()
+		return resp.StatusCode == http.StatusOK, nil
+	})
+}
+
+// eventually asks until done says true. A bound only says when to give up: no test asserts on time.
+func (w *world) eventually(within time.Duration, what string, done func(context.Context) (bool, error)) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), within)
+	defer cancel()
+	var last error
+	for {
+		ok, err := done(ctx)
+		if ok {
+			return
+		}
+		if err != nil {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			w.t.Fatalf("after %s not: %s (%v)\n%s", within, what, last, w.channelText())
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// channelText is all that stands in the channel, for a failed test.
+func (w *world) channelText() string {
+	cards, err := w.reader.Cards(context.Background())
+	if err != nil {
+		return err.Error()
+	}
+	var parts []string
+	for _, c := range cards {
+		text, err := w.reader.ThreadText(context.Background(), c.TS)
+		if err != nil {
+			text = err.Error()
+		}
+		parts = append(parts, text)
+	}
+	return "the channel shows:\n" + strings.Join(parts, "\n========\n")
+}
+
+// card waits for a card that shows all the texts, and gives it.
+func (w *world) card(within time.Duration, texts ...string) slack.Message {
+	w.t.Helper()
+	var card slack.Message
+	w.eventually(within, fmt.Sprintf("a card with %q", texts), func(ctx context.Context) (bool, error) {
+		m, ok, err := w.reader.Card(ctx, texts...)
+		card = m
+		return ok, err
+	})
+	return card
+}
+
+// thread waits until the thread of a card shows all the texts, and gives its text.
+func (w *world) thread(within time.Duration, ts string, texts ...string) string {
+	w.t.Helper()
+	var shown string
+	w.eventually(within, fmt.Sprintf("a thread with %q", texts), func(ctx context.Context) (bool, error) {
+		var err error
+		shown, err = w.reader.ThreadText(ctx, ts)
+		for _, t := range texts {
+			if !strings.Contains(shown, t) {
+				return false, err
+			}
+		}
+		return true, err
+	})
+	return shown
+}
+
+// press presses a button as somebody, which must be taken.
+func (w *world) press(who, ts, label string) {
+	w.t.Helper()
+	o, err := w.reader.Press(w.t.Context(), w.people[who], ts, label)
+	if err != nil || !o.OK {
+		w.t.Fatalf("%s presses %q: %+v, %v", who, label, o, err)
+	}
+}

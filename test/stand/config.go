@@ -1,0 +1,65 @@
+package stand
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/eks-autopilot/autopilot/test/slack"
+)
+
+// BotConfig is what the bot's configuration file says in a stand.
+type BotConfig struct {
+	Cluster, Kubeconfig      string
+	Prometheus, Alertmanager string // URLs; empty for none
+	SlackAPI                 string // base URL of the Web API
+	Listen                   string // host:port
+	Workspace                slack.State
+	HoldDown                 string // how long all must be well before an incident resolves; default 10s
+	EscalateAfter            string // default 5m
+	Pager                    string // base URL of a PagerDuty; empty for none
+}
+
+// YAML gives the configuration file. In the stand's workspace everyone may look, the user group oncall responds, and the user
+// group platform may pause.
+func (c BotConfig) YAML() []byte {
+	group := func(handle string) string {
+		for _, g := range c.Workspace.Usergroups {
+			if g.Handle == handle {
+				return g.ID
+			}
+		}
+		return "S0NOSUCHGROUP"
+	}
+	or := func(s, other string) string {
+		if s == "" {
+			return other
+		}
+		return s
+	}
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("clusters:\n  - name: %s\n    kubeconfig: %s", c.Cluster, c.Kubeconfig)
+	if c.Prometheus != "" {
+		line("    prometheus: %s", c.Prometheus)
+	}
+	if c.Alertmanager != "" {
+		line("    alertmanager: %s", c.Alertmanager)
+	}
+	line("slack:\n  api_url: %s\n  channels:\n    incidents: \"#incidents\"\n    fallback: \"#general\"", c.SlackAPI)
+	line("roles:")
+	line("  - {name: viewer, members: [everyone], may: [view]}")
+	line("  - {name: responder, members: [%s], may: [acknowledge, assign, silence, resolve, logs, diagnose, verdict]}", group("oncall"))
+	line("  - {name: admin, members: [%s], may: [pause, resume]}", group("platform"))
+	page := ""
+	if c.Pager != "" {
+		page = ", page: true"
+	}
+	line("oncall:\n  escalation:\n    critical: {mention: [%s], after: %s, times: 1%s}", group("oncall"), or(c.EscalateAfter, "5m"), page)
+	line("    warning: {mention: [%s]}", group("oncall"))
+	if c.Pager != "" {
+		line("  pagerduty: {url: %s}", c.Pager)
+	}
+	line("incidents: {hold_down: %s, reopen_window: 10m}", or(c.HoldDown, "10s"))
+	line("http: {listen: %q}", c.Listen)
+	return []byte(b.String())
+}
