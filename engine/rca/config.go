@@ -77,7 +77,7 @@ var configRules = []rule{
 			step: engine.Step{Text: step, Command: "kubectl -n kube-system get pods -o wide"},
 		}, true
 	}},
-	{name: "config/unknown", classes: []engine.Class{engine.ClassConfigError}, prior: 0.35, match: func(f *facts) (finding, bool) {
+	{general: true, name: "config/unknown", classes: []engine.Class{engine.ClassConfigError}, prior: 0.35, match: func(f *facts) (finding, bool) {
 		e, ok := f.first(engine.EvidenceContainer, func(e engine.Evidence) bool {
 			return e.Fields["message"] != "" && (e.Fields["reason"] == "CreateContainerConfigError" || e.Fields["reason"] == "CreateContainerError" || e.Fields["reason"] == "RunContainerError")
 		})

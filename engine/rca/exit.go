@@ -15,7 +15,7 @@ var exitRules = []rule{
 	exit("exit/killed", 137, 0.45, "the container was killed, and not for its memory", "Exit code 137 without OOMKilled: something sent SIGKILL, such as the kubelet after the termination grace, or a limit inside the container.", "terminationMessagePath"),
 	exit("exit/terminated", 143, 0.45, "the container was asked to end", "Exit code 143: SIGTERM came from outside, as after a failed liveness probe, a drain or a preemption.", "livenessProbe"),
 	exit("exit/completed", 0, 0.75, "the program ends by itself and is started again", "Exit code 0 under restartPolicy Always: it has finished its work. It should run on, or be a Job.", "command"),
-	{name: "exit/error", classes: []engine.Class{engine.ClassCrashLoop, engine.ClassJobFailed, engine.ClassRolloutStuck}, prior: 0.3, match: func(f *facts) (finding, bool) {
+	{general: true, name: "exit/error", classes: []engine.Class{engine.ClassCrashLoop, engine.ClassJobFailed, engine.ClassRolloutStuck}, prior: 0.3, match: func(f *facts) (finding, bool) {
 		e, code, ok := f.end(func(code int) bool {
 			return code != 0 && code != 126 && code != 127 && code != 134 && code != 137 && code != 139 && code != 143
 		})
@@ -36,7 +36,7 @@ var exitRules = []rule{
 const reasonOOM = "OOMKilled"
 
 func exit(name string, code int, prior float64, title, text, field string) rule {
-	return rule{name: name, classes: []engine.Class{engine.ClassCrashLoop, engine.ClassJobFailed, engine.ClassRolloutStuck}, prior: prior, match: func(f *facts) (finding, bool) {
+	return rule{general: true, name: name, classes: []engine.Class{engine.ClassCrashLoop, engine.ClassJobFailed, engine.ClassRolloutStuck}, prior: prior, match: func(f *facts) (finding, bool) {
 		e, _, ok := f.end(func(c int) bool { return c == code })
 		if !ok || e.Fields["reason"] == reasonOOM {
 			return finding{}, false

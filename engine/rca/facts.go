@@ -244,14 +244,18 @@ func (f *facts) path(container, rest string) string {
 	if container == "" {
 		container = "…"
 	}
-	prefix := "spec.template."
+	return f.podField(fmt.Sprintf("%s[name=%s].%s", list, container, rest))
+}
+
+// podField is a field of the pod's spec in the workload's manifest.
+func (f *facts) podField(rest string) string {
 	switch f.i.Workload.Kind {
 	case "CronJob":
-		prefix = "spec.jobTemplate.spec.template."
+		return "spec.jobTemplate.spec.template.spec." + rest
 	case "Pod":
-		prefix = ""
+		return "spec." + rest
 	}
-	return fmt.Sprintf("%sspec.%s[name=%s].%s", prefix, list, container, rest)
+	return "spec.template.spec." + rest
 }
 
 const runbooks = "https://github.com/eks-autopilot/autopilot/blob/main/deploy/runbooks/"

@@ -44,7 +44,7 @@ var pulls = []pull{
 }
 
 var imageRules = append(known(pulls), rule{
-	name: "image/unknown", classes: []engine.Class{engine.ClassImagePull}, prior: 0.4, match: func(f *facts) (finding, bool) {
+	general: true, name: "image/unknown", classes: []engine.Class{engine.ClassImagePull}, prior: 0.4, match: func(f *facts) (finding, bool) {
 		c, ok := f.first(engine.EvidenceContainer, pulling)
 		if _, _, known := f.pullReason(); !ok || known {
 			return finding{}, false

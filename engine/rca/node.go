@@ -43,7 +43,7 @@ var nodeRules = []rule{
 	pressed("node/disk", "DiskPressure", "the node is short of disk", "Images, logs and what containers write fill it: pods are evicted.", "Find what fills the disk, or give nodes a larger one."),
 	pressed("node/memory", "MemoryPressure", "the node is short of memory", "Its pods use more than it has: pods are evicted.", "See what uses the memory, and set requests that add up to what the node has."),
 	pressed("node/pids", "PIDPressure", "the node is short of process ids", "Something makes more processes than it allows.", "Find what makes them, and limit process ids per pod."),
-	{name: "node/unknown", prior: 0.3, classes: []engine.Class{engine.ClassNodeNotReady}, match: func(f *facts) (finding, bool) {
+	{general: true, name: "node/unknown", prior: 0.3, classes: []engine.Class{engine.ClassNodeNotReady}, match: func(f *facts) (finding, bool) {
 		m, ok := f.sick(func(e engine.Evidence) bool { return e.Fields["ready"] == "False" }, "the kubelet says that the node is not ready", "", "Read what the node says of itself.")
 		if ok {
 			m.text = "It says: " + quote(or(f.field(engine.EvidenceNode, "", "message"), "nothing more"), 200) + "."
@@ -78,49 +78,4 @@ func pressed(name, condition, title, text, step string) rule {
 	return rule{name: name, prior: 0.85, classes: onlyNodes, match: func(f *facts) (finding, bool) {
 		return f.sick(func(e engine.Evidence) bool { return strings.Contains(e.Fields["pressure"], condition) }, title, text, step)
 	}}
-}
-
-// jobRules say why a Job gave up. What its container said stands before them.
-var jobRules = []rule{
-	{name: "job/deadline", prior: 0.88, classes: []engine.Class{engine.ClassJobFailed}, match: func(f *facts) (finding, bool) {
-		e, ok := f.first(engine.EvidenceJob, func(e engine.Evidence) bool { return e.Fields["reason"] == "DeadlineExceeded" })
-		if !ok {
-			return finding{}, false
-		}
-		deadline := ""
-		if d := e.Fields["deadline"]; d != "" {
-			deadline = " of " + d
-		}
-		return finding{
-			strength: 1, pro: []string{e.ID}, title: "the job took longer than its deadline" + deadline, text: "Kubernetes ended it. It was slow, stuck, or could not start at all.",
-			step: engine.Step{Text: "See where it stood, then raise the deadline or mend what it waits for.", Command: f.kubectl("logs job/%s --tail=100", e.Object.Name), Field: f.jobField("activeDeadlineSeconds")},
-		}, true
-	}},
-	{name: "job/backoff-limit", prior: 0.35, classes: []engine.Class{engine.ClassJobFailed}, match: func(f *facts) (finding, bool) {
-		e, ok := f.first(engine.EvidenceJob, func(e engine.Evidence) bool { return strings.HasPrefix(e.Fields["reason"], "BackoffLimitExceeded") })
-		if !ok {
-			return finding{}, false
-		}
-		return finding{
-			strength: 1, pro: []string{e.ID}, title: "the job's pods failed too often (" + or(e.Fields["failed"], "more than allowed") + ")", text: "Kubernetes gave up after the retries that it was allowed.",
-			step: engine.Step{Text: "Read what the last pod wrote.", Command: f.kubectl("logs job/%s --tail=100", e.Object.Name), Field: f.jobField("backoffLimit")},
-		}, true
-	}},
-	{name: "job/pod-policy", prior: 0.85, classes: []engine.Class{engine.ClassJobFailed}, match: func(f *facts) (finding, bool) {
-		e, ok := f.first(engine.EvidenceJob, func(e engine.Evidence) bool { return e.Fields["reason"] == "PodFailurePolicy" })
-		if !ok {
-			return finding{}, false
-		}
-		return finding{
-			strength: 1, pro: []string{e.ID}, title: "the job's failure policy ended it", text: quote(or(e.Fields["message"], e.Text), 200),
-			step: engine.Step{Text: "Read what the pod wrote.", Command: f.kubectl("logs job/%s --tail=100", e.Object.Name)},
-		}, true
-	}},
-}
-
-func (f *facts) jobField(name string) string {
-	if f.i.Workload.Kind == "CronJob" {
-		return "spec.jobTemplate.spec." + name
-	}
-	return "spec." + name
 }

@@ -136,7 +136,7 @@ func (p failing) finding(f *facts) finding {
 func probe(name string, prior float64, say func(*facts, failing) (title, text string, step engine.Step, ok bool)) rule {
 	return rule{name: name, classes: probeClasses, prior: prior, match: func(f *facts) (finding, bool) {
 		p, ok := f.failingProbe()
-		if !ok {
+		if _, changed := f.change("probe"); !ok || changed {
 			return finding{}, false
 		}
 		title, text, step, ok := say(f, p)

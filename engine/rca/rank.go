@@ -23,6 +23,9 @@ type rule struct {
 	classes []engine.Class // of which the incident must have one; nil is any
 	prior   float64        // our belief that the cause is right when all that the rule looks for is there
 	match   func(f *facts) (finding, bool)
+	// general marks a cause that is a way of looking at the others, such as an exit code: it counts only for what the
+	// particular causes leave open.
+	general bool
 }
 
 // finding is a rule's answer about one incident.
@@ -45,32 +48,28 @@ var rules = slices.Concat(
 // Rank gives the diagnosis of an incident: the causes that the evidence speaks for, likeliest first, with all of the evidence
 // and the gaps in it. It is deterministic.
 //
-// A cause's score is base × strength. The base is the rule's prior until people have judged the rule EnoughVerdicts times; from then on
+// A cause's score is base × strength, and that of a general one also what the likeliest particular cause leaves open. The base is the rule's prior until people have judged the rule EnoughVerdicts times; from then on
 // it is the mean of the Beta posterior under a uniform prior, (right+1)/(right+wrong+2), which is Laplace's rule of succession
 // (Gelman et al., Bayesian Data Analysis, 3rd ed., section 2.4). Where the scores add up to more than 1, those that rest on
 // priors give way, so that what is listed never promises more than certainty and a measured share is shown as it was measured.
 func Rank(i engine.Incident, evidence []engine.Evidence, gaps []engine.Gap, tallies map[string]Tally, now time.Time) engine.Diagnosis {
 	f := newFacts(i, evidence, now)
-	var causes []engine.Cause
+	var causes, general []engine.Cause
+	best := 0.0
 	for _, r := range rules {
-		if r.classes != nil && !slices.ContainsFunc(r.classes, f.is) {
-			continue
+		c, ok := r.cause(f, tallies[r.name])
+		switch {
+		case !ok:
+		case r.general:
+			general = append(general, c)
+		default:
+			causes = append(causes, c)
+			best = max(best, c.Confidence)
 		}
-		m, ok := r.match(f)
-		if !ok {
-			continue
-		}
-		base, basis, verdicts := r.prior, engine.Prior, 0
-		if t, ok := tallies[r.name]; ok {
-			verdicts = t.Right + t.Wrong
-			if verdicts >= EnoughVerdicts {
-				base, basis = share(t), engine.Calibrated
-			}
-		}
-		causes = append(causes, engine.Cause{
-			Rule: r.name, Title: m.title, Text: m.text, Confidence: base * min(max(m.strength, 0), 1), Basis: basis, Verdicts: verdicts,
-			For: unique(m.pro), Against: unique(m.contra), Step: m.step,
-		})
+	}
+	for _, c := range general {
+		c.Confidence *= 1 - best
+		causes = append(causes, c)
 	}
 	temper(causes)
 	slices.SortStableFunc(causes, func(a, b engine.Cause) int { return cmp.Compare(b.Confidence, a.Confidence) })
@@ -78,6 +77,25 @@ func Rank(i engine.Incident, evidence []engine.Evidence, gaps []engine.Gap, tall
 	return engine.Diagnosis{
 		IncidentID: i.ID, At: now, Causes: causes[:min(len(causes), maxCauses)], Evidence: evidence, Gaps: gaps, LastChange: lastChange(f),
 	}
+}
+
+// cause applies the rule: to incidents of its classes, when its match says so.
+func (r rule) cause(f *facts, t Tally) (engine.Cause, bool) {
+	if r.classes != nil && !slices.ContainsFunc(r.classes, f.is) {
+		return engine.Cause{}, false
+	}
+	m, ok := r.match(f)
+	if !ok {
+		return engine.Cause{}, false
+	}
+	base, basis := r.prior, engine.Prior
+	if t.Right+t.Wrong >= EnoughVerdicts {
+		base, basis = share(t), engine.Calibrated
+	}
+	return engine.Cause{
+		Rule: r.name, Title: m.title, Text: m.text, Confidence: base * min(max(m.strength, 0), 1), Basis: basis, Verdicts: t.Right + t.Wrong,
+		For: unique(m.pro), Against: unique(m.contra), Step: m.step,
+	}, true
 }
 
 // share is the posterior mean of how often a rule is right.

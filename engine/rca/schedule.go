@@ -51,7 +51,7 @@ var scheduleRules = []rule{
 		m.because(f, "resources")
 		return m, true
 	}},
-	placed("schedule/taint", 0.82, regexp.MustCompile(`untolerated taint(?:\(s\)|s)?(?: \{([^}]*)\})?`), "the nodes have a taint that the pod does not tolerate", "tolerations",
+	placed("schedule/taint", 0.82, tainted, "the nodes have a taint that the pod does not tolerate", "tolerations",
 		"Add a toleration, or take the taint off when it should not be there."),
 	placed("schedule/affinity", 0.82, regexp.MustCompile(`didn't match Pod's node (?:affinity/selector|affinity|selector)|didn't match node selector`), "no node matches the pod's node selector or affinity", "nodeSelector",
 		"Correct the selector, or label nodes so that they match."),
@@ -74,6 +74,7 @@ var scheduleRules = []rule{
 var (
 	available    = regexp.MustCompile(`0/(\d+) nodes are available: ((?s:.*))`)
 	counted      = regexp.MustCompile(`^(\d+) (.*)$`)
+	tainted      = regexp.MustCompile(`untolerated taint(?:\(s\)|s)?(?: \{([^}]*)\})?`)
 	insufficient = regexp.MustCompile(`Insufficient ([A-Za-z0-9./_-]+)`)
 	unhelpful    = regexp.MustCompile(`(\d+) Preemption is not helpful`)
 )
@@ -120,7 +121,8 @@ func parseVerdict(text string) (schedulerVerdict, bool) {
 	}
 	v := schedulerVerdict{text: text}
 	v.nodes, _ = strconv.Atoi(g[1]) // digits; a number too large counts as none
-	body, preemption, _ := strings.Cut(g[2], " preemption: ")
+	_, preemption, _ := strings.Cut(g[2], "preemption: ")
+	body, _, _ := strings.Cut(g[2], ". ")
 	if u := unhelpful.FindStringSubmatch(preemption); u != nil {
 		v.useless, _ = strconv.Atoi(u[1])
 	}
@@ -185,7 +187,7 @@ func (v schedulerVerdict) finding(strength float64) finding {
 
 // sentence is the scheduler's, without what it says of preemption.
 func (v schedulerVerdict) sentence() string {
-	text, _, _ := strings.Cut(v.text, " preemption: ")
+	text, _, _ := strings.Cut(v.text, "preemption: ")
 	return quote(strings.TrimRight(strings.TrimSpace(text), "."), 220)
 }
 
@@ -211,14 +213,14 @@ func placed(name string, prior float64, re *regexp.Regexp, title, field, step st
 		m.title = title
 		if g := re.FindStringSubmatch(r.text); len(g) > 1 && g[1] != "" {
 			m.title += ": " + quote(strings.TrimSuffix(g[1], ": "), 80)
-			if plane := strings.Contains(g[1], "control-plane"); plane {
-				m.strength *= 0.5 // control-plane nodes refuse ordinary pods by design
-			}
+		}
+		if re == tainted && r.nodes < v.nodes && !strings.Contains(r.text, "{node.kubernetes.io/") {
+			m.strength *= 0.5 // nodes that are set apart refuse ordinary pods by design; what the others lack is the cause
 		}
 		m.text = fmt.Sprintf("The scheduler says: %s.", v.sentence())
 		m.step = engine.Step{Text: step, Command: "kubectl get nodes -o wide"}
 		if field != "" {
-			m.step.Field = strings.TrimSuffix(strings.SplitAfter(f.path("x", ""), "spec.containers")[0], "containers") + field
+			m.step.Field = f.podField(field)
 		}
 		m.because(f, "placement", "volume")
 		return m, true

@@ -1,0 +1,78 @@
+package rca
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// claimRules say why a claim has no volume.
+var claimRules = []rule{
+	{name: "claim/no-class", classes: []engine.Class{engine.ClassClaimPending, engine.ClassUnschedulable}, prior: 0.88, match: func(f *facts) (finding, bool) {
+		e, ok := f.claim(func(e engine.Evidence) bool { return e.Fields["storage_class"] == "" && e.Fields["volume"] == "" })
+		if !ok {
+			return finding{}, false
+		}
+		return f.aboutClaim(e, "claim "+e.Object.Name+" names no storage class and there is no default", "So nothing makes a volume for it, and no existing one fits.",
+			engine.Step{Text: "Name a storage class, or make one the default.", Command: "kubectl get storageclass", Field: "spec.storageClassName"}), true
+	}},
+	{name: "claim/class-missing", classes: []engine.Class{engine.ClassClaimPending, engine.ClassUnschedulable}, prior: 0.95, match: func(f *facts) (finding, bool) {
+		e, ok := f.claim(func(e engine.Evidence) bool { return e.Fields["class_exists"] == "false" })
+		g, ids := f.heard(regexp.MustCompile(`storageclass(?:\.storage\.k8s\.io)? "([^"]+)" not found`))
+		if !ok && g == nil {
+			return finding{}, false
+		}
+		class := e.Fields["storage_class"]
+		if g != nil {
+			class = g[1]
+		}
+		m := f.aboutClaim(e, "storage class "+quote(class, 80)+" does not exist", "The claim names it, and the cluster has none of that name.",
+			engine.Step{Text: "Make the class, or name one that exists.", Command: "kubectl get storageclass", Field: "spec.storageClassName"})
+		m.pro = append(m.pro, ids...)
+		return m, true
+	}},
+	{name: "claim/zone", classes: []engine.Class{engine.ClassClaimPending, engine.ClassUnschedulable}, prior: 0.8, match: func(f *facts) (finding, bool) {
+		g, ids := f.heard(regexp.MustCompile(`(?i)(no topology key found|topology requirement|availability zone[^.]{0,80}(?:not|invalid)|does not match the zone)`))
+		if g == nil {
+			return finding{}, false
+		}
+		e, _ := f.claim(func(engine.Evidence) bool { return true })
+		m := f.aboutClaim(e, "no volume can be made in the zone that the pod needs", "The storage says: "+quote(g[1], 120)+".",
+			engine.Step{Text: "Use a class that binds at the first consumer (volumeBindingMode: WaitForFirstConsumer).", Command: "kubectl get storageclass -o wide"})
+		m.pro = append(m.pro, ids...)
+		return m, true
+	}},
+	{name: "claim/provisioner", classes: []engine.Class{engine.ClassClaimPending, engine.ClassUnschedulable}, prior: 0.82, match: func(f *facts) (finding, bool) {
+		e, ok := f.first(engine.EvidenceEvent, func(e engine.Evidence) bool {
+			return e.Fields["reason"] == "ProvisioningFailed" && !strings.Contains(e.Fields["message"], "storageclass")
+		})
+		waits, slow := f.first(engine.EvidenceEvent, func(e engine.Evidence) bool {
+			return e.Fields["reason"] == "ExternalProvisioning"
+		})
+		switch {
+		case ok:
+			m := f.aboutClaim(e, "the volume cannot be made: "+quote(e.Fields["message"], 100), "These are the provisioner's words.",
+				engine.Step{Text: "Mend what it names; on EKS, look at the EBS CSI driver's role and log.", Command: "kubectl -n kube-system logs deployment/ebs-csi-controller -c csi-provisioner --tail=50"})
+			return m, true
+		case slow:
+			m := f.aboutClaim(waits, "nothing makes the volume: its provisioner does not answer", quote(waits.Fields["message"], 200),
+				engine.Step{Text: "See whether the CSI driver that the class names is installed and runs.", Command: "kubectl get csidrivers"})
+			m.strength = 0.7
+			return m, true
+		}
+		return finding{}, false
+	}},
+}
+
+func (f *facts) claim(test func(engine.Evidence) bool) (engine.Evidence, bool) {
+	return f.first(engine.EvidenceClaim, func(e engine.Evidence) bool { return e.Fields["phase"] == "Pending" && test(e) })
+}
+
+func (f *facts) aboutClaim(e engine.Evidence, title, text string, step engine.Step) finding {
+	m := finding{strength: 1, title: title, text: text, step: step}
+	if e.ID != "" {
+		m.pro = []string{e.ID}
+	}
+	return m
+}

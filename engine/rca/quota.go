@@ -1,0 +1,47 @@
+package rca
+
+import (
+	"regexp"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// quotaRules say that the namespace has no room left.
+var quotaRules = []rule{
+	{name: "quota/exceeded", prior: 0.93, classes: []engine.Class{engine.ClassReplicasMissing, engine.ClassRolloutStuck, engine.ClassJobFailed, engine.ClassUnschedulable}, match: func(f *facts) (finding, bool) {
+		g, ids := f.heard(regexp.MustCompile(`exceeded quota: ([^,]+), (requested: .*)`))
+		if g == nil {
+			return finding{}, false
+		}
+		m := finding{
+			strength: 1, pro: ids, title: "the quota " + quote(g[1], 60) + " of namespace " + f.i.Workload.Namespace + " is used up",
+			text: "The API server refuses new pods: " + quote(g[2], 200) + ".",
+			step: engine.Step{Text: "Raise the quota, or free what uses it.", Command: f.kubectl("describe resourcequota %s", g[1])},
+		}
+		m.pro = append(m.pro, f.ids(engine.EvidenceQuota, func(e engine.Evidence) bool { return e.Fields["name"] == g[1] })...)
+		m.because(f, "resources")
+		return m, true
+	}},
+	{name: "quota/needs-limits", prior: 0.93, classes: []engine.Class{engine.ClassReplicasMissing, engine.ClassRolloutStuck, engine.ClassJobFailed}, match: func(f *facts) (finding, bool) {
+		g, ids := f.heard(regexp.MustCompile(`failed quota: ([^:]+): must specify ([^"]+)`))
+		if g == nil {
+			return finding{}, false
+		}
+		return finding{
+			strength: 1, pro: ids, title: "the quota " + quote(g[1], 60) + " demands that pods say " + quote(g[2], 80), text: "The API server refuses pods without it.",
+			step: engine.Step{Text: "Set it.", Field: f.path(f.suspect(), "resources")},
+		}, true
+	}},
+	{name: "quota/admission", prior: 0.85, classes: []engine.Class{engine.ClassReplicasMissing, engine.ClassRolloutStuck, engine.ClassJobFailed}, match: func(f *facts) (finding, bool) {
+		g, ids := f.heard(regexp.MustCompile(`(admission webhook "[^"]+" denied the request: .*|violates PodSecurity "[^"]+": .*|(?:minimum|maximum) \S+ usage per (?:Container|Pod) is .*|failed calling webhook "[^"]+".*)`))
+		if g == nil {
+			return finding{}, false
+		}
+		m := finding{
+			strength: 1, pro: ids, title: "new pods are refused: " + quote(g[1], 100), text: "The API server says: " + quote(g[1], 240) + ".",
+			step: engine.Step{Text: "Make the pod conform to what refuses it, or mend the webhook.", Command: f.describe(f.resource(), f.i.Workload.Name)},
+		}
+		m.because(f)
+		return m, true
+	}},
+}
