@@ -178,6 +178,9 @@ func TestSlowDownIsObeyed(t *testing.T) {
 			r.delivered(engine.CardKey(42), 2)
 			r.delivered(engine.CardKey(43), 1)
 			r.once("#incidents", engine.CardKey(42))
+			if n := len(r.calls("conversations.history")); n != 0 {
+				t.Errorf("%d looks for a message that Slack surely refused", n)
+			}
 			calls := r.calls(method)
 			for n, c := range calls {
 				if c.RetryAfter > 0 && n+1 < len(calls) && calls[n+1].Time.Sub(c.Time) < time.Second {
@@ -259,6 +262,27 @@ func TestChannelArchivedUnderARunningIncident(t *testing.T) {
 	m := r.once("#oncall", engine.CardKey(42))
 	if e := r.once("#oncall", "incident/42/event/1"); e.ThreadTS != m.TS {
 		t.Errorf("the event is in the thread %q, the card is %q", e.ThreadTS, m.TS)
+	}
+}
+
+func TestLateReplyTakesItsThreadAlong(t *testing.T) {
+	r := newRig(t, slack.Config{})
+	r.content.put(incident(42))
+	r.outbox.want(card(42))
+	r.start()
+	r.delivered(engine.CardKey(42), 1)
+	_, err := r.control.Channel(t.Context(), "archive", "incidents", "")
+	r.must(err)
+	r.outbox.want(event(42, "incident/42/event/2", 2))
+	r.delivered("incident/42/event/2", 1)
+	m := r.once("#oncall", engine.CardKey(42))
+	if e := r.once("#oncall", "incident/42/event/2"); e.ThreadTS != m.TS {
+		t.Errorf("the event is in the thread %q, the card is %q", e.ThreadTS, m.TS)
+	}
+	for _, c := range r.calls("chat.postMessage") {
+		if c.Error == "thread_not_found" {
+			t.Error("the reply was sent to a thread of another channel")
+		}
 	}
 }
 

@@ -88,6 +88,18 @@ func TestBrokenAndDeafSocketsAreReplaced(t *testing.T) {
 	}
 }
 
+func TestIdleSocketsStay(t *testing.T) {
+	r := newRig(t, slack.Config{})
+	r.config.Timing.Deaf = 600 * time.Millisecond // six pings
+	b, _ := r.start()
+	end := watchReady(t, b)
+	time.Sleep(1500 * time.Millisecond)
+	end()
+	if n := len(r.calls("apps.connections.open")); n != 2 {
+		t.Errorf("%d sockets were opened; a ping is a sign of life", n)
+	}
+}
+
 func TestAllSocketsBreak(t *testing.T) {
 	r := newRig(t, slack.Config{})
 	b, _ := r.start()
