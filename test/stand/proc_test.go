@@ -1,0 +1,291 @@
+package stand
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// shell is a process that runs a script.
+func shell(t *testing.T, dir, script string) *Process {
+	t.Helper()
+	p := &Process{Dir: dir, Name: "part", Path: "/bin/sh", Args: []string{"-c", script}, Env: []string{"GREETING=hello"}}
+	t.Cleanup(func() {
+		if err := p.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+func mustStart(t *testing.T, p interface{ Start(context.Context) error }) {
+	t.Helper()
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// eventually waits until check passes; it says why it did not.
+func eventually(t *testing.T, patience time.Duration, check func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatal(err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func logged(p *Process, want string) func() error {
+	return func() error {
+		if got := tail(p.LogFile(), 100); !strings.Contains(got, want) {
+			return fmt.Errorf("the log has %q, want %q", got, want)
+		}
+		return nil
+	}
+}
+
+func TestProcessRunsLogsAndStops(t *testing.T) {
+	p := shell(t, t.TempDir(), `trap 'echo stopping; exit 0' TERM; echo "$GREETING"; echo oops >&2; while :; do sleep 0.05; done`)
+	if err := p.Running(); err == nil || p.Pid() != 0 {
+		t.Fatalf("before Start: %v, pid %d", err, p.Pid())
+	}
+	mustStart(t, p)
+	eventually(t, 5*time.Second, logged(p, "hello\noops"))
+	if err := p.Start(t.Context()); err == nil {
+		t.Error("a second Start did not fail")
+	}
+	if pgid, err := syscall.Getpgid(p.Pid()); err != nil || pgid != p.Pid() {
+		t.Errorf("process group %d (%v), want its own, %d", pgid, err, p.Pid())
+	}
+	if err := p.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := logged(p, "stopping")(); err != nil {
+		t.Errorf("not asked to stop: %v", err)
+	}
+	if _, err := os.Stat(p.pidFile()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("pid file after Stop: %v", err)
+	}
+	mustStart(t, p)
+	if err := p.Running(); err != nil {
+		t.Errorf("after a restart: %v", err)
+	}
+}
+
+func TestStopKillsTheDeaf(t *testing.T) {
+	p := shell(t, t.TempDir(), `trap '' TERM; echo deaf; while :; do sleep 0.05; done`)
+	mustStart(t, p)
+	eventually(t, 5*time.Second, logged(p, "deaf"))
+	pid := p.Pid()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := p.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, alive := startTime(pid); alive {
+		t.Fatal("it lives")
+	}
+}
+
+func TestKillTakesTheGroup(t *testing.T) {
+	p := shell(t, t.TempDir(), `sleep 300 & echo "child $!"; wait`)
+	mustStart(t, p)
+	eventually(t, 5*time.Second, logged(p, "child"))
+	child, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(tail(p.LogFile(), 1), "child")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 5*time.Second, func() error {
+		if _, alive := startTime(child); alive {
+			return errors.New("the child lives")
+		}
+		return nil
+	})
+	if err := p.Running(); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("Running() = %v, want one that says killed", err)
+	}
+	if err := p.Kill(); err == nil {
+		t.Error("a second Kill did not fail")
+	}
+}
+
+func TestSuspendAndResume(t *testing.T) {
+	p := shell(t, t.TempDir(), `while :; do echo tick; sleep 0.02; done`)
+	mustStart(t, p)
+	eventually(t, 5*time.Second, logged(p, "tick"))
+	if err := p.Suspend(); err != nil {
+		t.Fatal(err)
+	}
+	ticks := func() int { return strings.Count(tail(p.LogFile(), 1<<20), "tick") }
+	time.Sleep(50 * time.Millisecond) // for what was under way
+	before := ticks()
+	time.Sleep(200 * time.Millisecond)
+	if after := ticks(); after != before {
+		t.Errorf("%d ticks while suspended", after-before)
+	}
+	if err := p.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 5*time.Second, func() error {
+		if ticks() <= before {
+			return errors.New("it does not go on")
+		}
+		return nil
+	})
+	if err := p.Suspend(); err != nil { // Stop must get through to it
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := p.Stop(t.Context()); err != nil || time.Since(began) > stopGrace/2 {
+		t.Errorf("Stop of a suspended process: %v after %s", err, time.Since(began))
+	}
+}
+
+func TestStartReadyTellsWhatTheLogSays(t *testing.T) {
+	p := shell(t, t.TempDir(), `echo "bad flag --x"; exit 3`)
+	err := startReady(t.Context(), p, func(context.Context) error { return errors.New("refused") })
+	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "bad flag --x") {
+		t.Fatalf("err = %v, want the exit status and the log", err)
+	}
+}
+
+// leftBehind starts a process as a killed run leaves it: nobody's, named by a
+// pid file.
+func leftBehind(t *testing.T, dir, born string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("sleep", "300")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = cmd.Wait() }()
+	t.Cleanup(func() { _ = cmd.Process.Kill(); <-done })
+	if born == "" {
+		born, _ = startTime(cmd.Process.Pid)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "part.pid"), fmt.Appendf(nil, "%d %s\n", cmd.Process.Pid, born), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return cmd
+}
+
+func TestStartClearsWhatWasLeftBehind(t *testing.T) {
+	dir := t.TempDir()
+	left := leftBehind(t, dir, "")
+	p := shell(t, dir, "sleep 300")
+	mustStart(t, p)
+	if _, alive := startTime(left.Process.Pid); alive {
+		t.Error("the process left behind lives")
+	}
+}
+
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	left := leftBehind(t, filepath.Join(dir, "a", "prometheus"), "")
+	stranger := leftBehind(t, filepath.Join(dir, "b"), "12345 another time")
+	theirs := leftBehind(t, filepath.Join(dir, "c", "prometheus"), "")
+	lock, err := lockFolder(filepath.Join(dir, "c"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := os.WriteFile(filepath.Join(dir, "cut-short.pid"), []byte("1"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Sweep(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, alive := startTime(left.Process.Pid); alive {
+		t.Error("the process left behind lives")
+	}
+	if _, alive := startTime(stranger.Process.Pid); !alive {
+		t.Error("a stranger with the pid of a stale file was ended")
+	}
+	if _, alive := startTime(theirs.Process.Pid); !alive {
+		t.Error("a process of a stand that lives was ended")
+	}
+	if _, err := lockFolder(filepath.Join(dir, "c")); err == nil {
+		t.Error("two stands have one folder")
+	}
+	if err := Sweep(t.Context(), filepath.Join(dir, "missing")); err != nil {
+		t.Errorf("a missing folder: %v", err)
+	}
+}
+
+func TestPortsAreTakenOnce(t *testing.T) {
+	var mu sync.Mutex
+	seen := map[int]bool{}
+	var all sync.WaitGroup
+	var stands [4]Ports // as four stands would, at once
+	for i := range stands {
+		all.Go(func() {
+			for range 25 {
+				port, err := stands[i].Take()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				if seen[port] {
+					t.Errorf("port %d was given twice", port)
+				}
+				seen[port] = true
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	for port := range seen {
+		ln, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+		if err != nil {
+			t.Errorf("port %d is in use: %v", port, err)
+			continue
+		}
+		ln.Close()
+	}
+	for i := range stands {
+		stands[i].Close()
+	}
+}
+
+func TestAPortInUseIsNotTaken(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if file := lockPort(t.TempDir(), ln.Addr().(*net.TCPAddr).Port); file != nil {
+		file.Close()
+		t.Fatal("a port that a server listens on was taken")
+	}
+}
