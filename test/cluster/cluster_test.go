@@ -2,13 +2,16 @@ package cluster_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -130,6 +133,7 @@ func waitNode(t *testing.T, c *cluster.Cluster, name string, want corev1.Conditi
 // TestKWOK runs what needs no rights: the control plane, simulated nodes, and every way in which a
 // simulated pod fails.
 func TestKWOK(t *testing.T) {
+	t.Parallel()
 	c := start(t, cluster.Config{Name: "kwok", Dir: t.TempDir(), Mode: cluster.KWOK, KWOKNodes: 4, AuditLog: true})
 	if node := c.NodeName(); node != "" {
 		t.Errorf("node name %q in a cluster without a real node", node)
@@ -194,6 +198,8 @@ func TestKWOK(t *testing.T) {
 		waitNode(t, c, node, corev1.ConditionTrue, time.Second)
 	})
 
+	t.Run("parts", func(t *testing.T) { parts(t, c) })
+
 	t.Run("user with few rights", func(t *testing.T) { fewRights(t, c) })
 
 	t.Run("API server down and up", func(t *testing.T) {
@@ -215,6 +221,46 @@ func TestKWOK(t *testing.T) {
 	audit, err := os.ReadFile(filepath.Join(c.LogDir(), "audit.log"))
 	if err != nil || !strings.Contains(string(audit), `"resource":"secrets"`) {
 		t.Errorf("the audit log lacks the refused request for secrets (%d bytes): %v", len(audit), err)
+	}
+}
+
+// parts kills a part behind the cluster's back, and stops one, and has both again.
+func parts(t *testing.T, c *cluster.Cluster) {
+	health := func(want ...string) {
+		t.Helper()
+		got := c.Health(t.Context())
+		var well []string
+		for _, name := range c.Parts() {
+			if err, asked := got[name]; asked && err == nil {
+				well = append(well, name)
+			}
+		}
+		if diff := cmp.Diff(want, well); diff != "" {
+			t.Errorf("parts that are well (-want +got):\n%s\n%v", diff, got)
+		}
+	}
+	health("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
+	if err := syscall.Kill(c.Processes()["kube-scheduler"], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.StopPart("kwok"); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, 10*time.Second, func() error {
+		if c.Health(t.Context())["kube-scheduler"] == nil {
+			return errors.New("a killed scheduler is well")
+		}
+		return nil
+	})
+	health("etcd", "kube-apiserver", "kube-controller-manager")
+	for _, name := range []string{"kube-scheduler", "kwok"} {
+		if err := c.StartPart(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	health("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
+	if err := c.StartPart(t.Context(), "kubelet"); err == nil || !strings.Contains(err.Error(), `no part "kubelet"`) {
+		t.Errorf("start a kubelet where there is none: %v", err)
 	}
 }
 

@@ -28,6 +28,8 @@ func canRunNode() bool {
 	return os.Geteuid() == 0 && unix.Capget(&head, &data[0]) == nil && data[0].Effective&(1<<unix.CAP_SYS_ADMIN) != 0
 }
 
+func onMainThread() bool { return unix.Gettid() == os.Getpid() }
+
 // bindLife makes a process end with the thread that starts it.
 func bindLife(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }
 

@@ -8,6 +8,8 @@ import (
 	"syscall"
 )
 
+func onMainThread() bool { return false }
+
 func canRunNode() bool { return false }
 
 // bindLife can do nothing: only Linux has a parent-death signal.

@@ -29,6 +29,7 @@ import (
 // TestNode runs a real node once and tries on it what containers and nodes really do. Without
 // root, TestKWOK is all that this package can show.
 func TestNode(t *testing.T) {
+	t.Parallel()
 	if cluster.Auto.Resolve() != cluster.Node {
 		t.Logf("not root on Linux: Auto is %s here, and TestKWOK covers it", cluster.Auto.Resolve())
 		return
@@ -48,6 +49,14 @@ func TestNode(t *testing.T) {
 		t.Run("services", func(t *testing.T) { t.Parallel(); services(t, c) })
 		t.Run("metrics", func(t *testing.T) { t.Parallel(); metrics(t, c) })
 		t.Run("second cluster", func(t *testing.T) { t.Parallel(); second(t, c) })
+	})
+	t.Run("health", func(t *testing.T) {
+		health := c.Health(t.Context())
+		for _, name := range c.Parts() {
+			if err, asked := health[name]; asked == (name == "kwok") || err != nil {
+				t.Errorf("part %s: asked %t, %v", name, asked, err)
+			}
+		}
 	})
 	t.Run("node down and up", func(t *testing.T) {
 		if err := c.KillNode(t.Context(), c.NodeName()); err != nil {

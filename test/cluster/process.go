@@ -23,14 +23,28 @@ type launcher struct {
 
 func newLauncher() *launcher {
 	l := &launcher{calls: make(chan func())}
-	go func() {
-		// Never unlocked: the thread ends with the goroutine, as nobody else could use it.
-		runtime.LockOSThread()
-		for call := range l.calls {
-			call()
-		}
-	}()
+	ready := make(chan struct{})
+	go l.serve(ready)
+	<-ready
 	return l
+}
+
+// serve takes a thread for itself and closes ready. The thread is never unlocked: it ends
+// with the goroutine, as nobody else could use it.
+func (l *launcher) serve(ready chan struct{}) {
+	runtime.LockOSThread()
+	if onMainThread() {
+		// Its namespaces are those of the process in the eyes of others, and it does not end
+		// with a goroutine. It is held until another goroutine has found another thread.
+		go l.serve(ready)
+		<-ready
+		runtime.UnlockOSThread()
+		return
+	}
+	close(ready)
+	for call := range l.calls {
+		call()
+	}
 }
 
 // do runs fn on the launcher's thread.
