@@ -55,19 +55,23 @@ func IsWatchdog(a engine.Alert) bool { return a.Labels["alertname"] == "Watchdog
 
 // Alert turns an alert into a signal. owner gives the workload of an object, such as a pod's Deployment.
 //
-// The workload is taken from the labels: workload and workload_kind, which our own rules have; else the pod's owner; else the
-// label that names a controller; else the node; else, so that alerts of one service still meet in one thread, a Service named
-// by the service, job or app label. An alert that names nothing is a workload of its own, of kind Alert.
+// The workload is taken from the labels: workload and workload_kind, which our own rules have; else the label that names a
+// controller (before the pod, which in alerts about a controller is often the exporter's own); else the pod's owner; else the
+// node; else, so that alerts of one service still meet in one thread, a Service named by the service, app or job label. An
+// alert that names nothing is a workload of its own, of kind Alert.
 func Alert(cluster string, a engine.Alert, owner func(kind, namespace, name string) (engine.Workload, bool)) engine.Signal {
 	name := a.Labels["alertname"]
 	s := engine.Signal{
 		Source: engine.SourceAlert, ID: a.Fingerprint, Class: cmp.Or(known[name], engine.ClassAlert),
-		Severity: severityOf(a.Labels["severity"]), Container: a.Labels["container"], Summary: summaryOf(a),
+		Severity: severityOf(a.Labels["severity"]), Summary: summaryOf(a),
 		Labels: maps.Clone(a.Labels), StartsAt: a.StartsAt, EndsAt: a.EndsAt,
 	}
 	s.Workload, s.Object = subject(a.Labels, s.Class, owner)
 	s.Workload.Cluster = cluster
 	s.Node = a.Labels["node"]
+	if s.Object.Kind == "Pod" {
+		s.Container = a.Labels["container"]
+	}
 	if s.Workload.Kind == engine.KindNode {
 		s.Node = s.Workload.Name
 	}
@@ -98,11 +102,6 @@ func subject(l map[string]string, class engine.Class, owner func(kind, namespace
 	case l["workload"] != "" && l["workload_kind"] != "" && ns != "":
 		return engine.Workload{Namespace: ns, Kind: l["workload_kind"], Name: l["workload"]}, object
 	}
-	if object.Name != "" {
-		if w, ok := owner("Pod", ns, object.Name); ok {
-			return w, object
-		}
-	}
 	for _, c := range controllers {
 		name := l[c.label]
 		if name == "" || ns == "" {
@@ -113,6 +112,11 @@ func subject(l map[string]string, class engine.Class, owner func(kind, namespace
 			return w, ref
 		}
 		return engine.Workload{Namespace: ns, Kind: c.kind, Name: name}, ref
+	}
+	if object.Name != "" {
+		if w, ok := owner("Pod", ns, object.Name); ok {
+			return w, object
+		}
 	}
 	switch {
 	case object.Name != "": // a pod that is gone, or not watched

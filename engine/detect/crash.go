@@ -22,7 +22,7 @@ const (
 )
 
 // crashing finds containers that end again and again, and those that should run and have just failed for the first time.
-// A Job's containers are left to the Job, which counts their failures.
+// A Job's containers are left to the Job, which counts their failures; those that the kubelet killed, to their probe.
 func crashing(v *view, p *corev1.Pod) {
 	if p.Status.Phase == corev1.PodFailed || v.isJob() {
 		return
@@ -33,7 +33,7 @@ func crashing(v *view, p *corev1.Pod) {
 		if t == nil && !backOff {
 			continue
 		}
-		if !backOff && !(v.looping(c, t) || v.firstFailure(c, t)) {
+		if !backOff && (v.probeKilled(p, c) || !v.looping(c, t) && !v.firstFailure(c, t)) {
 			continue
 		}
 		f := found{class: engine.ClassCrashLoop, container: c.spec.Name, text: "keeps crashing"}

@@ -60,15 +60,29 @@ func (v *view) readiness(p *corev1.Pod, c container, e *corev1.Event) {
 
 // killed looks whether a container ended soon after a liveness or startup probe failed: then the kubelet restarted it for that.
 func (v *view) killed(p *corev1.Pod, c container, e *corev1.Event, probe string) {
-	t := c.terminated()
-	if t == nil || !c.restart || t.Reason == reasonOOM {
-		return
-	}
-	end := t.FinishedAt.Time
-	if end.Before(firstSeen(e)) || end.After(lastSeen(e).Add(killGrace+eventMemory)) || !v.within(end, recent) {
+	if !killedFor(c, e) || !v.within(c.terminated().FinishedAt.Time, recent) {
 		return
 	}
 	v.pod(p, found{class: engine.ClassProbeFailing, container: c.spec.Name, since: firstSeen(e), text: "is restarted because its " + probe + " probe fails"})
+}
+
+// killedFor tells whether a container ended when the kubelet would have killed it for what an event says.
+func killedFor(c container, e *corev1.Event) bool {
+	t := c.terminated()
+	if t == nil || !c.restart || t.Reason == reasonOOM {
+		return false
+	}
+	return !t.FinishedAt.Time.Before(firstSeen(e)) && !t.FinishedAt.After(lastSeen(e).Add(killGrace+eventMemory))
+}
+
+// probeKilled tells whether a container ended because of a liveness or startup probe.
+func (v *view) probeKilled(p *corev1.Pod, c container) bool {
+	for _, e := range v.eventsOf("Pod", p.Name, string(p.UID), "Unhealthy") {
+		if ofContainer(e, c.spec.Name) && !strings.HasPrefix(e.Message, "Readiness") && killedFor(c, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // patience is how long a probe lets a container be before it says no.

@@ -7,7 +7,8 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-// telling orders the classes by how much they say of what is wrong: the container's own end first, what merely follows last.
+// telling orders the classes by how much they say of what is wrong: what explains others stands before them, as the probe
+// for which a container is killed stands before its crash loop.
 var telling = []struct {
 	class engine.Class
 	says  string // after the workload's name
@@ -17,10 +18,10 @@ var telling = []struct {
 	{engine.ClassOOMKilled, "is being OOM-killed"},
 	{engine.ClassImagePull, "cannot pull its image"},
 	{engine.ClassConfigError, "cannot create its container"},
+	{engine.ClassProbeFailing, "fails its probes"},
 	{engine.ClassCrashLoop, "is crash-looping"},
 	{engine.ClassUnschedulable, "cannot be scheduled"},
 	{engine.ClassClaimPending, "is waiting for a volume"},
-	{engine.ClassProbeFailing, "fails its probes"},
 	{engine.ClassEvicted, "is being evicted"},
 	{engine.ClassJobFailed, "has failed"},
 	{engine.ClassRolloutStuck, "is stuck in its rollout"},

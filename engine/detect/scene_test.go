@@ -1,0 +1,226 @@
+package detect_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/detect"
+)
+
+func refused(s *detect.Scene, since time.Duration) {
+	p := pod("big", 1, since)
+	p.Spec.NodeName, p.Status.Phase, p.Status.ContainerStatuses = "", corev1.PodPending, nil
+	p.Status.Conditions = []corev1.PodCondition{{
+		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable,
+		Message: "0/3 nodes are available: 3 Insufficient cpu.", LastTransitionTime: ago(since),
+	}}
+	s.Pods = append(s.Pods, p)
+}
+
+func creatingPod(s *detect.Scene, age time.Duration, e *corev1.Event) {
+	p := pod("slow", 1, age)
+	p.Status.Phase = corev1.PodPending
+	unready(p, age)
+	waits(p, "ContainerCreating", "")
+	s.Pods, s.Events = append(s.Pods, p), append(s.Events, e)
+}
+
+func evict(s *detect.Scene, since time.Duration, message string) {
+	p := pod("gone", 1, since+time.Hour)
+	p.Status.Phase, p.Status.Reason, p.Status.Message = corev1.PodFailed, "Evicted", message
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, LastTransitionTime: ago(since)}}
+	s.Pods = append(s.Pods, p)
+}
+
+func claim(class string, age time.Duration) *corev1.PersistentVolumeClaim {
+	c := &corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{Name: "data", Namespace: "payments", CreationTimestamp: ago(age)},
+		Status:     corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending},
+	}
+	if class != "" {
+		c.Spec.StorageClassName = &class
+	}
+	return c
+}
+
+func claimIn(s *detect.Scene, c *corev1.PersistentVolumeClaim) { s.Claims = append(s.Claims, c) }
+
+func newNode() *corev1.Node {
+	n := node("n9", corev1.ConditionFalse, time.Minute)
+	n.CreationTimestamp = ago(time.Minute)
+	return n
+}
+
+func cordoned(n *corev1.Node) *corev1.Node {
+	n.Spec.Unschedulable = true
+	return n
+}
+
+func pressed(t corev1.NodeConditionType) *corev1.Node {
+	n := node("n1", corev1.ConditionTrue, time.Hour)
+	n.Status.Conditions = append(n.Status.Conditions, corev1.NodeCondition{Type: t, Status: corev1.ConditionTrue, LastTransitionTime: ago(time.Minute)})
+	return n
+}
+
+func TestTwoHundredPodsAreOneSignal(t *testing.T) {
+	s := healthy(200)
+	unreadyIn(&s, 200, time.Minute)
+	for _, p := range s.Pods {
+		crashed(p, 1, "Error", 6, time.Minute)
+	}
+	r := detect.Signals(s)
+	if len(r.Signals) != 1 {
+		t.Fatalf("%d signals", len(r.Signals))
+	}
+	got := r.Signals[0]
+	if got.Summary != "container api of pod api-1-0 and 199 others is crash-looping (exit code 1)" || got.Labels["objects"] != "200" {
+		t.Errorf("%q, labels %v", got.Summary, got.Labels)
+	}
+	if got.ID != s.Workload.Fingerprint()+"/crash_loop/api" {
+		t.Errorf("id %q", got.ID)
+	}
+	if got.Labels["team"] != "pay" || got.Labels["pod-template-hash"] != "" {
+		t.Errorf("labels %v", got.Labels)
+	}
+	for _, p := range s.Pods { // replaced by others: still the same signal
+		p.Name, p.UID = "x"+p.Name, "x"+p.UID
+	}
+	if again := detect.Signals(s).Signals[0]; again.ID != got.ID {
+		t.Errorf("id %q became %q", got.ID, again.ID)
+	}
+}
+
+func TestSeverityIsCriticalWhenNothingServes(t *testing.T) {
+	for down, want := range map[int]engine.Severity{1: engine.Warning, 3: engine.Critical} {
+		s := healthy(3)
+		unreadyIn(&s, down, time.Minute)
+		for _, p := range s.Pods[:down] {
+			crashed(p, 1, "Error", 3, time.Second)
+		}
+		r := detect.Signals(s)
+		if got := signal(t, r, engine.ClassCrashLoop).Severity; got != want || r.Health.Ready != 3-down || r.Health.Desired != 3 {
+			t.Errorf("%d of 3 down: %s, %+v", down, got, r.Health)
+		}
+	}
+}
+
+func TestPodsOfADeadNodeFollowIt(t *testing.T) {
+	s := healthy(3)
+	s.Nodes["n2"] = node("n2", corev1.ConditionUnknown, time.Minute)
+	s.Pods[0].Spec.NodeName = "n2"
+	unreadyIn(&s, 1, 30*time.Second)
+	got := signal(t, detect.Signals(s), engine.ClassReplicasMissing)
+	want := engine.Workload{Cluster: "prod", Kind: engine.KindNode, Name: "n2"}
+	if got.Parent != want || got.Node != "n2" {
+		t.Errorf("parent %v, node %q", got.Parent, got.Node)
+	}
+	unreadyIn(&s, 2, 30*time.Second) // the second is on a node that is well
+	if got := signal(t, detect.Signals(s), engine.ClassReplicasMissing); !got.Parent.IsZero() {
+		t.Errorf("parent %v although another node's pod is hurt too", got.Parent)
+	}
+
+	s = healthy(1)
+	s.Nodes["n1"] = node("n1", corev1.ConditionUnknown, time.Minute)
+	crashed(s.Pods[0], 1, "Error", 3, time.Second)
+	if got := signal(t, detect.Signals(s), engine.ClassCrashLoop); got.Parent.Name != "n1" {
+		t.Errorf("parent %v", got.Parent)
+	}
+}
+
+func TestEvictionsFollowTheirNode(t *testing.T) {
+	for message, want := range map[string]string{
+		"The node was low on resource: memory. Threshold quantity: 100Mi, available: 80Mi.": "n1",
+		"Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. ":     "",
+	} {
+		s := healthy(3)
+		evict(&s, time.Minute, message)
+		if got := signal(t, detect.Signals(s), engine.ClassEvicted).Parent.Name; got != want {
+			t.Errorf("%s: parent %q, want %q", message, got, want)
+		}
+	}
+}
+
+// TestRecheck moves the clock to when a scene asked to be looked at again, and expects another answer there.
+func TestRecheck(t *testing.T) {
+	cases := []struct {
+		name          string
+		scene         detect.Scene
+		before, after string
+		looks         int // how many looks it may take
+	}{
+		{"a pod that fits nowhere", edit(func(s *detect.Scene) { refused(s, 5*time.Second) }), "", "unschedulable", 1},
+		{"a failure that was survived", edit(func(s *detect.Scene) { runsAgain(s.Pods[0], 1, "Error", 1, 2*time.Second) }), "crash_loop", "", 1},
+		{"a loop that ended", edit(func(s *detect.Scene) { runsAgain(s.Pods[0], 1, "Error", 4, 2*time.Second) }), "crash_loop", "", 1},
+		{"an old OOM kill", edit(func(s *detect.Scene) { runsAgain(s.Pods[0], 137, "OOMKilled", 1, time.Minute) }), "oom_killed", "", 1},
+		{"a kubelet that does not come back", nodeScene(node("n1", corev1.ConditionFalse, 10*time.Second)), "", "node_not_ready", 1},
+		{"a new node that does not come up", nodeScene(newNode()), "", "node_not_ready", 1},
+		{"a volume that does not come", edit(func(s *detect.Scene) {
+			creatingPod(s, 10*time.Second, event("Pod", "slow", "FailedMount", "x", 9*time.Second, 2*time.Second))
+		}), "", "config_error", 1},
+		{"a new pod that does not get ready", edit(func(s *detect.Scene) {
+			unreadyIn(s, 1, 30*time.Second)
+			s.Pods[0].CreationTimestamp = ago(30 * time.Second)
+		}), "", "replicas_missing", 1},
+		{"a claim", edit(func(s *detect.Scene) { claimIn(s, claim("", 10*time.Second)) }), "", "claim_pending", 1},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			r := detect.Signals(c.scene)
+			if got := classes(r); got != c.before {
+				t.Fatalf("now %q, want %q", got, c.before)
+			}
+			if r.Recheck <= 0 {
+				t.Fatal("it does not ask to be looked at again")
+			}
+			c.scene.Now = c.scene.Now.Add(r.Recheck)
+			if got := classes(detect.Signals(c.scene)); got != c.after {
+				t.Errorf("%s later %q, want %q", r.Recheck, got, c.after)
+			}
+		})
+	}
+	if r := detect.Signals(healthy(3)); r.Recheck != 0 {
+		t.Errorf("a healthy workload asks to be looked at again in %s", r.Recheck)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	three, at := int32(3), ago(time.Hour)
+	pods := func(ready, unreadyOnes int) (out []*corev1.Pod) {
+		for k := range ready + unreadyOnes {
+			p := pod(fmt.Sprint(k), 1, time.Hour)
+			if k >= ready {
+				unready(p, time.Hour)
+			}
+			out = append(out, p)
+		}
+		return out
+	}
+	cases := map[string]struct {
+		scene detect.Scene
+		want  *engine.Health
+	}{
+		"Deployment in a surge": {detect.Scene{Deployment: &appsv1.Deployment{Spec: appsv1.DeploymentSpec{Replicas: &three}, Status: appsv1.DeploymentStatus{ReadyReplicas: 4}}}, &engine.Health{Desired: 3, Ready: 3}},
+		"Deployment by default": {detect.Scene{Deployment: &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: at}}}, &engine.Health{Desired: 1}},
+		"StatefulSet":           {detect.Scene{StatefulSet: &appsv1.StatefulSet{Spec: appsv1.StatefulSetSpec{Replicas: &three}, Status: appsv1.StatefulSetStatus{ReadyReplicas: 2}}}, &engine.Health{Desired: 3, Ready: 2}},
+		"DaemonSet":             {detect.Scene{DaemonSet: &appsv1.DaemonSet{Status: appsv1.DaemonSetStatus{DesiredNumberScheduled: 5, NumberReady: 4}}}, &engine.Health{Desired: 5, Ready: 4}},
+		"ReplicaSet":            {detect.Scene{Workload: engine.Workload{Kind: "ReplicaSet"}, ReplicaSets: []*appsv1.ReplicaSet{replicaSet(1, 2, time.Hour)}}, &engine.Health{Desired: 2, Ready: 2}},
+		"Pod":                   {detect.Scene{Workload: engine.Workload{Kind: "Pod"}, Pods: pods(0, 1)}, &engine.Health{Desired: 1}},
+		"an Argo Rollout":       {detect.Scene{Workload: engine.Workload{Kind: "Rollout"}, Pods: pods(2, 1)}, &engine.Health{Desired: 3, Ready: 2}},
+		"Job":                   {jobScene("", "", 0), nil},
+		"Node":                  {nodeScene(node("n", corev1.ConditionTrue, 0)), nil},
+		"nothing":               {detect.Scene{}, nil},
+	}
+	for name, c := range cases {
+		c.scene.Now = now
+		got := detect.Signals(c.scene).Health
+		if (got == nil) != (c.want == nil) || got != nil && *got != *c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+}
