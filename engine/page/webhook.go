@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -94,10 +95,10 @@ func OpsgenieWebhook(secret engine.Secret, header http.Header, body []byte) ([]U
 	var delivery struct {
 		Action string `json:"action"`
 		Alert  struct {
-			ID        string `json:"alertId"`
-			Alias     string `json:"alias"`
-			Username  string `json:"username"`
-			UpdatedAt int64  `json:"updatedAt"` // milliseconds, or nanoseconds, since 1970
+			ID        string          `json:"alertId"`
+			Alias     string          `json:"alias"`
+			Username  string          `json:"username"`
+			UpdatedAt json.RawMessage `json:"updatedAt"` // milliseconds or nanoseconds since 1970, a number or a string of one
 		} `json:"alert"`
 		Source struct {
 			Name string `json:"name"`
@@ -115,16 +116,18 @@ func OpsgenieWebhook(secret engine.Secret, header http.Header, body []byte) ([]U
 	if !known || !ours || strings.EqualFold(delivery.Source.Type, "api") || delivery.Source.Name == ourSource {
 		return nil, nil
 	}
+	updated := strings.Trim(string(delivery.Alert.UpdatedAt), `"`)
 	return []Update{{
-		ID:         fmt.Sprintf("opsgenie/%s/%s/%d", delivery.Alert.ID, what, delivery.Alert.UpdatedAt),
-		IncidentID: incident, What: what, By: delivery.Alert.Username, At: instant(delivery.Alert.UpdatedAt),
+		ID:         fmt.Sprintf("opsgenie/%s/%s/%s", delivery.Alert.ID, what, updated),
+		IncidentID: incident, What: what, By: delivery.Alert.Username, At: instant(updated),
 	}}, nil
 }
 
 // instant reads a time that is in milliseconds in some of Opsgenie's payloads and in nanoseconds in others.
-func instant(n int64) time.Time {
+func instant(digits string) time.Time {
+	n, err := strconv.ParseInt(digits, 10, 64)
 	switch {
-	case n <= 0:
+	case err != nil || n <= 0:
 		return time.Time{}
 	case n > 1e16:
 		return time.Unix(0, n).UTC()
