@@ -3,6 +3,7 @@ package slack
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -121,25 +122,7 @@ func (s *Server) perform(name, token string, a args, readErr error) served {
 	}
 	if f := s.strike(name, channel); f != nil {
 		out.fault, out.call.Fault = f, f.Kind
-		switch f.Kind {
-		case "ratelimit":
-			key, _ := limitKey(name, channel, m.tier)
-			if f.Channel == "" {
-				key = name
-			}
-			if s.limits.close(key, max(1, f.RetryAfter), s.cfg.Now()) {
-				s.violateEarly(key)
-			}
-			out.call.Status, out.call.RetryAfter = http.StatusTooManyRequests, max(1, f.RetryAfter)
-			return finish(nil, refuse("ratelimited"))
-		case "http500":
-			out.call.Status, out.call.Error = http.StatusInternalServerError, "http500"
-			out.body = []byte("Internal Server Error")
-			return out
-		case "error":
-			return finish(nil, refuse(f.Error))
-		case "timeout":
-			out.call.Status, out.call.Error = 0, "timeout"
+		if s.suffer(f, name, channel, m.tier, &out) {
 			return out
 		}
 	}
@@ -148,12 +131,42 @@ func (s *Server) perform(name, token string, a args, readErr error) served {
 		return finish(nil, refuse("ratelimited"))
 	}
 	body, err := m.do(s, a)
-	if err != nil {
-		if r, ok := err.(*refusal); ok && (r.code == "invalid_blocks" || r.code == "invalid_arguments") {
-			s.violate("bad_request", name+": "+err.Error()+" "+joinMessages(r))
-		}
+	if r, ok := errors.AsType[*refusal](err); ok && (r.code == "invalid_blocks" || r.code == "invalid_arguments") {
+		s.violate("bad_request", name+": "+r.code+" "+joinMessages(r))
 	}
 	return finish(body, err)
+}
+
+// suffer lets a fault decide a call; false when the call goes on all the same.
+func (s *Server) suffer(f *Fault, name, channel string, t tier, out *served) bool {
+	refused := func(code string) bool {
+		body, logged := answer(nil, refuse(code))
+		out.call.Error, out.body = logged, encode(body)
+		return true
+	}
+	switch f.Kind {
+	case "ratelimit":
+		key, _ := limitKey(name, channel, t)
+		if f.Channel == "" {
+			key = name
+		}
+		wait := max(1, f.RetryAfter)
+		if s.limits.close(key, wait, s.cfg.Now()) {
+			s.violateEarly(key)
+		}
+		out.call.Status, out.call.RetryAfter = http.StatusTooManyRequests, wait
+		return refused("ratelimited")
+	case "http500":
+		out.call.Status, out.call.Error = http.StatusInternalServerError, "http500"
+		out.body = []byte("Internal Server Error")
+		return true
+	case "error":
+		return refused(f.Error)
+	case "timeout":
+		out.call.Status, out.call.Error = 0, "timeout"
+		return true
+	}
+	return false
 }
 
 // limitKey names the bucket of a call, and says whether the workspace's own bucket counts too.

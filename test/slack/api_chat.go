@@ -41,6 +41,9 @@ func (s *Server) readContent(a args) (content, error) {
 		if err := s.acceptBlocks(blocks, onMessage, "/attachments/blocks", "invalid_attachments"); err != nil {
 			return c, err
 		}
+		if len(blocks) > 0 {
+			at["blocks"] = blocks
+		}
 	}
 	if a.has("metadata") {
 		c.metadata = &Metadata{}

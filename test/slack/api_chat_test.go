@@ -1,8 +1,10 @@
 package slack_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -42,6 +44,46 @@ func TestPostAndRead(t *testing.T) {
 	first, second := next.str("messages", 0, "ts"), bare.str("messages", 0, "ts")
 	if first >= second {
 		t.Errorf("ts %s then %s, want them to grow", first, second)
+	}
+}
+
+func TestHistoryWindows(t *testing.T) {
+	clock := newClock()
+	s := start(t, slack.Config{Now: clock.now})
+	var ts []string
+	for range 5 {
+		clock.add(time.Minute)
+		ts = append(ts, must(t, call(t, s, "chat.postMessage", params{"channel": "C01INCIDENTS", "text": "x"})).str("ts"))
+	}
+	for name, c := range map[string]struct {
+		p    params
+		want []int
+	}{
+		"everything":                {nil, []int{4, 3, 2, 1, 0}},
+		"newest first":              {params{"limit": 2}, []int{4, 3}},
+		"forward from oldest":       {params{"oldest": ts[0], "limit": 2}, []int{2, 1}},
+		"back from latest":          {params{"latest": ts[4], "limit": 2}, []int{3, 2}},
+		"between":                   {params{"oldest": ts[0], "latest": ts[4]}, []int{3, 2, 1}},
+		"between, bounds included":  {params{"oldest": ts[0], "latest": ts[4], "inclusive": true}, []int{4, 3, 2, 1, 0}},
+		"one message by its ts":     {params{"latest": ts[2], "inclusive": true, "limit": 1}, []int{2}},
+		"from the beginning":        {params{"oldest": "0", "limit": 1}, []int{4}},
+		"a bound that is no number": {params{"oldest": "yesterday"}, []int{4, 3, 2, 1, 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := params{"channel": "C01INCIDENTS"}
+			maps.Copy(p, c.p)
+			h := must(t, call(t, s, "conversations.history", p))
+			var got, want []string
+			for i := range h.list("messages") {
+				got = append(got, h.str("messages", i, "ts"))
+			}
+			for _, i := range c.want {
+				want = append(want, ts[i])
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -122,9 +164,7 @@ func TestRefusals(t *testing.T) {
 	must(t, call(t, s, "chat.delete", params{"channel": "C01INCIDENTS", "ts": gone}))
 	in := func(extra params) params {
 		p := params{"channel": "C01INCIDENTS", "text": "x"}
-		for k, v := range extra {
-			p[k] = v
-		}
+		maps.Copy(p, extra)
 		return p
 	}
 	for name, c := range map[string]struct {

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"encoding/base64"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,16 +19,14 @@ func (s *Server) described(c *channel) map[string]any {
 		out["is_user_deleted"] = false
 		return out
 	}
-	for k, v := range map[string]any{
+	maps.Copy(out, map[string]any{
 		"name": c.Name, "name_normalized": c.Name, "is_channel": true, "is_group": false, "is_mpim": false,
 		"is_private": false, "is_general": c.Name == "general", "is_shared": false, "is_ext_shared": false,
 		"is_pending_ext_shared": false, "is_member": c.BotIsMember, "creator": slackbot, "unlinked": 0,
 		"topic":           map[string]any{"value": c.Topic, "creator": "", "last_set": 0},
 		"purpose":         map[string]any{"value": "", "creator": "", "last_set": 0},
 		"shared_team_ids": []string{s.ws.team.ID}, "previous_names": []string{}, "num_members": len(c.Members),
-	} {
-		out[k] = v
-	}
+	})
 	return out
 }
 
@@ -173,12 +172,20 @@ func (s *Server) conversationsHistory(a args) (reply, error) {
 		return nil, err
 	}
 	all := []*Message{}
-	for _, m := range slices.Backward(c.msgs) {
+	for _, m := range c.msgs {
 		if m.topLevel() && within(a, m.TS) {
 			all = append(all, m.shown(a.flag("include_all_metadata")))
 		}
 	}
+	// Pages run from the newest back; with only oldest given, from there forward. Inside a page the newest is first.
+	forward := a.str("oldest") != "" && a.str("oldest") != "0" && a.str("latest") == ""
+	if !forward {
+		slices.Reverse(all)
+	}
 	list, meta, err := page(all, a, 100, 999)
+	if forward {
+		slices.Reverse(list)
+	}
 	return reply{
 		"messages": list, "has_more": meta["next_cursor"] != "", "pin_count": 0,
 		"channel_actions_ts": nil, "channel_actions_count": 0, "response_metadata": meta,

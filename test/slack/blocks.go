@@ -35,7 +35,7 @@ const (
 func (s *Server) acceptBlocks(blocks []Block, on surface, at, code string) error {
 	list := make([]any, len(blocks))
 	for i, b := range blocks {
-		list[i] = map[string]any(b)
+		list[i] = b
 	}
 	if problems := checkBlocks(list, on, at); len(problems) > 0 {
 		return refuseWith(code, problems)
@@ -51,7 +51,7 @@ func (s *Server) acceptBlocks(blocks []Block, on surface, at, code string) error
 func weigh(blocks []Block) int {
 	total := 0
 	for i, b := range blocks {
-		total += textIn(map[string]any(b))
+		total += textIn(b)
 		switch {
 		case b["type"] == "header":
 			total += headerOverhead

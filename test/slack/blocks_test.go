@@ -211,6 +211,7 @@ func FuzzBlocks(f *testing.F) {
 		f.Add(seed)
 	}
 	s := New(Config{})
+	f.Cleanup(s.Stop)
 	f.Fuzz(func(t *testing.T, raw string) {
 		var blocks []Block
 		if json.Unmarshal([]byte(raw), &blocks) != nil {

@@ -101,7 +101,7 @@ func tryPost(to, token, kind, body string) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	a := answer{status: res.StatusCode, header: res.Header, body: map[string]any{}}
 	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
 		err = json.NewDecoder(res.Body).Decode(&a.body)
@@ -157,7 +157,7 @@ func dial(t *testing.T, s *slack.Server) *app {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res.Body.Close()
+	_ = res.Body.Close()
 	a := &app{t: t, conn: conn, in: make(chan frame, 100), pings: make(chan bool, 1)}
 	conn.SetPingHandler(func(data string) error {
 		select {
@@ -179,7 +179,7 @@ func dial(t *testing.T, s *slack.Server) *app {
 		}
 	}()
 	t.Cleanup(func() {
-		conn.Close()
+		_ = conn.Close() // the server may have closed first
 		<-read
 	})
 	return a

@@ -126,7 +126,7 @@ func (c Control) File(ctx context.Context, id string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("file %s: %s", id, res.Status)
 	}
@@ -245,7 +245,7 @@ func (c Control) WaitFor(ctx context.Context, done func(context.Context) (bool, 
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	// The stream is open before the first look, so no change can fall between the two.
 	lines := bufio.NewScanner(res.Body)
 	for {
@@ -277,7 +277,7 @@ func (c Control) act(ctx context.Context, what string, body any) (Outcome, error
 	if err != nil {
 		return out, err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	if err := json.NewDecoder(res.Body).Decode(&out); err != nil {
 		return out, fmt.Errorf("control act/%s: %s: %w", what, res.Status, err)
 	}
@@ -289,7 +289,7 @@ func (c Control) do(ctx context.Context, method, path string, body, into any) er
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
 		var refused Outcome
 		_ = json.NewDecoder(res.Body).Decode(&refused) // the status says enough when there is no body

@@ -150,7 +150,7 @@ func TestStopEndsListeners(t *testing.T) {
 }
 
 func TestHandlerAndPage(t *testing.T) {
-	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "the page") })
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "the page") })
 	for want, cfg := range map[string]slack.Config{"the page": {Page: page}, "Acme Shop": {}} {
 		s := slack.New(cfg)
 		srv := httptest.NewServer(s.Handler())
@@ -159,7 +159,7 @@ func TestHandlerAndPage(t *testing.T) {
 			t.Fatal(err)
 		}
 		body, err := io.ReadAll(res.Body)
-		res.Body.Close()
+		_ = res.Body.Close()
 		if err != nil || !strings.Contains(string(body), want) || s.URL() != srv.URL {
 			t.Errorf("/ = %q, %v at %s; want %q", body, err, s.URL(), want)
 		}

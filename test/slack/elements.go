@@ -70,7 +70,7 @@ func element(blocks []Block, blockID, actionID string) (block, found Block) {
 	return block, found
 }
 
-// blocksOf are the blocks inside an attachment.
+// blocksOf are the blocks inside an attachment, as a copy.
 func blocksOf(attachment Block) ([]Block, error) {
 	raw, err := json.Marshal(attachment["blocks"])
 	if err != nil {
@@ -86,7 +86,7 @@ func (m *Message) allBlocks() []Block {
 	out := m.Blocks
 	for _, at := range m.Attachments {
 		if inner, err := blocksOf(at); err == nil {
-			out = append(out[:len(out):len(out)], inner...)
+			out = append(slices.Clip(out), inner...)
 		}
 	}
 	return out

@@ -66,7 +66,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-cache")
 	flush := http.NewResponseController(w)
-	fmt.Fprint(w, ": open\n\n")
+	_, _ = fmt.Fprint(w, ": open\n\n") // the flush tells whether the listener is still there
 	if flush.Flush() != nil {
 		return
 	}
@@ -77,7 +77,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		case <-beat.C:
-			fmt.Fprint(w, ": beat\n\n")
+			_, _ = fmt.Fprint(w, ": beat\n\n")
 		case c, open := <-sub:
 			if !open {
 				return
@@ -86,7 +86,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 			if err != nil {
 				return
 			}
-			fmt.Fprintf(w, "data: %s\n\n", raw)
+			_, _ = fmt.Fprintf(w, "data: %s\n\n", raw)
 		}
 		if flush.Flush() != nil {
 			return

@@ -38,7 +38,9 @@ func TestUploadInThreeSteps(t *testing.T) {
 	if _, err := part.Write([]byte(log)); err != nil {
 		t.Fatal(err)
 	}
-	w.Close()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
 	upload(w.FormDataContentType(), multi.String())
 	id := upload("application/octet-stream", log)
 

@@ -90,6 +90,46 @@ func TestClick(t *testing.T) {
 	}
 }
 
+func TestClickInAnAttachment(t *testing.T) {
+	s := start(t, slack.Config{})
+	a := connect(t, s)
+	bare := []any{map[string]any{"type": "actions", "elements": []any{map[string]any{"type": "button", "text": obj("Go")}}}}
+	m := must(t, call(t, s, "chat.postMessage", params{
+		"channel": "C01INCIDENTS", "attachments": []any{map[string]any{"color": "#d00", "blocks": bare}},
+	}))
+	block, action := m.str("message", "attachments", 0, "blocks", 0, "block_id"),
+		m.str("message", "attachments", 0, "blocks", 0, "elements", 0, "action_id")
+	got := a.answering(nil)
+	took(t)(s.Control().Click(t.Context(), slack.Action{
+		User: "ben", Channel: "incidents", MessageTS: m.str("ts"), BlockID: block, ActionID: action,
+	}))
+	if p := (answer{body: (<-got).Payload}); p.str("actions", 0, "block_id") != block || block == "" || action == "" {
+		t.Errorf("payload %v", p.body)
+	}
+	broken := []any{map[string]any{"blocks": []any{map[string]any{"type": "none"}}}}
+	if got := call(t, s, "chat.postMessage", params{"channel": "C01INCIDENTS", "attachments": broken}).err(); got != "invalid_attachments" {
+		t.Errorf("broken blocks in an attachment: %q", got)
+	}
+}
+
+func TestExternalID(t *testing.T) {
+	s := start(t, slack.Config{})
+	a := connect(t, s)
+	open := func(id string) answer {
+		v := modal("Resolve")
+		v["external_id"] = id
+		return call(t, s, "views.open", params{"trigger_id": trigger(t, s, a), "view": v})
+	}
+	first := must(t, open("resolve/42"))
+	if got := open("resolve/42").err(); got != "duplicate_external_id" {
+		t.Errorf("the same external_id: %q", got)
+	}
+	got := must(t, call(t, s, "views.update", params{"external_id": "resolve/42", "view": modal("New")}))
+	if got.str("view", "id") != first.str("view", "id") || got.str("view", "external_id") != "resolve/42" {
+		t.Errorf("update by external_id: %v", got.body)
+	}
+}
+
 func TestEphemeralClickAndResponseURL(t *testing.T) {
 	s := start(t, slack.Config{})
 	ctl, a := s.Control(), connect(t, s)

@@ -26,7 +26,9 @@ func TestSlackGoWitness(t *testing.T) {
 	go func() { ended <- client.RunContext(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		<-ended
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
 	})
 	// want is the next event of a kind; others are passed over.
 	want := func(kind socketmode.EventType) socketmode.Event {
@@ -87,7 +89,7 @@ func TestSlackGoWitness(t *testing.T) {
 		t.Fatalf("open: %v", err)
 	}
 	out = background(func() (slack.Outcome, error) {
-		return ctl.Submit(ctx, "ana", view.View.ID, values("why", "text", "the pool was too small"))
+		return ctl.Submit(ctx, "ana", view.ID, values("why", "text", "the pool was too small"))
 	})
 	e = want(socketmode.EventTypeInteractive)
 	sub, ok := e.Data.(slackgo.InteractionCallback)

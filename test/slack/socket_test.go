@@ -34,7 +34,7 @@ func TestATicketOpensOnce(t *testing.T) {
 		}
 		res.Body.Close()
 		if conn != nil {
-			defer conn.Close()
+			defer func() { _ = conn.Close() }()
 		}
 	}
 }
@@ -158,7 +158,7 @@ func TestEventRetries(t *testing.T) {
 	})
 	a := connect(t, s)
 	took(t)(s.Control().Say(t.Context(), "ana", "incidents", "@autopilot hello", ""))
-	var ids, envelopes = map[any]bool{}, map[string]bool{}
+	ids, envelopes := map[any]bool{}, map[string]bool{}
 	for attempt := range 4 {
 		f := a.next()
 		if f.Type != "events_api" || f.RetryAttempt != attempt || (f.RetryReason == "timeout") != (attempt > 0) {

@@ -1,6 +1,9 @@
 package slack
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+)
 
 // View is Slack's view object: a modal or a Home tab.
 type View struct {
@@ -35,17 +38,17 @@ type ViewState struct {
 
 // set records an element's value without writing to a map that an earlier payload may still hold.
 func (s *ViewState) set(block, action string, value Block) {
-	next := make(map[string]map[string]Block, len(s.Values)+1)
-	for b, as := range s.Values {
-		next[b] = as
+	values := maps.Clone(s.Values)
+	if values == nil {
+		values = map[string]map[string]Block{}
 	}
-	as := make(map[string]Block, len(next[block])+1)
-	for a, v := range next[block] {
-		as[a] = v
+	actions := maps.Clone(values[block])
+	if actions == nil {
+		actions = map[string]Block{}
 	}
-	as[action] = value
-	next[block] = as
-	s.Values = next
+	actions[action] = value
+	values[block] = actions
+	s.Values = values
 }
 
 // MarshalJSON writes {"values":{}} rather than null, as Slack does.

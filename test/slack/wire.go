@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"strconv"
@@ -79,6 +80,7 @@ func (a args) list(name string) []string {
 }
 
 func readArgs(r *http.Request) (args, error) {
+	r.Body = http.MaxBytesReader(nil, r.Body, maxBody)
 	a := args{}
 	for k, v := range r.URL.Query() {
 		a[k] = v[0]
@@ -86,24 +88,21 @@ func readArgs(r *http.Request) (args, error) {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // an unreadable type is handled as none
 	switch kind {
 	case "application/json":
-		dec := json.NewDecoder(io.LimitReader(r.Body, maxBody))
+		dec := json.NewDecoder(r.Body)
 		dec.UseNumber()
 		body := map[string]any{}
 		if err := dec.Decode(&body); err != nil && !errors.Is(err, io.EOF) {
 			return nil, refuse("invalid_json")
 		}
-		for k, v := range body {
-			a[k] = v
-		}
+		maps.Copy(a, body)
 	case "multipart/form-data":
-		if err := r.ParseMultipartForm(maxBody); err != nil {
+		if err := r.ParseMultipartForm(maxBody); err != nil { //nolint:gosec // the body is bounded above
 			return nil, refuse("invalid_form_data")
 		}
 		for k, v := range r.MultipartForm.Value {
 			a[k] = v[0]
 		}
 	case "", "application/x-www-form-urlencoded":
-		r.Body = io.NopCloser(io.LimitReader(r.Body, maxBody))
 		if err := r.ParseForm(); err != nil {
 			return nil, refuse("invalid_form_data")
 		}
@@ -151,11 +150,8 @@ func answer(body reply, err error) (reply, string) {
 		return body, ""
 	}
 	out := reply{"ok": false, "error": "internal_error"}
-	var r *refusal
-	if errors.As(err, &r) {
-		for k, v := range r.extra {
-			out[k] = v
-		}
+	if r, ok := errors.AsType[*refusal](err); ok {
+		maps.Copy(out, r.extra)
 		out["error"] = r.code
 	}
 	return out, fmt.Sprint(out["error"])

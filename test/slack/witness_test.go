@@ -241,7 +241,7 @@ func install(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(tmp)
+	defer func() { _ = os.RemoveAll(tmp) }() // gone already when it was moved into place
 	for _, name := range []string{"package.json", "package-lock.json", ".npmrc"} {
 		copyFile(t, filepath.Join("witness", name), filepath.Join(tmp, name))
 	}
