@@ -1,5 +1,5 @@
-// Builds src into dist: index.html, page.js, page.css, and a manifest of hashes by which
-// page_test.go tells, without Node, that dist is what these sources build.
+// Builds src into dist: index.html, page.js, page.css, the licences of what is bundled in, and a manifest of hashes
+// by which bundle_test.go tells, without Node, that dist is what these sources build.
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -22,9 +22,24 @@ function manifestLines(paths) {
     .sort((a, b) => (a.slice(66) < b.slice(66) ? -1 : 1));
 }
 
+/** The licence texts of the packages that the inputs come from. */
+function licenses(inputs) {
+  const packages = new Set(inputs.map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1]).filter(Boolean));
+  return [...packages]
+    .sort()
+    .map((name) => {
+      const dir = join(root, "node_modules", name);
+      const { version, license } = JSON.parse(readFileSync(join(dir, "package.json"), "utf8"));
+      const file = readdirSync(dir).find((entry) => /^licen[cs]e/i.test(entry));
+      const text = file ? readFileSync(join(dir, file), "utf8").replaceAll("\r\n", "\n").trim() : "";
+      return `${name} ${version} (${license})\n\n${text}\n`;
+    })
+    .join(`\n${"-".repeat(80)}\n\n`);
+}
+
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);
-await build({
+const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: { page: "src/main.tsx" },
   outdir: "dist",
@@ -40,9 +55,14 @@ await build({
   loader: { ".woff2": "dataurl" },
   legalComments: "none",
   logLevel: "warning",
+  metafile: true,
 });
 copyFileSync(join(root, "src", "index.html"), join(dist, "index.html"));
 
-const sources = [...filesUnder(join(root, "src")), ...["build.mjs", "package.json", "package-lock.json", "tsconfig.json"].map((name) => join(root, name))];
-const built = ["index.html", "page.css", "page.js"].map((name) => join(dist, name));
+const sources = [
+  ...filesUnder(join(root, "src")),
+  ...["build.mjs", "package.json", "package-lock.json", "tsconfig.json"].map((name) => join(root, name)),
+];
+writeFileSync(join(dist, "licenses.txt"), licenses(Object.keys(metafile.inputs)));
+const built = ["index.html", "licenses.txt", "page.css", "page.js"].map((name) => join(dist, name));
 writeFileSync(join(dist, "manifest.txt"), manifestLines([...sources, ...built]).join(""));

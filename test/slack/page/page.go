@@ -15,7 +15,7 @@ import (
 
 //go:generate ./build.sh
 
-//go:embed dist
+//go:embed dist/index.html dist/page.js dist/page.css
 var bundle embed.FS
 
 // policy lets the page load only what is embedded here, pictures of cards, and the control API. Text that comes from

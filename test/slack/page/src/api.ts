@@ -79,7 +79,8 @@ const base = "/_control";
 
 export const paths = {
   state: () => `${base}/state`,
-  messages: (channel: string, user: string) => `${base}/channels/${encodeURIComponent(channel)}/messages?user=${encodeURIComponent(user)}`,
+  messages: (channel: string, user: string) =>
+    `${base}/channels/${encodeURIComponent(channel)}/messages?user=${encodeURIComponent(user)}`,
   thread: (channel: string, ts: string, user: string) =>
     `${base}/channels/${encodeURIComponent(channel)}/threads/${encodeURIComponent(ts)}?user=${encodeURIComponent(user)}`,
   home: (user: string) => `${base}/home?user=${encodeURIComponent(user)}`,
@@ -120,14 +121,17 @@ async function act(what: string, body: object): Promise<Answer> {
 }
 
 export const actions = {
-  message: (user: string, channel: string, text: string, thread_ts?: string) => act("message", { user, channel, text, thread_ts }),
-  command: (user: string, channel: string, text: string, thread_ts?: string) => act("command", { user, channel, text, thread_ts }),
+  message: (user: string, channel: string, text: string, thread_ts?: string) =>
+    act("message", { user, channel, text, thread_ts }),
+  command: (user: string, channel: string, text: string, thread_ts?: string) =>
+    act("command", { user, channel, text, thread_ts }),
   click: (click: Click) => act("click", click),
   submit: (user: string, view_id: string, values: ViewValues) => act("submit", { user, view_id, state: { values } }),
   close: (user: string, view_id: string, clear: boolean) => act("close", { user, view_id, clear }),
   home: (user: string) => act("home", { user }),
   join: (user: string, channel: string) => act("join", { user, channel }),
-  react: (user: string, channel: string, ts: string, name: string, remove: boolean) => act("react", { user, channel, ts, name, remove }),
+  react: (user: string, channel: string, ts: string, name: string, remove: boolean) =>
+    act("react", { user, channel, ts, name, remove }),
 };
 
 const sentences: Record<string, string> = {

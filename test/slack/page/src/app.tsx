@@ -23,16 +23,27 @@ export function App(): ReactNode {
 
   const me = state && (state.users.find((user) => user.id === userId && !user.is_bot) ?? people(state)[0]);
   const { toasts, notify, dismiss } = useToasts(me?.id);
-  const channel = state && route.at !== "home" ? (channelOf(state, route.at === "channel" ? route.channel : undefined) ?? (route.at === "list" ? state.channels[0] : undefined)) : undefined;
+  const channel =
+    state && route.at !== "home"
+      ? (channelOf(state, route.at === "channel" ? route.channel : undefined) ??
+        (route.at === "list" ? state.channels[0] : undefined))
+      : undefined;
   const unread = useUnread(me?.id, state?.channels ?? [], channel?.id);
-  const workspace = useMemo<Workspace | null>(() => (state && me ? { state, me, theme, notify } : null), [state, me, theme, notify]);
+  const workspace = useMemo<Workspace | null>(
+    () => (state && me ? { state, me, theme, notify } : null),
+    [state, me, theme, notify],
+  );
 
   useEffect(() => {
     if (state) document.title = channel ? `${titleOf(channel, state)} – ${state.team.name}` : state.team.name;
   }, [state, channel]);
 
   if (workspace === null || state === undefined)
-    return <p className="starting" role="status">{error ?? (state ? "The workspace has no people." : "Opening the workspace…")}</p>;
+    return (
+      <p className="starting" role="status">
+        {error ?? (state ? "The workspace has no people." : "Opening the workspace…")}
+      </p>
+    );
 
   const switchTo = (id: string) => {
     rememberUser(id);
@@ -44,7 +55,13 @@ export function App(): ReactNode {
       <AskProvider>
         <div className="layout" data-front={front(route)} data-thread={thread !== undefined}>
           <Rail route={route} shown={channel?.id} unread={unread} onUser={switchTo} onTheme={toggleTheme} />
-          {route.at === "home" ? <HomePane key={workspace.me.id} /> : channel ? <ChannelPane channel={channel} /> : <NoChannel />}
+          {route.at === "home" ? (
+            <HomePane key={workspace.me.id} />
+          ) : channel ? (
+            <ChannelPane channel={channel} />
+          ) : (
+            <NoChannel />
+          )}
           {channel && thread !== undefined && <ThreadPane channel={channel} ts={thread} />}
         </div>
         <Modals key={workspace.me.id} />
@@ -64,7 +81,9 @@ function NoChannel(): ReactNode {
     <main className="pane">
       <div className="welcome">
         <h1>There is no such channel</h1>
-        <p><a href="#/">Back to the list of channels</a></p>
+        <p>
+          <a href="#/">Back to the list of channels</a>
+        </p>
       </div>
     </main>
   );

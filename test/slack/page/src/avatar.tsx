@@ -6,7 +6,10 @@ const fallbackColors = ["#3b6ea8", "#8a4f9e", "#2f7d5b", "#a4553a", "#5b5fb0", "
 
 function initials(name: string): string {
   const words = name.split(/[\s._-]+/).filter((word) => word !== "");
-  return (words.length > 1 ? [words[0], words.at(-1)] : words).map((word) => [...(word ?? "")][0] ?? "").join("").toUpperCase();
+  return (words.length > 1 ? [words[0], words.at(-1)] : words)
+    .map((word) => [...(word ?? "")][0] ?? "")
+    .join("")
+    .toUpperCase();
 }
 
 /** The colour as "#rrggbb"; one chosen by the name when the server gave none that can be read. */
@@ -26,10 +29,24 @@ function ink(hex: string): string {
   return 1.05 / (0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05) >= 4.5 ? "#fff" : "#16181c";
 }
 
-export function Avatar({ name, color, isApp, size = 36 }: { name: string; color: string; isApp?: boolean; size?: number }): ReactNode {
+export function Avatar({
+  name,
+  color,
+  isApp,
+  size = 36,
+}: {
+  name: string;
+  color: string;
+  isApp?: boolean;
+  size?: number;
+}): ReactNode {
   const ground = isApp ? undefined : background(color, name);
   return (
-    <span className="avatar" style={{ width: size, height: size, fontSize: size * 0.4, background: ground, color: ground && ink(ground) }} aria-hidden="true">
+    <span
+      className="avatar"
+      style={{ width: size, height: size, fontSize: size * 0.4, background: ground, color: ground && ink(ground) }}
+      aria-hidden="true"
+    >
       {isApp ? <AppMark /> : initials(name)}
     </span>
   );

@@ -12,7 +12,19 @@ import { useAct, useSurface } from "./surface";
 import { Broadcast, ChannelMention, Emoji, ExternalLink, GroupMention, SlackDate, Text, UserMention } from "./text";
 import { nameOf, useWorkspace } from "./workspace";
 
-const libraryBlocks = new Set(["rich_text", "table", "markdown", "video", "alert", "card", "carousel", "container", "plan", "task_card", "data_visualization"]);
+const libraryBlocks = new Set([
+  "rich_text",
+  "table",
+  "markdown",
+  "video",
+  "alert",
+  "card",
+  "carousel",
+  "container",
+  "plan",
+  "task_card",
+  "data_visualization",
+]);
 
 export function Blocks({ blocks }: { blocks: Block[] }): ReactNode {
   return (
@@ -37,7 +49,9 @@ function BlockView({ block }: { block: Block }): ReactNode {
     case "context":
       return (block.elements ?? []).map((element, i) => <ContextElement key={i} element={element} block={block} />);
     case "actions":
-      return (block.elements ?? []).map((element, i) => <ElementView key={element.action_id ?? i} element={element} block={block} />);
+      return (block.elements ?? []).map((element, i) => (
+        <ElementView key={element.action_id ?? i} element={element} block={block} />
+      ));
     case "image":
       return <Picture block={block} />;
     case "input":
@@ -52,15 +66,28 @@ function Section({ block }: { block: Block }): ReactNode {
     <>
       <div className="section-text">
         {block.text && <Text text={block.text} />}
-        {block.fields && <div className="fields">{block.fields.map((field, i) => <div key={i}><Text text={field} /></div>)}</div>}
+        {block.fields && (
+          <div className="fields">
+            {block.fields.map((field, i) => (
+              <div key={i}>
+                <Text text={field} />
+              </div>
+            ))}
+          </div>
+        )}
       </div>
-      {block.accessory && <div className={`accessory accessory-${block.accessory.type}`}><ElementView element={block.accessory} block={block} /></div>}
+      {block.accessory && (
+        <div className={`accessory accessory-${block.accessory.type}`}>
+          <ElementView element={block.accessory} block={block} />
+        </div>
+      )}
     </>
   );
 }
 
 function ContextElement({ element, block }: { element: Element; block: Block }): ReactNode {
-  if (element.type === "mrkdwn" || element.type === "plain_text") return <Text text={element as unknown as TextObject} />;
+  if (element.type === "mrkdwn" || element.type === "plain_text")
+    return <Text text={element as unknown as TextObject} />;
   return <ElementView element={element} block={block} />;
 }
 
@@ -74,11 +101,23 @@ function Input({ block }: { block: Block }): ReactNode {
   if (form === undefined) return <Unsupported type={`input block ${blockId} outside of a modal`} />;
   const error = form.errors[blockId];
   const described = [block.hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ") || undefined;
-  const isGroup = element.type === "radio_buttons" || element.type === "checkboxes" || element.type.startsWith("multi_");
-  const label = <>{block.label && <Text text={block.label} />}{block.optional && <span className="optional"> (optional)</span>}</>;
+  const isGroup =
+    element.type === "radio_buttons" || element.type === "checkboxes" || element.type.startsWith("multi_");
+  const label = (
+    <>
+      {block.label && <Text text={block.label} />}
+      {block.optional && <span className="optional"> (optional)</span>}
+    </>
+  );
   return (
     <div className={error ? "field invalid" : "field"} data-block={blockId}>
-      {isGroup ? <span className="label">{label}</span> : <label className="label" htmlFor={id}>{label}</label>}
+      {isGroup ? (
+        <span className="label">{label}</span>
+      ) : (
+        <label className="label" htmlFor={id}>
+          {label}
+        </label>
+      )}
       {fieldOf(element) ? (
         <Control
           element={element}
@@ -96,19 +135,36 @@ function Input({ block }: { block: Block }): ReactNode {
       ) : (
         <Unsupported type={element.type} />
       )}
-      {error && <p className="field-error" id={`${id}-error`} role="alert">{error}</p>}
-      {block.hint && <p className="hint" id={`${id}-hint`}><Text text={block.hint} /></p>}
+      {error && (
+        <p className="field-error" id={`${id}-error`} role="alert">
+          {error}
+        </p>
+      )}
+      {block.hint && (
+        <p className="hint" id={`${id}-hint`}>
+          <Text text={block.hint} />
+        </p>
+      )}
     </div>
   );
 }
 
 /** A picture with its title. An uploaded one is behind the app's token; the control API gives it without. */
 function Picture({ block }: { block: Block }): ReactNode {
-  const uploaded = block.slack_file && (block.slack_file.id ?? /\/files-pri\/([^/]+)\//.exec(block.slack_file.url ?? "")?.[1]);
+  const uploaded =
+    block.slack_file && (block.slack_file.id ?? /\/files-pri\/([^/]+)\//.exec(block.slack_file.url ?? "")?.[1]);
   return (
     <figure className="picture">
-      {block.title && <figcaption><Text text={block.title} /></figcaption>}
-      <img src={uploaded === undefined ? block.image_url : paths.file(uploaded)} alt={block.alt_text ?? ""} referrerPolicy="no-referrer" />
+      {block.title && (
+        <figcaption>
+          <Text text={block.title} />
+        </figcaption>
+      )}
+      <img
+        src={uploaded === undefined ? block.image_url : paths.file(uploaded)}
+        alt={block.alt_text ?? ""}
+        referrerPolicy="no-referrer"
+      />
     </figure>
   );
 }
@@ -139,7 +195,9 @@ function FromLibrary({ block }: { block: Block }): ReactNode {
           const character = emojiCharacter(data.name);
           return character === undefined ? <>{`:${data.name}:`}</> : <Emoji character={character} name={data.name} />;
         },
-        date: ({ timestamp, format, link, fallback }) => <SlackDate seconds={Number(timestamp)} format={format} href={link ?? undefined} fallback={fallback} />,
+        date: ({ timestamp, format, link, fallback }) => (
+          <SlackDate seconds={Number(timestamp)} format={format} href={link ?? undefined} fallback={fallback} />
+        ),
         link: ({ href, children }) => <ExternalLink href={href}>{children}</ExternalLink>,
       }}
     />

@@ -50,7 +50,9 @@ export function Composer({ channel, thread, placeholder }: Props): ReactNode {
     const wanted = text.trim();
     if (wanted === "") return;
     write("");
-    const answer = wanted.startsWith("/") ? await actions.command(me.id, channel.id, wanted, thread) : await actions.message(me.id, channel.id, wanted, thread);
+    const answer = wanted.startsWith("/")
+      ? await actions.command(me.id, channel.id, wanted, thread)
+      : await actions.message(me.id, channel.id, wanted, thread);
     if (answer.ok) return;
     setError(refusal(answer));
     // What was typed comes back, unless something else is already being typed.
@@ -59,8 +61,10 @@ export function Composer({ channel, thread, placeholder }: Props): ReactNode {
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.nativeEvent.isComposing) return;
-    if (choosing && (event.key === "ArrowDown" || event.key === "ArrowUp")) setPicked((at + (event.key === "ArrowDown" ? 1 : offered.length - 1)) % offered.length);
-    else if (choosing && (event.key === "Tab" || (event.key === "Enter" && !event.shiftKey))) complete(offered[at] as Command);
+    if (choosing && (event.key === "ArrowDown" || event.key === "ArrowUp"))
+      setPicked((at + (event.key === "ArrowDown" ? 1 : offered.length - 1)) % offered.length);
+    else if (choosing && (event.key === "Tab" || (event.key === "Enter" && !event.shiftKey)))
+      complete(offered[at] as Command);
     else if (offered.length > 0 && event.key === "Escape") setDismissed(true);
     else if (event.key === "Enter" && !event.shiftKey) void send();
     else return;
@@ -71,11 +75,23 @@ export function Composer({ channel, thread, placeholder }: Props): ReactNode {
     <div className="composer">
       {offered.length > 0 && (
         <div className="commands">
-          <p className="commands-title" id={`${id}-title`}>Commands</p>
+          <p className="commands-title" id={`${id}-title`}>
+            Commands
+          </p>
           <div role="listbox" id={`${id}-list`} aria-labelledby={`${id}-title`}>
             {offered.map((command, i) => (
-              <div key={command.command} id={`${id}-${i}`} role="option" aria-selected={i === at} className="command" onPointerDown={(event) => event.preventDefault()} onClick={() => complete(command)}>
-                <span><b>{command.command}</b> <span className="usage">{command.usage_hint}</span></span>
+              <div
+                key={command.command}
+                id={`${id}-${i}`}
+                role="option"
+                aria-selected={i === at}
+                className="command"
+                onPointerDown={(event) => event.preventDefault()}
+                onClick={() => complete(command)}
+              >
+                <span>
+                  <b>{command.command}</b> <span className="usage">{command.usage_hint}</span>
+                </span>
                 <span className="muted">{command.description}</span>
               </div>
             ))}
@@ -102,9 +118,15 @@ export function Composer({ channel, thread, placeholder }: Props): ReactNode {
           onChange={(event) => write(event.target.value)}
           onKeyDown={onKeyDown}
         />
-        <button type="submit" className="send" aria-label="Send" disabled={text.trim() === ""}><Icon name="send" /></button>
+        <button type="submit" className="send" aria-label="Send" disabled={text.trim() === ""}>
+          <Icon name="send" />
+        </button>
       </form>
-      {error && <p className="composer-error" id={`${id}-error`} role="alert">{error}</p>}
+      {error && (
+        <p className="composer-error" id={`${id}-error`} role="alert">
+          {error}
+        </p>
+      )}
     </div>
   );
 }
@@ -113,5 +135,7 @@ export function Composer({ channel, thread, placeholder }: Props): ReactNode {
 function matching(commands: Command[], text: string): Command[] {
   if (!text.startsWith("/") || text.includes("\n")) return [];
   const word = text.split(" ")[0] ?? "";
-  return commands.filter((command) => (text.includes(" ") ? command.command === word : command.command.startsWith(word)));
+  return commands.filter((command) =>
+    text.includes(" ") ? command.command === word : command.command.startsWith(word),
+  );
 }

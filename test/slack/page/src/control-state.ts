@@ -38,7 +38,12 @@ export function initialState(element: Element): ControlState {
 
 export function isEmpty(state: ControlState, field: keyof ControlState): boolean {
   const held = state[field];
-  return held === undefined || held === null || (typeof held === "string" && held.trim() === "") || (Array.isArray(held) && held.length === 0);
+  return (
+    held === undefined ||
+    held === null ||
+    (typeof held === "string" && held.trim() === "") ||
+    (Array.isArray(held) && held.length === 0)
+  );
 }
 
 /** Slack's own complaint about an input block before it lets anybody submit; undefined when there is none. */
@@ -48,18 +53,30 @@ export function complaint(block: Block, state: ControlState): string | undefined
   if (element === undefined || field === undefined) return undefined;
   if (isEmpty(state, field)) return block.optional ? undefined : "Please complete this required field.";
   const value = state.value ?? "";
-  if (element.min_length !== undefined && value.length < element.min_length) return `Enter at least ${element.min_length} characters.`;
-  if (element.max_length !== undefined && value.length > element.max_length) return `Enter at most ${element.max_length} characters.`;
+  if (element.min_length !== undefined && value.length < element.min_length)
+    return `Enter at least ${element.min_length} characters.`;
+  if (element.max_length !== undefined && value.length > element.max_length)
+    return `Enter at most ${element.max_length} characters.`;
   if (element.type === "number_input") {
     const number = Number(value);
-    if (!Number.isFinite(number) || (!element.is_decimal_allowed && !Number.isInteger(number))) return "Enter a number.";
-    if (element.min_value !== undefined && number < Number(element.min_value)) return `Enter a number of ${element.min_value} or more.`;
-    if (element.max_value !== undefined && number > Number(element.max_value)) return `Enter a number of ${element.max_value} or less.`;
+    if (!Number.isFinite(number) || (!element.is_decimal_allowed && !Number.isInteger(number)))
+      return "Enter a number.";
+    if (element.min_value !== undefined && number < Number(element.min_value))
+      return `Enter a number of ${element.min_value} or more.`;
+    if (element.max_value !== undefined && number > Number(element.max_value))
+      return `Enter a number of ${element.max_value} or less.`;
   }
   return undefined;
 }
 
 /** The name of an element for people who do not see it. */
 export function spokenName(element: Element, block?: Block): string {
-  return element.accessibility_label || plain(block?.label) || plain(element.placeholder) || plain(element.text) || plain(block?.text).slice(0, 80) || element.type.replaceAll("_", " ");
+  return (
+    element.accessibility_label ||
+    plain(block?.label) ||
+    plain(element.placeholder) ||
+    plain(element.text) ||
+    plain(block?.text).slice(0, 80) ||
+    element.type.replaceAll("_", " ")
+  );
 }

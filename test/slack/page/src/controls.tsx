@@ -27,12 +27,27 @@ interface Choice {
 export function Control(props: ControlProps): ReactNode {
   const { element, state, onChange, id, label, describedBy, invalid, busy } = props;
   const choices = useChoices(element);
-  const shared = { id, "aria-label": label, "aria-describedby": describedBy, "aria-invalid": invalid || undefined, "aria-busy": busy || undefined };
+  const shared = {
+    id,
+    "aria-label": label,
+    "aria-describedby": describedBy,
+    "aria-invalid": invalid || undefined,
+    "aria-busy": busy || undefined,
+  };
   const focus = element.focus_on_load ? { "data-autofocus": "" } : {};
   switch (element.type) {
     case "plain_text_input":
       return element.multiline ? (
-        <textarea {...shared} {...focus} className="input" rows={4} maxLength={element.max_length} placeholder={plain(element.placeholder)} value={state.value ?? ""} onChange={(e) => onChange({ ...state, value: e.target.value || null })} />
+        <textarea
+          {...shared}
+          {...focus}
+          className="input"
+          rows={4}
+          maxLength={element.max_length}
+          placeholder={plain(element.placeholder)}
+          value={state.value ?? ""}
+          onChange={(e) => onChange({ ...state, value: e.target.value || null })}
+        />
       ) : (
         <TextInput {...props} shared={{ ...shared, ...focus }} type="text" />
       );
@@ -43,11 +58,37 @@ export function Control(props: ControlProps): ReactNode {
     case "url_text_input":
       return <TextInput {...props} shared={{ ...shared, ...focus }} type="url" />;
     case "datepicker":
-      return <input {...shared} className="input narrow" type="date" value={state.selected_date ?? ""} onChange={(e) => onChange({ ...state, selected_date: e.target.value || null })} />;
+      return (
+        <input
+          {...shared}
+          className="input narrow"
+          type="date"
+          value={state.selected_date ?? ""}
+          onChange={(e) => onChange({ ...state, selected_date: e.target.value || null })}
+        />
+      );
     case "timepicker":
-      return <input {...shared} className="input narrow" type="time" value={state.selected_time ?? ""} onChange={(e) => onChange({ ...state, selected_time: e.target.value || null })} />;
+      return (
+        <input
+          {...shared}
+          className="input narrow"
+          type="time"
+          value={state.selected_time ?? ""}
+          onChange={(e) => onChange({ ...state, selected_time: e.target.value || null })}
+        />
+      );
     case "datetimepicker":
-      return <input {...shared} className="input narrow" type="datetime-local" value={localMinute(state.selected_date_time)} onChange={(e) => onChange({ ...state, selected_date_time: e.target.value ? Date.parse(e.target.value) / 1000 : null })} />;
+      return (
+        <input
+          {...shared}
+          className="input narrow"
+          type="datetime-local"
+          value={localMinute(state.selected_date_time)}
+          onChange={(e) =>
+            onChange({ ...state, selected_date_time: e.target.value ? Date.parse(e.target.value) / 1000 : null })
+          }
+        />
+      );
     case "radio_buttons":
       return <OptionList {...props} kind="radio" />;
     case "checkboxes":
@@ -72,17 +113,43 @@ export function Unsupported({ type }: { type: string }): ReactNode {
   return <span className="unsupported">This page cannot show “{type}”.</span>;
 }
 
-function TextInput({ element, state, onChange, type, shared }: ControlProps & { type: string; shared: object }): ReactNode {
-  return <input {...shared} className="input" type={type} maxLength={element.max_length} placeholder={plain(element.placeholder)} value={state.value ?? ""} onChange={(e) => onChange({ ...state, value: e.target.value || null })} />;
+function TextInput({
+  element,
+  state,
+  onChange,
+  type,
+  shared,
+}: ControlProps & { type: string; shared: object }): ReactNode {
+  return (
+    <input
+      {...shared}
+      className="input"
+      type={type}
+      maxLength={element.max_length}
+      placeholder={plain(element.placeholder)}
+      value={state.value ?? ""}
+      onChange={(e) => onChange({ ...state, value: e.target.value || null })}
+    />
+  );
 }
 
 function useChoices(element: Element): Choice[] {
   const { state } = useWorkspace();
-  if (element.type.endsWith("users_select")) return people(state).map((person) => ({ key: person.id, text: nameOf(person) }));
+  if (element.type.endsWith("users_select"))
+    return people(state).map((person) => ({ key: person.id, text: nameOf(person) }));
   if (element.type.endsWith("channels_select") || element.type.endsWith("conversations_select"))
-    return state.channels.filter((channel) => !channel.is_archived && !channel.is_im).map((channel) => ({ key: channel.id, text: `#${channel.name}` }));
+    return state.channels
+      .filter((channel) => !channel.is_archived && !channel.is_im)
+      .map((channel) => ({ key: channel.id, text: `#${channel.name}` }));
   const groups = element.option_groups ?? [{ label: undefined, options: element.options ?? [] }];
-  return groups.flatMap((group) => group.options.map((option) => ({ key: option.value, text: withEmoji(option.text.text), group: group.label && plain(group.label), option })));
+  return groups.flatMap((group) =>
+    group.options.map((option) => ({
+      key: option.value,
+      text: withEmoji(option.text.text),
+      group: group.label && plain(group.label),
+      option,
+    })),
+  );
 }
 
 function chosen(state: ControlState, element: Element): string[] {
@@ -91,10 +158,20 @@ function chosen(state: ControlState, element: Element): string[] {
   return (list as (string | Option)[]).map((item) => (typeof item === "string" ? item : item.value));
 }
 
-function SelectOne({ element, state, onChange, choices, shared }: ControlProps & { choices: Choice[]; shared: object }): ReactNode {
+function SelectOne({
+  element,
+  state,
+  onChange,
+  choices,
+  shared,
+}: ControlProps & { choices: Choice[]; shared: object }): ReactNode {
   const field = fieldOf(element) ?? "selected_option";
   const groups = [...new Set(choices.map((choice) => choice.group))];
-  const optionOf = (choice: Choice) => <option key={choice.key} value={choice.key}>{choice.text}</option>;
+  const optionOf = (choice: Choice) => (
+    <option key={choice.key} value={choice.key}>
+      {choice.text}
+    </option>
+  );
   return (
     <select
       {...shared}
@@ -105,16 +182,32 @@ function SelectOne({ element, state, onChange, choices, shared }: ControlProps &
         if (choice) onChange({ ...state, [field]: choice.option ?? choice.key });
       }}
     >
-      <option value="" disabled hidden>{plain(element.placeholder) || "Select an option"}</option>
+      <option value="" disabled hidden>
+        {plain(element.placeholder) || "Select an option"}
+      </option>
       {groups.map((group) => {
         const members = choices.filter((choice) => choice.group === group).map(optionOf);
-        return group === undefined ? members : <optgroup key={group} label={group}>{members}</optgroup>;
+        return group === undefined ? (
+          members
+        ) : (
+          <optgroup key={group} label={group}>
+            {members}
+          </optgroup>
+        );
       })}
     </select>
   );
 }
 
-function SelectMany({ element, state, onChange, choices, id, label, describedBy }: ControlProps & { choices: Choice[] }): ReactNode {
+function SelectMany({
+  element,
+  state,
+  onChange,
+  choices,
+  id,
+  label,
+  describedBy,
+}: ControlProps & { choices: Choice[] }): ReactNode {
   const field = fieldOf(element) ?? "selected_options";
   const held = chosen(state, element);
   const full = held.length >= (element.max_selected_items ?? Infinity);
@@ -126,11 +219,23 @@ function SelectMany({ element, state, onChange, choices, id, label, describedBy 
   const names = choices.filter((choice) => held.includes(choice.key)).map((choice) => choice.text);
   return (
     <details className="select-many">
-      <summary className="input select" id={id} aria-label={label && `${label}: ${names.join(", ") || "none"}`} aria-describedby={describedBy}>{names.join(", ") || plain(element.placeholder) || "Select options"}</summary>
+      <summary
+        className="input select"
+        id={id}
+        aria-label={label && `${label}: ${names.join(", ") || "none"}`}
+        aria-describedby={describedBy}
+      >
+        {names.join(", ") || plain(element.placeholder) || "Select options"}
+      </summary>
       <div className="options">
         {choices.map((choice) => (
           <label key={choice.key} className="option">
-            <input type="checkbox" checked={held.includes(choice.key)} disabled={full && !held.includes(choice.key)} onChange={() => toggle(choice.key)} />
+            <input
+              type="checkbox"
+              checked={held.includes(choice.key)}
+              disabled={full && !held.includes(choice.key)}
+              onChange={() => toggle(choice.key)}
+            />
             <span>{choice.text}</span>
           </label>
         ))}
@@ -139,22 +244,49 @@ function SelectMany({ element, state, onChange, choices, id, label, describedBy 
   );
 }
 
-function OptionList({ element, state, onChange, id, label, describedBy, invalid, kind }: ControlProps & { kind: "radio" | "checkbox" }): ReactNode {
+function OptionList({
+  element,
+  state,
+  onChange,
+  id,
+  label,
+  describedBy,
+  invalid,
+  kind,
+}: ControlProps & { kind: "radio" | "checkbox" }): ReactNode {
   const held = chosen(state, element);
   const options = element.options ?? [];
   const choose = (option: Option) => {
     if (kind === "radio") return onChange({ ...state, selected_option: option });
-    const values = held.includes(option.value) ? held.filter((value) => value !== option.value) : [...held, option.value];
+    const values = held.includes(option.value)
+      ? held.filter((value) => value !== option.value)
+      : [...held, option.value];
     onChange({ ...state, selected_options: options.filter((one) => values.includes(one.value)) });
   };
   return (
-    <div className="options" role={kind === "radio" ? "radiogroup" : "group"} aria-label={label} aria-describedby={describedBy} aria-invalid={kind === "radio" && invalid ? true : undefined}>
+    <div
+      className="options"
+      role={kind === "radio" ? "radiogroup" : "group"}
+      aria-label={label}
+      aria-describedby={describedBy}
+      aria-invalid={kind === "radio" && invalid ? true : undefined}
+    >
       {options.map((option, i) => (
         <label key={option.value} className="option">
-          <input type={kind} id={i === 0 ? id : undefined} name={id} checked={held.includes(option.value)} onChange={() => choose(option)} />
+          <input
+            type={kind}
+            id={i === 0 ? id : undefined}
+            name={id}
+            checked={held.includes(option.value)}
+            onChange={() => choose(option)}
+          />
           <span>
             <Text text={option.text} />
-            {option.description && <small><Text text={option.description} /></small>}
+            {option.description && (
+              <small>
+                <Text text={option.description} />
+              </small>
+            )}
           </span>
         </label>
       ))}

@@ -4,7 +4,12 @@ const hour12 = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedO
 
 const format = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat("en-US", options);
 const clock = format({ hour: hour12 ? "numeric" : "2-digit", minute: "2-digit", hourCycle: hour12 ? "h12" : "h23" });
-const clockWithSeconds = format({ hour: hour12 ? "numeric" : "2-digit", minute: "2-digit", second: "2-digit", hourCycle: hour12 ? "h12" : "h23" });
+const clockWithSeconds = format({
+  hour: hour12 ? "numeric" : "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: hour12 ? "h12" : "h23",
+});
 const long = format({ weekday: "long", month: "long", day: "numeric", year: "numeric" });
 const middle = format({ month: "long", day: "numeric", year: "numeric" });
 const short = format({ month: "short", day: "numeric", year: "numeric" });
@@ -39,8 +44,15 @@ export function dayHeading(ms: number, now = Date.now()): string {
 export function ago(ms: number, now = Date.now()): string {
   const seconds = Math.round((ms - now) / 1000);
   const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-  const steps: [Intl.RelativeTimeFormatUnit, number][] = [["day", 86_400], ["hour", 3600], ["minute", 60]];
-  for (const [unit, size] of steps) if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
+  const steps: [Intl.RelativeTimeFormatUnit, number][] = [
+    ["year", 365 * 86_400],
+    ["month", 30 * 86_400],
+    ["day", 86_400],
+    ["hour", 3600],
+    ["minute", 60],
+  ];
+  for (const [unit, size] of steps)
+    if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
   return Math.abs(seconds) < 5 ? "just now" : relative.format(seconds, "second");
 }
 

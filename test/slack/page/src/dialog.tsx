@@ -3,7 +3,17 @@ import { createContext, useCallback, useContext, useEffect, useId, useRef, useSt
 import type { Confirm } from "./slack";
 import { Text } from "./text";
 
-export function Dialog({ className, labelledBy, onCancel, children }: { className: string; labelledBy: string; onCancel: () => void; children: ReactNode }): ReactNode {
+export function Dialog({
+  className,
+  labelledBy,
+  onCancel,
+  children,
+}: {
+  className: string;
+  labelledBy: string;
+  onCancel: () => void;
+  children: ReactNode;
+}): ReactNode {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const element = dialog.current;
@@ -47,11 +57,22 @@ export function AskProvider({ children }: { children: ReactNode }): ReactNode {
       {children}
       {open && (
         <Dialog className="confirm" labelledBy={title} onCancel={() => answer(false)}>
-          <h2 id={title}><Text text={open.question.title} /></h2>
-          <div className="confirm-text"><Text text={open.question.text} /></div>
+          <h2 id={title}>
+            <Text text={open.question.title} />
+          </h2>
+          <div className="confirm-text">
+            <Text text={open.question.text} />
+          </div>
           <div className="dialog-buttons">
-            <button type="button" className="button" onClick={() => answer(false)}>{open.question.deny ? <Text text={open.question.deny} /> : "Cancel"}</button>
-            <button type="button" className={`button ${open.question.style ?? "primary"}`} data-autofocus onClick={() => answer(true)}>
+            <button type="button" className="button" onClick={() => answer(false)}>
+              {open.question.deny ? <Text text={open.question.deny} /> : "Cancel"}
+            </button>
+            <button
+              type="button"
+              className={`button ${open.question.style ?? "primary"}`}
+              data-autofocus
+              onClick={() => answer(true)}
+            >
               {open.question.confirm ? <Text text={open.question.confirm} /> : "Yes"}
             </button>
           </div>

@@ -18,7 +18,14 @@ export function ElementView({ element, block }: { element: Element; block: Block
     case "overflow":
       return <Overflow element={element} blockId={blockId} />;
     case "image":
-      return <img className="element-image" src={element.image_url} alt={element.alt_text ?? ""} referrerPolicy="no-referrer" />;
+      return (
+        <img
+          className="element-image"
+          src={element.image_url}
+          alt={element.alt_text ?? ""}
+          referrerPolicy="no-referrer"
+        />
+      );
     default:
       return fieldOf(element) ? <ActingControl element={element} block={block} /> : <Unsupported type={element.type} />;
   }
@@ -30,8 +37,17 @@ function ButtonElement({ element, blockId }: { element: Element; blockId: string
   const shared = { className: `button ${element.style ?? ""}`, "aria-label": element.accessibility_label };
   const value = element.value === undefined ? {} : { value: element.value };
   if (element.url !== undefined && isSafeLink(element.url))
-    return <a {...shared} href={element.url} target="_blank" rel="noopener noreferrer" onClick={() => void act(value)}>{text}<Icon name="link" size={14} /></a>;
-  return <button {...shared} type="button" data-action={element.action_id} aria-busy={busy} onClick={() => void act(value)}>{text}</button>;
+    return (
+      <a {...shared} href={element.url} target="_blank" rel="noopener noreferrer" onClick={() => void act(value)}>
+        {text}
+        <Icon name="link" size={14} />
+      </a>
+    );
+  return (
+    <button {...shared} type="button" data-action={element.action_id} aria-busy={busy} onClick={() => void act(value)}>
+      {text}
+    </button>
+  );
 }
 
 function Overflow({ element, blockId }: { element: Element; blockId: string }): ReactNode {
@@ -45,7 +61,16 @@ function Overflow({ element, blockId }: { element: Element; blockId: string }): 
     },
   }));
   const label = element.accessibility_label ?? "More actions";
-  return <Menu className="overflow" label={label} buttonLabel={label} busy={busy} items={items} button={<Icon name="dots" />} />;
+  return (
+    <Menu
+      className="overflow"
+      label={label}
+      buttonLabel={label}
+      busy={busy}
+      items={items}
+      button={<Icon name="dots" />}
+    />
+  );
 }
 
 /** An input outside of an input block: the choice is sent at once, and in a modal kept for the submission too. */
@@ -62,5 +87,14 @@ function ActingControl({ element, block }: { element: Element; block: Block }): 
     setOwn(next);
     form?.set(blockId, element.action_id ?? "", next);
   };
-  return <Control element={element} state={state} onChange={(next) => void change(next)} id={id} label={spokenName(element, block)} busy={busy} />;
+  return (
+    <Control
+      element={element}
+      state={state}
+      onChange={(next) => void change(next)}
+      id={id}
+      label={spokenName(element, block)}
+      busy={busy}
+    />
+  );
 }

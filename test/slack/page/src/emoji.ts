@@ -5,7 +5,8 @@ const characters = new Map<string, string>();
 for (const [hex, names] of Object.entries(shortcodes as Record<string, string | string[]>)) {
   const character = String.fromCodePoint(...hex.split("-").map((point) => Number.parseInt(point, 16)));
   // A sign that is text by default, such as U+26A0, needs the variation selector to be drawn as emoji.
-  const shown = [...character].length === 1 && !/\p{Emoji_Presentation}/u.test(character) ? `${character}\uFE0F` : character;
+  const shown =
+    [...character].length === 1 && !/\p{Emoji_Presentation}/u.test(character) ? `${character}\uFE0F` : character;
   for (const name of Array.isArray(names) ? names : [names]) characters.set(name, shown);
 }
 
@@ -15,7 +16,9 @@ export function emojiCharacter(name: string): string | undefined {
   const character = characters.get(base ?? "");
   if (character === undefined || tone === undefined) return character;
   const modifier = Number.parseInt(tone, 10);
-  return modifier >= 2 && modifier <= 6 ? character.replace("\uFE0F", "") + String.fromCodePoint(0x1f3f9 + modifier) : character;
+  return modifier >= 2 && modifier <= 6
+    ? character.replace("\uFE0F", "") + String.fromCodePoint(0x1f3f9 + modifier)
+    : character;
 }
 
 const namePattern = /:([a-z0-9_+'-]+(?:::skin-tone-[2-6])?):/y;
@@ -31,7 +34,7 @@ export function emojiAt(text: string, at: number): { character: string; name: st
 /** Text with every :name: that Slack knows replaced; others, and clock times such as 12:30:45, stay. */
 export function withEmoji(text: string): string {
   let out = "";
-  for (let i = 0; i < text.length; ) {
+  for (let i = 0; i < text.length;) {
     const emoji = text[i] === ":" ? emojiAt(text, i) : undefined;
     out += emoji?.character ?? text[i];
     i = emoji?.end ?? i + 1;

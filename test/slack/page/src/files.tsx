@@ -10,7 +10,13 @@ const textTypes = /^(text\/|application\/(json|x-ndjson|yaml|x-yaml|xml))/;
 const textEndings = /\.(txt|log|json|ya?ml|md|csv|diff|patch|hcl|tf|go|sh)$/i;
 
 export function Files({ files }: { files: SlackFile[] }): ReactNode {
-  return <div className="files">{files.map((file) => <FileCard key={file.id} file={file} />)}</div>;
+  return (
+    <div className="files">
+      {files.map((file) => (
+        <FileCard key={file.id} file={file} />
+      ))}
+    </div>
+  );
 }
 
 export function FileCard({ file }: { file: SlackFile }): ReactNode {
@@ -24,7 +30,9 @@ export function FileCard({ file }: { file: SlackFile }): ReactNode {
         <Icon name="file" />
         <span className="file-name">{name}</span>
         {file.size !== undefined && <span className="muted">{sizeOf(file.size)}</span>}
-        <a className="quiet-button" href={href} download={file.name ?? name} aria-label={`Download ${name}`}><Icon name="download" /></a>
+        <a className="quiet-button" href={href} download={file.name ?? name} aria-label={`Download ${name}`}>
+          <Icon name="download" />
+        </a>
       </div>
       {isImage && <img className="file-image" src={href} alt={name} />}
       {isText && <TextPreview href={href} name={name} />}
@@ -38,7 +46,11 @@ function TextPreview({ href, name }: { href: string; name: string }): ReactNode 
   useEffect(() => {
     const gone = new AbortController();
     fetch(href, { signal: gone.signal })
-      .then(async (response) => setText(response.ok ? await firstOf(response) : `The file cannot be read: the server answered ${response.status}.`))
+      .then(async (response) =>
+        setText(
+          response.ok ? await firstOf(response) : `The file cannot be read: the server answered ${response.status}.`,
+        ),
+      )
       .catch(() => {
         if (!gone.signal.aborted) setText("The file cannot be read: the server does not answer.");
       });
@@ -49,8 +61,14 @@ function TextPreview({ href, name }: { href: string; name: string }): ReactNode 
   const long = lines.length > previewLines;
   return (
     <>
-      <pre className="file-preview" tabIndex={0} role="region" aria-label={`Preview of ${name}`}>{(all ? lines : lines.slice(0, previewLines)).join("\n")}</pre>
-      {long && <button type="button" className="link-button" aria-expanded={all} onClick={() => setAll(!all)}>{all ? "Show less" : `Show all ${lines.length} lines`}</button>}
+      <pre className="file-preview" tabIndex={0} role="region" aria-label={`Preview of ${name}`}>
+        {(all ? lines : lines.slice(0, previewLines)).join("\n")}
+      </pre>
+      {long && (
+        <button type="button" className="link-button" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? "Show less" : `Show all ${lines.length} lines`}
+        </button>
+      )}
     </>
   );
 }
@@ -59,7 +77,9 @@ function TextPreview({ href, name }: { href: string; name: string }): ReactNode 
 async function firstOf(response: Response): Promise<string> {
   const blob = await response.blob();
   const start = await blob.slice(0, previewBytes).text();
-  return blob.size > previewBytes ? `${start}\n… (${sizeOf(blob.size)} in all: download the file for the rest)` : start.replace(/\n$/, "");
+  return blob.size > previewBytes
+    ? `${start}\n… (${sizeOf(blob.size)} in all: download the file for the rest)`
+    : start.replace(/\n$/, "");
 }
 
 function sizeOf(bytes: number): string {

@@ -11,7 +11,10 @@ import { useWorkspace } from "./workspace";
 
 export function HomePane(): ReactNode {
   const { state, me, notify } = useWorkspace();
-  const { data, error } = useLive<Home>(paths.home(me.id), (event) => event.type === "home_published" && (event.user === undefined || event.user === me.id));
+  const { data, error } = useLive<Home>(
+    paths.home(me.id),
+    (event) => event.type === "home_published" && (event.user === undefined || event.user === me.id),
+  );
   const direct = state.channels.find((channel) => channel.is_im && channel.user === me.id);
 
   useEffect(() => {
@@ -23,11 +26,15 @@ export function HomePane(): ReactNode {
   return (
     <main className="pane home-pane" aria-label={`${state.bot.name}, Home`}>
       <header className="pane-head">
-        <a className="quiet-button phone-only" href="#/" aria-label="Back to the list of channels"><Icon name="back" /></a>
+        <a className="quiet-button phone-only" href="#/" aria-label="Back to the list of channels">
+          <Icon name="back" />
+        </a>
         <Avatar name={state.bot.name} color="" isApp size={24} />
         <h1>{state.bot.name}</h1>
         <nav className="tabs" aria-label={state.bot.name}>
-          <a href="#/home" aria-current="page">Home</a>
+          <a href="#/home" aria-current="page">
+            Home
+          </a>
           {direct && <a href={channelHash(direct.id)}>Messages</a>}
         </nav>
       </header>

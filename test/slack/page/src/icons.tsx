@@ -24,7 +24,18 @@ export type IconName = keyof typeof shapes;
 
 export function Icon({ name, size = 18 }: { name: IconName; size?: number }): ReactNode {
   return (
-    <svg className={`icon icon-${name}`} width={size} height={size} viewBox="0 0 20 20" fill="none" stroke="currentColor" strokeWidth="1.6" strokeLinecap="round" strokeLinejoin="round" aria-hidden="true">
+    <svg
+      className={`icon icon-${name}`}
+      width={size}
+      height={size}
+      viewBox="0 0 20 20"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.6"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+    >
       <path d={shapes[name]} strokeWidth={name === "dots" ? 2.6 : undefined} />
     </svg>
   );
@@ -37,8 +48,20 @@ export function AppMark(): ReactNode {
       <rect width="36" height="36" rx="8" fill="#0b3b46" />
       <path d="M7 18a11 11 0 0 1 22 0Z" fill="#4cc2e0" />
       <path d="M7 18a11 11 0 0 0 22 0Z" fill="#d98a3d" />
-      <path d="M9.5 18h6l2.5 3 2.5-3h6" fill="none" stroke="#fff" strokeWidth="2.2" strokeLinecap="round" strokeLinejoin="round" />
-      <path d="M18 9.6v3.2M12.4 11.4l1.4 2.4M23.6 11.4l-1.4 2.4" stroke="#0b3b46" strokeWidth="1.6" strokeLinecap="round" />
+      <path
+        d="M9.5 18h6l2.5 3 2.5-3h6"
+        fill="none"
+        stroke="#fff"
+        strokeWidth="2.2"
+        strokeLinecap="round"
+        strokeLinejoin="round"
+      />
+      <path
+        d="M18 9.6v3.2M12.4 11.4l1.4 2.4M23.6 11.4l-1.4 2.4"
+        stroke="#0b3b46"
+        strokeWidth="1.6"
+        strokeLinecap="round"
+      />
     </svg>
   );
 }

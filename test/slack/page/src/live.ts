@@ -67,7 +67,11 @@ export function useLive<T>(path: string | null, concerns: (event: ServerEvent) =
         if (flight.current === mine) setResult({ path: wanted, data });
       } catch (error) {
         if (flight.current === mine)
-          setResult((before) => ({ path: wanted, data: before?.path === wanted ? before.data : undefined, error: (error as Error).message }));
+          setResult((before) => ({
+            path: wanted,
+            data: before?.path === wanted ? before.data : undefined,
+            error: (error as Error).message,
+          }));
       }
     } while (mine.again && flight.current === mine);
     if (flight.current === mine) flight.current = null;

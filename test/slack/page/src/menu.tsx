@@ -57,7 +57,16 @@ export function Menu({ label, buttonLabel, className = "", button, items, busy, 
 
   return (
     <div className={`menu ${className}`} ref={root}>
-      <button ref={trigger} type="button" className="menu-button" aria-label={buttonLabel} aria-haspopup="menu" aria-expanded={open} aria-busy={busy} onClick={() => setOpen(!open)}>
+      <button
+        ref={trigger}
+        type="button"
+        className="menu-button"
+        aria-label={buttonLabel}
+        aria-haspopup="menu"
+        aria-expanded={open}
+        aria-busy={busy}
+        onClick={() => setOpen(!open)}
+      >
         {button}
       </button>
       {open && (

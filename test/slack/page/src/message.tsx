@@ -26,12 +26,26 @@ export const MessageView = memo(function MessageView({ message, channel, compact
   const { state } = useWorkspace();
   const author = authorOf(state, message);
   const at = millis(message.ts);
-  const time = <time className="time" dateTime={new Date(at).toISOString()} title={fullTime(at)}>{clockTime(at)}</time>;
+  const time = (
+    <time className="time" dateTime={new Date(at).toISOString()} title={fullTime(at)}>
+      {clockTime(at)}
+    </time>
+  );
   return (
-    <article className={`message${compact ? " compact" : ""}${message.is_ephemeral ? " ephemeral" : ""}`} data-ts={message.ts} aria-label={`${author.name}, ${clockTime(at)}`}>
-      <div className="message-side">{compact ? time : <Avatar name={author.name} color={author.color} isApp={author.isApp} />}</div>
+    <article
+      className={`message${compact ? " compact" : ""}${message.is_ephemeral ? " ephemeral" : ""}`}
+      data-ts={message.ts}
+      aria-label={`${author.name}, ${clockTime(at)}`}
+    >
+      <div className="message-side">
+        {compact ? time : <Avatar name={author.name} color={author.color} isApp={author.isApp} />}
+      </div>
       <div className="message-main">
-        {message.is_ephemeral && <p className="ephemeral-note"><Icon name="eye" size={14} /> Only visible to you</p>}
+        {message.is_ephemeral && (
+          <p className="ephemeral-note">
+            <Icon name="eye" size={14} /> Only visible to you
+          </p>
+        )}
         {!compact && (
           <header className="message-head">
             <span className="author">{author.name}</span>
@@ -46,7 +60,11 @@ export const MessageView = memo(function MessageView({ message, channel, compact
         {!inThread && !message.is_ephemeral && <ThreadLink message={message} channel={channel} />}
       </div>
       {!inThread && !message.is_ephemeral && (
-        <a className="hover-action quiet-button" href={channelHash(channel, message.ts)} aria-label={`Reply in thread to ${author.name}, ${clockTime(at)}`}>
+        <a
+          className="hover-action quiet-button"
+          href={channelHash(channel, message.ts)}
+          aria-label={`Reply in thread to ${author.name}, ${clockTime(at)}`}
+        >
           <Icon name="reply" />
         </a>
       )}
@@ -59,8 +77,19 @@ function MessageBody({ message, channel }: { message: Message; channel: string }
   return (
     <SurfaceProvider value={{ channel, message_ts: message.ts }}>
       <div className={system ? "body system" : "body"}>
-        {message.blocks?.length ? <Blocks blocks={message.blocks} /> : message.text && <div className="said"><Mrkdwn text={message.text} /><Edited message={message} /></div>}
-        {message.attachments?.map((attachment, i) => <AttachmentView key={i} attachment={attachment} />)}
+        {message.blocks?.length ? (
+          <Blocks blocks={message.blocks} />
+        ) : (
+          message.text && (
+            <div className="said">
+              <Mrkdwn text={message.text} />
+              <Edited message={message} />
+            </div>
+          )
+        )}
+        {message.attachments?.map((attachment, i) => (
+          <AttachmentView key={i} attachment={attachment} />
+        ))}
         {message.files && message.files.length > 0 && <Files files={message.files} />}
       </div>
     </SurfaceProvider>
@@ -68,24 +97,45 @@ function MessageBody({ message, channel }: { message: Message; channel: string }
 }
 
 function Edited({ message }: { message: Message }): ReactNode {
-  return message.edited && <span className="edited" title={fullTime(millis(message.edited.ts))}>(edited)</span>;
+  return (
+    message.edited && (
+      <span className="edited" title={fullTime(millis(message.edited.ts))}>
+        (edited)
+      </span>
+    )
+  );
 }
 
 const namedColors: Record<string, string> = { good: "#2eb67d", warning: "#daa038", danger: "#d0324b" };
 
 function AttachmentView({ attachment }: { attachment: Attachment }): ReactNode {
-  const color = namedColors[attachment.color ?? ""] ?? (/^#?[0-9a-f]{6}$/i.test(attachment.color ?? "") ? attachment.color?.replace(/^#?/, "#") : undefined);
+  const color =
+    namedColors[attachment.color ?? ""] ??
+    (/^#?[0-9a-f]{6}$/i.test(attachment.color ?? "") ? attachment.color?.replace(/^#?/, "#") : undefined);
   const title = attachment.title && <Mrkdwn text={attachment.title} />;
   return (
     <div>
       {attachment.pretext && <Mrkdwn text={attachment.pretext} />}
       <div className="attachment" style={{ borderLeftColor: color }}>
-        {title && <strong>{attachment.title_link ? <ExternalLink href={attachment.title_link}>{attachment.title}</ExternalLink> : title}</strong>}
+        {title && (
+          <strong>
+            {attachment.title_link ? (
+              <ExternalLink href={attachment.title_link}>{attachment.title}</ExternalLink>
+            ) : (
+              title
+            )}
+          </strong>
+        )}
         {attachment.text && <Mrkdwn text={attachment.text} />}
         {attachment.blocks && <Blocks blocks={attachment.blocks} />}
         {attachment.fields && (
           <div className="fields">
-            {attachment.fields.map((field, i) => <div key={i}><strong>{field.title}</strong><Mrkdwn text={field.value} /></div>)}
+            {attachment.fields.map((field, i) => (
+              <div key={i}>
+                <strong>{field.title}</strong>
+                <Mrkdwn text={field.value} />
+              </div>
+            ))}
           </div>
         )}
         {attachment.footer && <small className="muted">{attachment.footer}</small>}
@@ -101,13 +151,23 @@ function Reactions({ message, channel }: { message: Message; channel: string }):
     <div className="reactions">
       {message.reactions.map((reaction) => {
         const mine = reaction.users.includes(me.id);
-        const who = reaction.users.map((id) => (id === me.id ? "you" : (personOf(state, id)?.real_name ?? state.bot.name))).join(", ");
+        const who = reaction.users
+          .map((id) => (id === me.id ? "you" : (personOf(state, id)?.real_name ?? state.bot.name)))
+          .join(", ");
         const toggle = async () => {
           const answer = await actions.react(me.id, channel, message.ts, reaction.name, mine);
           if (!answer.ok) notify(refusal(answer));
         };
         return (
-          <button key={reaction.name} type="button" className="reaction" aria-pressed={mine} title={`${who} reacted with :${reaction.name}:`} aria-label={`${reaction.name.replaceAll("_", " ")}, ${reaction.count}, by ${who}`} onClick={() => void toggle()}>
+          <button
+            key={reaction.name}
+            type="button"
+            className="reaction"
+            aria-pressed={mine}
+            title={`${who} reacted with :${reaction.name}:`}
+            aria-label={`${reaction.name.replaceAll("_", " ")}, ${reaction.count}, by ${who}`}
+            onClick={() => void toggle()}
+          >
             <span className="emoji">{emojiCharacter(reaction.name) ?? `:${reaction.name}:`}</span> {reaction.count}
           </button>
         );

@@ -13,7 +13,10 @@ import { useWorkspace } from "./workspace";
 
 export function Modals(): ReactNode {
   const { me } = useWorkspace();
-  const { data } = useLive<Views>(paths.views(me.id), (event) => event.type.startsWith("view_") && (event.user === undefined || event.user === me.id));
+  const { data } = useLive<Views>(
+    paths.views(me.id),
+    (event) => event.type.startsWith("view_") && (event.user === undefined || event.user === me.id),
+  );
   const views = data?.views ?? [];
   const top = views.at(-1);
   return top && <Modal key={top.id} view={top} stacked={views.length > 1} />;
@@ -46,7 +49,10 @@ function Modal({ view, stacked }: { view: View; stacked: boolean }): ReactNode {
     if (busy) return;
     const found = Object.fromEntries(
       view.blocks.flatMap((block) => {
-        const wrong = block.type === "input" && block.element ? complaint(block, stateOf(block.block_id ?? "", block.element)) : undefined;
+        const wrong =
+          block.type === "input" && block.element
+            ? complaint(block, stateOf(block.block_id ?? "", block.element))
+            : undefined;
         return wrong === undefined ? [] : [[block.block_id ?? "", wrong]];
       }),
     );
@@ -57,7 +63,8 @@ function Modal({ view, stacked }: { view: View; stacked: boolean }): ReactNode {
     const answer = await actions.submit(me.id, view.id, collect(view.blocks, stateOf));
     setBusy(false);
     if (answer.errors) setErrors(answer.errors);
-    else if (!answer.ok) setFailure(isAnnounced(answer) ? "We had some trouble connecting. Try again?" : refusal(answer));
+    else if (!answer.ok)
+      setFailure(isAnnounced(answer) ? "We had some trouble connecting. Try again?" : refusal(answer));
   };
 
   const hasSubmit = view.submit?.text !== undefined;
@@ -72,17 +79,29 @@ function Modal({ view, stacked }: { view: View; stacked: boolean }): ReactNode {
       >
         <header className="modal-head">
           <h2 id={title}>{view.title?.text ? <Text text={view.title} /> : state.bot.name}</h2>
-          <button type="button" className="quiet-button" aria-label="Close" onClick={() => void close(true)}><Icon name="close" /></button>
+          <button type="button" className="quiet-button" aria-label="Close" onClick={() => void close(true)}>
+            <Icon name="close" />
+          </button>
         </header>
         <div className="modal-body">
           <SurfaceProvider value={{ view_id: view.id, form: { stateOf, set, errors } }}>
             <Blocks blocks={view.blocks} />
           </SurfaceProvider>
-          {failure && <p className="field-error" role="alert">{failure}</p>}
+          {failure && (
+            <p className="field-error" role="alert">
+              {failure}
+            </p>
+          )}
         </div>
         <footer className="dialog-buttons">
-          <button type="button" className="button" onClick={() => void close(false)}>{view.close?.text ? <Text text={view.close} /> : stacked ? "Back" : hasSubmit ? "Cancel" : "Close"}</button>
-          {hasSubmit && view.submit && <button type="submit" className="button primary" aria-busy={busy}><Text text={view.submit} /></button>}
+          <button type="button" className="button" onClick={() => void close(false)}>
+            {view.close?.text ? <Text text={view.close} /> : stacked ? "Back" : hasSubmit ? "Cancel" : "Close"}
+          </button>
+          {hasSubmit && view.submit && (
+            <button type="submit" className="button primary" aria-busy={busy}>
+              <Text text={view.submit} />
+            </button>
+          )}
         </footer>
       </form>
     </Dialog>

@@ -64,7 +64,7 @@ function parseLines(text: string, options: Options): Paragraph[] {
 function parseLiteral(text: string): Inline[] {
   const out: Inline[] = [];
   let plain = "";
-  for (let i = 0; i < text.length; ) {
+  for (let i = 0; i < text.length;) {
     const control = text[i] === "<" ? controlAt(text, i) : undefined;
     if (control === undefined) {
       plain += text[i++];
@@ -95,7 +95,7 @@ function parseInline(text: string, options: Options): Inline[] {
   // Where no closing mark was found up to a line's end, none can be found from further on: keeps this linear.
   const hopelessUntil: Record<Mark, number> = { "*": -1, _: -1, "~": -1 };
 
-  for (let i = 0; i < text.length; ) {
+  for (let i = 0; i < text.length;) {
     const character = text[i] as string;
     let found: { node: Inline; end: number } | undefined;
     if (character === "\n") found = { node: { kind: "break" }, end: i + 1 };
@@ -107,7 +107,11 @@ function parseInline(text: string, options: Options): Inline[] {
     } else if (character === "h" && !options.verbatim && !isWord(text[i - 1])) found = addressAt(text, i);
     else if (character in marks && i > hopelessUntil[character as Mark] && opens(text, i)) {
       const end = closing(text, i);
-      if (end.found) found = { node: { kind: marks[character as Mark], children: parseInline(text.slice(i + 1, end.at), options) }, end: end.at + 1 };
+      if (end.found)
+        found = {
+          node: { kind: marks[character as Mark], children: parseInline(text.slice(i + 1, end.at), options) },
+          end: end.at + 1,
+        };
       else hopelessUntil[character as Mark] = end.at;
     }
     if (found === undefined) {
@@ -133,7 +137,14 @@ function closing(text: string, open: number): { found: boolean; at: number } {
   for (; i < text.length && text[i] !== "\n"; i++) {
     const skipped = text[i] === "`" ? codeAt(text, i) : text[i] === "<" ? controlAt(text, i) : undefined;
     if (skipped !== undefined) i = skipped.end - 1;
-    else if (text[i] === text[open] && i > open + 1 && !isSpace(text[i - 1]) && !isWord(text[i + 1]) && text[i + 1] !== text[open]) return { found: true, at: i };
+    else if (
+      text[i] === text[open] &&
+      i > open + 1 &&
+      !isSpace(text[i - 1]) &&
+      !isWord(text[i + 1]) &&
+      text[i + 1] !== text[open]
+    )
+      return { found: true, at: i };
   }
   return { found: false, at: i };
 }
@@ -142,7 +153,9 @@ function codeAt(text: string, at: number): { node: Inline; end: number } | undef
   const inner = /`([^`\n]+)`/y;
   inner.lastIndex = at;
   const found = inner.exec(text);
-  return found ? { node: { kind: "code", children: parseLiteral(found[1] as string) }, end: inner.lastIndex } : undefined;
+  return found
+    ? { node: { kind: "code", children: parseLiteral(found[1] as string) }, end: inner.lastIndex }
+    : undefined;
 }
 
 function addressAt(text: string, at: number): { node: Inline; end: number } | undefined {
@@ -173,16 +186,26 @@ function controlNode(body: string): Inline | undefined {
   if ((found = /^!subteam\^(S[A-Z0-9]+)$/.exec(target))) return { kind: "group", id: found[1] as string, label };
   if ((found = /^!(here|channel|everyone)$/.exec(target))) return { kind: "broadcast", range: found[1] as string };
   if ((found = /^!date\^(-?\d+)\^([^^]+)(?:\^(.+))?$/.exec(target)))
-    return { kind: "date", seconds: Number(found[1]), format: decode(found[2] as string), href: found[3] && decode(found[3]), fallback: label ?? "" };
+    return {
+      kind: "date",
+      seconds: Number(found[1]),
+      format: decode(found[2] as string),
+      href: found[3] && decode(found[3]),
+      fallback: label ?? "",
+    };
   if (!isSafeLink(target)) return undefined;
   const href = decode(target);
-  return { kind: "link", href, children: label === undefined ? [{ kind: "text", text: href.replace(/^(mailto|tel):/i, "") }] : labelNodes(label) };
+  return {
+    kind: "link",
+    href,
+    children: label === undefined ? [{ kind: "text", text: href.replace(/^(mailto|tel):/i, "") }] : labelNodes(label),
+  };
 }
 
 function labelNodes(label: string): Inline[] {
   const out: Inline[] = [];
   let plain = "";
-  for (let i = 0; i < label.length; ) {
+  for (let i = 0; i < label.length;) {
     const emoji = label[i] === ":" ? emojiAt(label, i) : undefined;
     if (emoji === undefined) {
       plain += label[i++];

@@ -3,7 +3,10 @@ import { useEffect, useLayoutEffect, useRef, useState, type RefObject } from "re
 
 const nearEnd = 80; // pixels
 
-export function usePinned(key: string, newest: string | undefined): { list: RefObject<HTMLDivElement | null>; behind: boolean; toEnd: () => void; onScroll: () => void } {
+export function usePinned(
+  key: string,
+  newest: string | undefined,
+): { list: RefObject<HTMLDivElement | null>; behind: boolean; toEnd: () => void; onScroll: () => void } {
   const list = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   const seen = useRef<string>(undefined);

@@ -22,15 +22,26 @@ export function Rail({ route, shown, unread, onUser, onTheme }: Props): ReactNod
   return (
     <nav className="rail" aria-label="Workspace">
       <header className="rail-head">
-        <span className="team-mark" aria-hidden="true">{state.team.name.charAt(0)}</span>
+        <span className="team-mark" aria-hidden="true">
+          {state.team.name.charAt(0)}
+        </span>
         <span className="team-name">{state.team.name}</span>
-        <button type="button" className="quiet-button" aria-label={theme === "dark" ? "Use light colours" : "Use dark colours"} onClick={onTheme}><Icon name={theme === "dark" ? "sun" : "moon"} /></button>
+        <button
+          type="button"
+          className="quiet-button"
+          aria-label={theme === "dark" ? "Use light colours" : "Use dark colours"}
+          onClick={onTheme}
+        >
+          <Icon name={theme === "dark" ? "sun" : "moon"} />
+        </button>
       </header>
       <div className="rail-scroll">
         <h2>Channels</h2>
         <ul>
           {channels.map((channel) => (
-            <li key={channel.id}><ChannelLink channel={channel} current={shown === channel.id} unread={unread[channel.id] ?? 0} /></li>
+            <li key={channel.id}>
+              <ChannelLink channel={channel} current={shown === channel.id} unread={unread[channel.id] ?? 0} />
+            </li>
           ))}
         </ul>
         <h2>Apps</h2>
@@ -40,12 +51,21 @@ export function Rail({ route, shown, unread, onUser, onTheme }: Props): ReactNod
               <Avatar name={state.bot.name} color="" isApp size={20} />
               <span className="rail-name">{state.bot.name}</span>
               {direct && (unread[direct.id] ?? 0) > 0 && <UnreadBadge count={unread[direct.id] ?? 0} />}
-              <span className={state.sockets > 0 ? "presence on" : "presence"} title={presence(state.sockets)}><span className="spoken">{presence(state.sockets)}</span></span>
+              <span className={state.sockets > 0 ? "presence on" : "presence"} title={presence(state.sockets)}>
+                <span className="spoken">{presence(state.sockets)}</span>
+              </span>
             </a>
           </li>
           {direct && (
             <li>
-              <a className="rail-link" href={channelHash(direct.id)} aria-current={shown === direct.id ? "page" : undefined}><Icon name="reply" /><span className="rail-name">Messages</span></a>
+              <a
+                className="rail-link"
+                href={channelHash(direct.id)}
+                aria-current={shown === direct.id ? "page" : undefined}
+              >
+                <Icon name="reply" />
+                <span className="rail-name">Messages</span>
+              </a>
             </li>
           )}
         </ul>
@@ -54,7 +74,12 @@ export function Rail({ route, shown, unread, onUser, onTheme }: Props): ReactNod
         className="switcher"
         above
         label="Act as"
-        button={<><span className="spoken">You act as</span><PersonLine name={nameOf(me)} title={me.title} color={me.color} /></>}
+        button={
+          <>
+            <span className="spoken">You act as</span>
+            <PersonLine name={nameOf(me)} title={me.title} color={me.color} />
+          </>
+        }
         items={people(state).map((person) => ({
           key: person.id,
           checked: person.id === me.id,
@@ -74,14 +99,21 @@ function PersonLine({ name, title, color }: { name: string; title: string; color
   return (
     <span className="person">
       <Avatar name={name} color={color} size={32} />
-      <span className="person-text"><b>{name}</b><small>{title}</small></span>
+      <span className="person-text">
+        <b>{name}</b>
+        <small>{title}</small>
+      </span>
     </span>
   );
 }
 
 function ChannelLink({ channel, current, unread }: { channel: Channel; current: boolean; unread: number }): ReactNode {
   return (
-    <a className={unread > 0 ? "rail-link unread" : "rail-link"} href={channelHash(channel.id)} aria-current={current ? "page" : undefined}>
+    <a
+      className={unread > 0 ? "rail-link unread" : "rail-link"}
+      href={channelHash(channel.id)}
+      aria-current={current ? "page" : undefined}
+    >
       <Icon name={channel.is_archived ? "archive" : "hash"} size={16} />
       <span className="rail-name">{channel.name}</span>
       {unread > 0 && <UnreadBadge count={unread} />}
@@ -90,5 +122,10 @@ function ChannelLink({ channel, current, unread }: { channel: Channel; current: 
 }
 
 function UnreadBadge({ count }: { count: number }): ReactNode {
-  return <span className="unread-badge">{count > 99 ? "99+" : count}<span className="spoken"> unread</span></span>;
+  return (
+    <span className="unread-badge">
+      {count > 99 ? "99+" : count}
+      <span className="spoken"> unread</span>
+    </span>
+  );
 }

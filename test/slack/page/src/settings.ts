@@ -36,7 +36,11 @@ function readCounts(user: string): Record<string, number> {
 }
 
 /** Unread messages by channel: what came since the person last had the channel open. */
-export function useUnread(user: string | undefined, channels: Channel[], shown: string | undefined): Record<string, number> {
+export function useUnread(
+  user: string | undefined,
+  channels: Channel[],
+  shown: string | undefined,
+): Record<string, number> {
   const [read, setRead] = useState<{ user: string; counts: Record<string, number> }>();
   const open = channels.find((channel) => channel.id === shown);
   const counts = user === undefined ? {} : read?.user === user ? read.counts : readCounts(user);
@@ -47,5 +51,10 @@ export function useUnread(user: string | undefined, channels: Channel[], shown: 
     localStorage.setItem(readKey(user), JSON.stringify(next));
     setRead({ user, counts: next });
   });
-  return Object.fromEntries(channels.map((channel) => [channel.id, channel.id === shown ? 0 : Math.max(0, channel.message_count - (counts[channel.id] ?? 0))]));
+  return Object.fromEntries(
+    channels.map((channel) => [
+      channel.id,
+      channel.id === shown ? 0 : Math.max(0, channel.message_count - (counts[channel.id] ?? 0)),
+    ]),
+  );
 }

@@ -25,7 +25,10 @@ export const SurfaceProvider = SurfaceContext.Provider;
 export const useSurface = (): Surface => useContext(SurfaceContext);
 
 /** Sends an action of an element after its confirm question, one at a time; answers whether it was sent. */
-export function useAct(blockId: string, element: Element): { busy: boolean; act: (what: Partial<ControlState>) => Promise<boolean> } {
+export function useAct(
+  blockId: string,
+  element: Element,
+): { busy: boolean; act: (what: Partial<ControlState>) => Promise<boolean> } {
   const { me, notify } = useWorkspace();
   const { channel, message_ts, view_id } = useSurface();
   const ask = useAsk();
@@ -34,7 +37,15 @@ export function useAct(blockId: string, element: Element): { busy: boolean; act:
     if (busy) return false;
     if (element.confirm && !(await ask(element.confirm))) return false;
     setBusy(true);
-    const answer = await actions.click({ user: me.id, channel, message_ts, view_id, block_id: blockId, action_id: element.action_id ?? "", ...what });
+    const answer = await actions.click({
+      user: me.id,
+      channel,
+      message_ts,
+      view_id,
+      block_id: blockId,
+      action_id: element.action_id ?? "",
+      ...what,
+    });
     setBusy(false);
     if (!answer.ok && !isAnnounced(answer)) notify(refusal(answer));
     return true;

@@ -42,15 +42,35 @@ function inline(node: Inline): ReactNode {
     case "emoji":
       return <Emoji character={node.character} name={node.name} />;
     case "bold":
-      return <strong><InlineList nodes={node.children} /></strong>;
+      return (
+        <strong>
+          <InlineList nodes={node.children} />
+        </strong>
+      );
     case "italic":
-      return <em><InlineList nodes={node.children} /></em>;
+      return (
+        <em>
+          <InlineList nodes={node.children} />
+        </em>
+      );
     case "strike":
-      return <s><InlineList nodes={node.children} /></s>;
+      return (
+        <s>
+          <InlineList nodes={node.children} />
+        </s>
+      );
     case "code":
-      return <code><InlineList nodes={node.children} /></code>;
+      return (
+        <code>
+          <InlineList nodes={node.children} />
+        </code>
+      );
     case "link":
-      return <ExternalLink href={node.href}><InlineList nodes={node.children} /></ExternalLink>;
+      return (
+        <ExternalLink href={node.href}>
+          <InlineList nodes={node.children} />
+        </ExternalLink>
+      );
     case "user":
       return <UserMention id={node.id} label={node.label} />;
     case "channel":
@@ -65,13 +85,21 @@ function inline(node: Inline): ReactNode {
 }
 
 export function Emoji({ character, name }: { character: string; name: string }): ReactNode {
-  return <span className="emoji" role="img" aria-label={name.replaceAll("_", " ")} title={`:${name}:`}>{character}</span>;
+  return (
+    <span className="emoji" role="img" aria-label={name.replaceAll("_", " ")} title={`:${name}:`}>
+      {character}
+    </span>
+  );
 }
 
 /** A link out of the workspace; anything but http, mailto and tel is shown as its text alone. */
 export function ExternalLink({ href, children }: { href: string; children: ReactNode }): ReactNode {
   if (!isSafeLink(href)) return children;
-  return <a href={href} target="_blank" rel="noopener noreferrer">{children}</a>;
+  return (
+    <a href={href} target="_blank" rel="noopener noreferrer">
+      {children}
+    </a>
+  );
 }
 
 export function UserMention({ id, label }: { id: string; label?: string }): ReactNode {
@@ -84,7 +112,12 @@ export function UserMention({ id, label }: { id: string; label?: string }): Reac
 export function ChannelMention({ id, label }: { id: string; label?: string }): ReactNode {
   const { state } = useWorkspace();
   const channel = channelOf(state, id);
-  if (channel) return <a className="mention" href={channelHash(id)}>#{channel.name}</a>;
+  if (channel)
+    return (
+      <a className="mention" href={channelHash(id)}>
+        #{channel.name}
+      </a>
+    );
   return <span className="mention">#{label ?? id}</span>;
 }
 
@@ -99,7 +132,17 @@ export function Broadcast({ range }: { range: string }): ReactNode {
   return <span className="mention mine">@{range}</span>;
 }
 
-export function SlackDate({ seconds, format, href, fallback }: { seconds: number; format: string; href?: string; fallback: string }): ReactNode {
+export function SlackDate({
+  seconds,
+  format,
+  href,
+  fallback,
+}: {
+  seconds: number;
+  format: string;
+  href?: string;
+  fallback: string;
+}): ReactNode {
   const shown = (
     <time dateTime={new Date(seconds * 1000).toISOString()} title={fullTime(seconds * 1000)}>
       {slackDate(seconds, format) ?? fallback}

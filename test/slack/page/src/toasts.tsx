@@ -12,7 +12,11 @@ export interface Toast {
 
 let lastToast = 0;
 
-export function useToasts(me: string | undefined): { toasts: Toast[]; notify: (text: string) => void; dismiss: (id: number) => void } {
+export function useToasts(me: string | undefined): {
+  toasts: Toast[];
+  notify: (text: string) => void;
+  dismiss: (id: number) => void;
+} {
   const [toasts, setToasts] = useState<Toast[]>([]);
   const dismiss = useCallback((id: number) => setToasts((all) => all.filter((toast) => toast.id !== id)), []);
   const notify = useCallback(
@@ -30,7 +34,15 @@ export function useToasts(me: string | undefined): { toasts: Toast[]; notify: (t
 }
 
 /** A popover, so that the notes stay in sight over an open modal. */
-export function Toasts({ toasts, online, dismiss }: { toasts: Toast[]; online: boolean; dismiss: (id: number) => void }): ReactNode {
+export function Toasts({
+  toasts,
+  online,
+  dismiss,
+}: {
+  toasts: Toast[];
+  online: boolean;
+  dismiss: (id: number) => void;
+}): ReactNode {
   const box = useRef<HTMLDivElement>(null);
   const newest = toasts.at(-1)?.id;
   useEffect(() => {
@@ -44,7 +56,9 @@ export function Toasts({ toasts, online, dismiss }: { toasts: Toast[]; online: b
       {toasts.map((toast) => (
         <div key={toast.id} className="toast">
           <span>{toast.text}</span>
-          <button type="button" className="quiet-button" aria-label="Dismiss" onClick={() => dismiss(toast.id)}><Icon name="close" size={14} /></button>
+          <button type="button" className="quiet-button" aria-label="Dismiss" onClick={() => dismiss(toast.id)}>
+            <Icon name="close" size={14} />
+          </button>
         </div>
       ))}
     </div>

@@ -18,11 +18,15 @@ export function useWorkspace(): Workspace {
   return workspace;
 }
 
-export const personOf = (state: State, id: string | undefined): Person | undefined => state.users.find((user) => user.id === id);
-export const channelOf = (state: State, id: string | undefined): Channel | undefined => state.channels.find((channel) => channel.id === id);
-export const groupOf = (state: State, id: string): Usergroup | undefined => state.usergroups?.find((group) => group.id === id);
+export const personOf = (state: State, id: string | undefined): Person | undefined =>
+  state.users.find((user) => user.id === id);
+export const channelOf = (state: State, id: string | undefined): Channel | undefined =>
+  state.channels.find((channel) => channel.id === id);
+export const groupOf = (state: State, id: string): Usergroup | undefined =>
+  state.usergroups?.find((group) => group.id === id);
 export const people = (state: State): Person[] => state.users.filter((user) => !user.is_bot);
-export const titleOf = (channel: Channel, state: State): string => (channel.is_im ? state.bot.name : `#${channel.name}`);
+export const titleOf = (channel: Channel, state: State): string =>
+  channel.is_im ? state.bot.name : `#${channel.name}`;
 export const nameOf = (person: Person): string => person.real_name || person.name;
 
 /** The author of Slack's own words to one person, such as that a command failed. It is in no list of users. */
