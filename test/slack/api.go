@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -92,6 +93,12 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	s.send(w, r, out)
 }
 
+// malformed are the refusals that a correct app never meets.
+var malformed = []string{
+	"invalid_blocks", "invalid_blocks_format", "invalid_attachments", "invalid_arguments", "invalid_metadata_format",
+	"invalid_metadata_schema", "msg_blocks_too_long", "msg_too_long", "no_text",
+}
+
 // perform decides one call; s.mu is held. The answer is marshalled here, so nothing shared leaves the lock.
 func (s *Server) perform(name, token string, a args, readErr error) served {
 	out := served{call: Call{Method: name, Time: s.cfg.Now(), Channel: a.str("channel"), Status: http.StatusOK}}
@@ -131,7 +138,7 @@ func (s *Server) perform(name, token string, a args, readErr error) served {
 		return finish(nil, refuse("ratelimited"))
 	}
 	body, err := m.do(s, a)
-	if r, ok := errors.AsType[*refusal](err); ok && (r.code == "invalid_blocks" || r.code == "invalid_arguments") {
+	if r, ok := errors.AsType[*refusal](err); ok && slices.Contains(malformed, r.code) {
 		s.violate("bad_request", name+": "+r.code+" "+joinMessages(r))
 	}
 	return finish(body, err)

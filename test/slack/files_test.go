@@ -77,7 +77,7 @@ func TestUploadInThreeSteps(t *testing.T) {
 			t.Fatal(err)
 		}
 		raw, err := io.ReadAll(res.Body)
-		res.Body.Close()
+		_ = res.Body.Close()
 		if err != nil || !strings.HasPrefix(string(raw), want) {
 			t.Errorf("url_private with %.8s: %q, %v", token, raw, err)
 		}

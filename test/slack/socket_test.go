@@ -32,7 +32,7 @@ func TestATicketOpensOnce(t *testing.T) {
 		if res == nil || res.StatusCode != want {
 			t.Fatalf("dial %d: %v, %v; want %d", i+1, res, err, want)
 		}
-		res.Body.Close()
+		_ = res.Body.Close()
 		if conn != nil {
 			defer func() { _ = conn.Close() }()
 		}
