@@ -224,3 +224,85 @@ func TestHealth(t *testing.T) {
 		}
 	}
 }
+
+func TestWhenAPodWasEvicted(t *testing.T) {
+	cases := map[string]struct {
+		f    func(s *detect.Scene, p *corev1.Pod)
+		want time.Duration
+	}{
+		"its event says": {func(s *detect.Scene, _ *corev1.Pod) {
+			s.Events = append(s.Events, event("Pod", "gone", "Evicted", "The node was low on resource: memory.", 2*time.Minute, time.Minute))
+		}, 2 * time.Minute},
+		"its last change says": {func(_ *detect.Scene, p *corev1.Pod) {
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: ago(3 * time.Minute)}}
+		}, 3 * time.Minute},
+		"its start, if it never ran": {func(_ *detect.Scene, p *corev1.Pod) { start := ago(4 * time.Minute); p.Status.StartTime = &start }, 4 * time.Minute},
+	}
+	for name, c := range cases {
+		s := healthy(3)
+		evict(&s, time.Minute, "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. ")
+		p := s.Pods[3]
+		p.Status.Conditions = nil
+		c.f(&s, p)
+		if got := now.Sub(signal(t, detect.Signals(s), engine.ClassEvicted).StartsAt); got != c.want {
+			t.Errorf("%s: %s ago, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestAProbesPatience(t *testing.T) {
+	s := healthy(3)
+	p := s.Pods[0]
+	p.Spec.Containers[0].ReadinessProbe = &corev1.Probe{InitialDelaySeconds: 240, PeriodSeconds: 20, FailureThreshold: 3}
+	start := ago(4 * time.Minute)
+	p.CreationTimestamp, p.Status.StartTime = start, &start
+	p.Status.ContainerStatuses[0].State.Running.StartedAt = start
+	unreadyIn(&s, 1, 4*time.Minute)
+	s.Events = append(s.Events, event("Pod", p.Name, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", time.Minute, 10*time.Second))
+	if got := classes(detect.Signals(s)); got == "probe_failing" {
+		t.Error("a container is not ready before its probe has lost patience")
+	}
+	s.Now = s.Now.Add(time.Minute)
+	if got := classes(detect.Signals(s)); got != "probe_failing" {
+		t.Errorf("after its patience: %q", got)
+	}
+
+	no := false
+	p.Status.ContainerStatuses[0].Started = &no
+	if got := classes(detect.Signals(s)); got == "probe_failing" {
+		t.Error("readiness counts although the startup probe has not passed")
+	}
+}
+
+func TestClaimsOnTheirOwn(t *testing.T) {
+	alone := func(class string, pods ...*corev1.Pod) detect.Scene {
+		return detect.Scene{
+			Workload: engine.Workload{Namespace: "payments", Kind: "PersistentVolumeClaim", Name: "data"}, Now: now,
+			Claims: []*corev1.PersistentVolumeClaim{claim(class, time.Hour)}, Pods: pods,
+		}
+	}
+	if got := classes(detect.Signals(alone(""))); got != "claim_pending" {
+		t.Errorf("without a class: %q", got)
+	}
+	s := alone("gone")
+	s.Events = append(s.Events, event("PersistentVolumeClaim", "data", "ProvisioningFailed", `storageclass.storage.k8s.io "gone" not found`, time.Hour, time.Minute))
+	if got := classes(detect.Signals(s)); got != "claim_pending" {
+		t.Errorf("with a warning: %q", got)
+	}
+	if got := classes(detect.Signals(alone("", pod("p", 1, time.Hour)))); got != "" {
+		t.Errorf("one that a pod uses is the pod's workload's: %q", got)
+	}
+}
+
+func TestSidecarsAreRestarted(t *testing.T) {
+	s := healthy(1)
+	p, always := s.Pods[0], corev1.ContainerRestartPolicyAlways
+	p.Spec.RestartPolicy = corev1.RestartPolicyNever
+	p.Spec.InitContainers = []corev1.Container{{Name: "proxy", RestartPolicy: &always}}
+	p.Status.InitContainerStatuses = []corev1.ContainerStatus{{
+		Name: "proxy", RestartCount: 3, State: corev1.ContainerState{Terminated: died(1, "Error", time.Second)},
+	}}
+	if got := signal(t, detect.Signals(s), engine.ClassCrashLoop).Container; got != "proxy" {
+		t.Errorf("container %q", got)
+	}
+}

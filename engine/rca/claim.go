@@ -7,6 +7,12 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
+// What the kubelet, the scheduler, the storage and the API server write.
+var (
+	noClass = regexp.MustCompile(`storageclass(?:\.storage\.k8s\.io)? "([^"]+)" not found`)
+	noZone  = regexp.MustCompile(`(?i)(no topology key found|topology requirement|availability zone[^.]{0,80}(?:not|invalid)|does not match the zone)`)
+)
+
 // claimRules say why a claim has no volume.
 var claimRules = []rule{
 	{name: "claim/no-class", classes: []engine.Class{engine.ClassClaimPending, engine.ClassUnschedulable}, prior: 0.88, match: func(f *facts) (finding, bool) {
@@ -19,7 +25,7 @@ var claimRules = []rule{
 	}},
 	{name: "claim/class-missing", classes: []engine.Class{engine.ClassClaimPending, engine.ClassUnschedulable}, prior: 0.95, match: func(f *facts) (finding, bool) {
 		e, ok := f.claim(func(e engine.Evidence) bool { return e.Fields["class_exists"] == "false" })
-		g, ids := f.heard(regexp.MustCompile(`storageclass(?:\.storage\.k8s\.io)? "([^"]+)" not found`))
+		g, ids := f.heard(noClass)
 		if !ok && g == nil {
 			return finding{}, false
 		}
@@ -33,7 +39,7 @@ var claimRules = []rule{
 		return m, true
 	}},
 	{name: "claim/zone", classes: []engine.Class{engine.ClassClaimPending, engine.ClassUnschedulable}, prior: 0.8, match: func(f *facts) (finding, bool) {
-		g, ids := f.heard(regexp.MustCompile(`(?i)(no topology key found|topology requirement|availability zone[^.]{0,80}(?:not|invalid)|does not match the zone)`))
+		g, ids := f.heard(noZone)
 		if g == nil {
 			return finding{}, false
 		}
@@ -52,7 +58,7 @@ var claimRules = []rule{
 		})
 		switch {
 		case ok:
-			m := f.aboutClaim(e, "the volume cannot be made: "+quote(e.Fields["message"], 100), "These are the provisioner's words.",
+			m := f.aboutClaim(e, "the volume cannot be made: "+quote(core(e.Fields["message"]), 100), "The provisioner says: "+quote(e.Fields["message"], 240),
 				engine.Step{Text: "Mend what it names; on EKS, look at the EBS CSI driver's role and log.", Command: "kubectl -n kube-system logs deployment/ebs-csi-controller -c csi-provisioner --tail=50"})
 			return m, true
 		case slow:

@@ -7,14 +7,25 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
+// What the kubelet, the scheduler, the storage and the API server write.
+var (
+	noKey       = regexp.MustCompile(`couldn't find key (\S+) in (ConfigMap|Secret) (?:(\S+)/)?(\S+)`)
+	noVolumeKey = regexp.MustCompile(`(?:(?i:references? non-existent (?:config|secret) key): (\S+))`)
+	noCommand   = regexp.MustCompile(`exec: \\?"([^"\\]+)\\?": (?:executable file not found|stat [^:]+: no such file)`)
+	noExecute   = regexp.MustCompile(`exec: \\?"([^"\\]+)\\?": permission denied|exec (\S+): permission denied`)
+	asRoot      = regexp.MustCompile(`(container has runAsNonRoot and image (?:will run as root|has non-numeric user[^,]*))`)
+	noMount     = regexp.MustCompile(`(?:MountVolume\.\w+ failed for volume "([^"]+)"|Unable to attach or mount volumes: unmounted volumes=\[([^\]]+)\]|AttachVolume\.Attach failed for volume "([^"]+)")`)
+	noAddress   = regexp.MustCompile(`(?i)failed to assign an IP address|no (?:available )?IP addresses|InsufficientFreeAddressesInSubnet`)
+)
+
 var configClasses = []engine.Class{engine.ClassConfigError, engine.ClassRolloutStuck, engine.ClassJobFailed, engine.ClassReplicasMissing}
 
 // configRules read why a container could not be created.
 var configRules = []rule{
 	{name: "config/missing-key", classes: configClasses, prior: 0.95, match: func(f *facts) (finding, bool) {
-		g, ids := f.heard(regexp.MustCompile(`couldn't find key (\S+) in (ConfigMap|Secret) (?:(\S+)/)?(\S+)`))
+		g, ids := f.heard(noKey)
 		if g == nil {
-			g, ids = f.heard(regexp.MustCompile(`(?:(?i:references? non-existent (?:config|secret) key): (\S+))`))
+			g, ids = f.heard(noVolumeKey)
 			if g == nil {
 				return f.missingKey()
 			}
@@ -27,21 +38,21 @@ var configRules = []rule{
 	missingObject("config/missing-claim", "PersistentVolumeClaim", `(?i)persistentvolumeclaims? "([^"]+)" not found`),
 	missingObject("config/missing-account", "ServiceAccount", `(?i)serviceaccounts? "([^"]+)" not found`),
 	{name: "config/command-not-found", classes: append([]engine.Class{engine.ClassCrashLoop}, configClasses...), prior: 0.93, match: func(f *facts) (finding, bool) {
-		g, ids := f.heard(regexp.MustCompile(`exec: \\?"([^"\\]+)\\?": (?:executable file not found|stat [^:]+: no such file)`))
+		g, ids := f.heard(noCommand)
 		if g == nil {
 			return finding{}, false
 		}
 		return f.command("command "+quote(g[1], 80)+" is not in the image", "The runtime found no such program.", ids), true
 	}},
 	{name: "config/not-executable", classes: append([]engine.Class{engine.ClassCrashLoop}, configClasses...), prior: 0.9, match: func(f *facts) (finding, bool) {
-		g, ids := f.heard(regexp.MustCompile(`exec: \\?"([^"\\]+)\\?": permission denied|exec (\S+): permission denied`))
+		g, ids := f.heard(noExecute)
 		if g == nil {
 			return finding{}, false
 		}
 		return f.command("command "+quote(or(g[1], g[2]), 80)+" may not be executed", "The file has no executable bit, or its volume is mounted noexec.", ids), true
 	}},
 	{name: "config/run-as-root", classes: configClasses, prior: 0.93, match: func(f *facts) (finding, bool) {
-		g, ids := f.heard(regexp.MustCompile(`(container has runAsNonRoot and image (?:will run as root|has non-numeric user[^,]*))`))
+		g, ids := f.heard(asRoot)
 		if g == nil {
 			return finding{}, false
 		}
@@ -52,14 +63,14 @@ var configRules = []rule{
 		}, true
 	}},
 	{name: "config/mount", classes: configClasses, prior: 0.7, match: func(f *facts) (finding, bool) {
-		g, ids := f.heard(regexp.MustCompile(`(?:MountVolume\.\w+ failed for volume "([^"]+)"|Unable to attach or mount volumes: unmounted volumes=\[([^\]]+)\]|AttachVolume\.Attach failed for volume "([^"]+)")`))
+		g, ids := f.heard(noMount)
 		if g == nil {
 			return finding{}, false
 		}
 		volume := or(or(g[1], g[2]), g[3])
 		e, _ := f.first(engine.EvidenceEvent, func(e engine.Evidence) bool { return e.ID == ids[0] })
 		return finding{
-			strength: 1, pro: ids, title: "volume " + quote(volume, 80) + " cannot be mounted", text: "The kubelet says: " + quote(e.Fields["message"], 240),
+			strength: 1, pro: ids, title: "volume " + quote(volume, 80) + " cannot be mounted: " + quote(core(e.Fields["message"]), 100), text: "The kubelet says: " + quote(e.Fields["message"], 240),
 			step: engine.Step{Text: "Mend what the message names.", Command: f.describe("pod", e.Object.Name)},
 		}, true
 	}},
@@ -69,7 +80,7 @@ var configRules = []rule{
 			return finding{}, false
 		}
 		title, step := "the pod's network cannot be set up", "Look at the CNI plug-in on that node."
-		if regexp.MustCompile(`(?i)failed to assign an IP address|no (?:available )?IP addresses|InsufficientFreeAddressesInSubnet`).MatchString(e.Fields["message"]) {
+		if noAddress.MatchString(e.Fields["message"]) {
 			title, step = "no free IP address for the pod", "The subnet or the node's network interfaces are full: enable prefix delegation, or add a subnet."
 		}
 		return finding{

@@ -97,10 +97,14 @@ func fromLog(name, signature string, prior float64, say func(f *facts, container
 		}
 		m.pro = append(m.pro, f.ids(engine.EvidenceTermination, func(e engine.Evidence) bool {
 			code, ok := exitCode(e)
-			return ok && code != 0 && e.Container == l.container
+			return ok && code != 0 && e.Container == l.container && !killedForMemory(e)
 		})...)
 		f.endpoints(&m, l.detail)
 		m.because(f, changes...)
+		if e, ok := f.first(engine.EvidenceTermination, func(e engine.Evidence) bool { return killedForMemory(e) && e.Container == l.container }); ok && signature != "heap" {
+			m.strength *= 0.4 // it was killed in the middle of what it wrote
+			m.contra = append(m.contra, e.ID)
+		}
 		if f.killedByProbe() != nil && f.is(engine.ClassProbeFailing) && signature != "dependency-refused" {
 			m.strength *= 0.8 // it was killed, and did not end by itself
 		}

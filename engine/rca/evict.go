@@ -6,10 +6,15 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
+// What the kubelet, the scheduler, the storage and the API server write.
+var (
+	ownStorage = regexp.MustCompile(`(?i)((?:Pod|Container \S+) (?:ephemeral local storage usage exceeds|exceeded its local ephemeral storage limit)[^.]*|Usage of EmptyDir volume "[^"]+" exceeds the limit[^.]*)`)
+)
+
 // evictRules say what a node was short of when it evicted the pod.
 var evictRules = []rule{
 	{name: "evict/own-storage", classes: []engine.Class{engine.ClassEvicted}, prior: 0.95, match: func(f *facts) (finding, bool) {
-		g, ids := f.heard(regexp.MustCompile(`(?i)((?:Pod|Container \S+) (?:ephemeral local storage usage exceeds|exceeded its local ephemeral storage limit)[^.]*|Usage of EmptyDir volume "[^"]+" exceeds the limit[^.]*)`))
+		g, ids := f.heard(ownStorage)
 		if g == nil {
 			return finding{}, false
 		}

@@ -41,6 +41,9 @@ func exit(name string, code int, prior float64, title, text, field string) rule 
 		if !ok || e.Fields["reason"] == reasonOOM {
 			return finding{}, false
 		}
+		if _, _, failed := f.end(func(c int) bool { return c != 0 }); failed && code == 0 {
+			return finding{}, false // a container beside the one that fails
+		}
 		m := finding{
 			strength: 1, pro: []string{e.ID}, title: title, text: text,
 			step: engine.Step{Text: "Read what it wrote before it ended.", Command: f.logs(e.Container), Field: f.path(e.Container, field), Runbook: runbooks + "crash-loop.md"},

@@ -268,3 +268,11 @@ func quote(s string, n int) string {
 	}
 	return strings.ToValidUTF8(s[:n], "") + "…"
 }
+
+// core is what a gRPC error says, without the layers that it came through.
+func core(message string) string {
+	if k := strings.LastIndex(message, "desc = "); k >= 0 {
+		return message[k+len("desc = "):]
+	}
+	return message
+}

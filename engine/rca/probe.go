@@ -10,6 +10,9 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
+// specified is the port and path in the words of a probe.
+var specified = regexp.MustCompile(`(?:GET https? \S*|connect to \S*)(:\S+)`)
+
 var probeClasses = []engine.Class{engine.ClassProbeFailing, engine.ClassRolloutStuck, engine.ClassReplicasMissing, engine.ClassCrashLoop}
 
 var probeRules = []rule{
@@ -116,7 +119,7 @@ func (p failing) target() string {
 			return ":" + g[1]
 		}
 	}
-	if g := regexp.MustCompile(`(?:GET https? \S*|connect to \S*)(:\S+)`).FindStringSubmatch(p.spec); g != nil {
+	if g := specified.FindStringSubmatch(p.spec); g != nil {
 		return g[1]
 	}
 	return ""

@@ -6,10 +6,17 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
+// What the kubelet, the scheduler, the storage and the API server write.
+var (
+	overQuota   = regexp.MustCompile(`exceeded quota: ([^,]+), (requested: .*)`)
+	unspecified = regexp.MustCompile(`failed quota: ([^:]+): must specify ([^"]+)`)
+	denied      = regexp.MustCompile(`(admission webhook "[^"]+" denied the request: .*|violates PodSecurity "[^"]+": .*|(?:minimum|maximum) \S+ usage per (?:Container|Pod) is .*|failed calling webhook "[^"]+".*)`)
+)
+
 // quotaRules say that the namespace has no room left.
 var quotaRules = []rule{
 	{name: "quota/exceeded", prior: 0.93, classes: []engine.Class{engine.ClassReplicasMissing, engine.ClassRolloutStuck, engine.ClassJobFailed, engine.ClassUnschedulable}, match: func(f *facts) (finding, bool) {
-		g, ids := f.heard(regexp.MustCompile(`exceeded quota: ([^,]+), (requested: .*)`))
+		g, ids := f.heard(overQuota)
 		if g == nil {
 			return finding{}, false
 		}
@@ -23,7 +30,7 @@ var quotaRules = []rule{
 		return m, true
 	}},
 	{name: "quota/needs-limits", prior: 0.93, classes: []engine.Class{engine.ClassReplicasMissing, engine.ClassRolloutStuck, engine.ClassJobFailed}, match: func(f *facts) (finding, bool) {
-		g, ids := f.heard(regexp.MustCompile(`failed quota: ([^:]+): must specify ([^"]+)`))
+		g, ids := f.heard(unspecified)
 		if g == nil {
 			return finding{}, false
 		}
@@ -33,7 +40,7 @@ var quotaRules = []rule{
 		}, true
 	}},
 	{name: "quota/admission", prior: 0.85, classes: []engine.Class{engine.ClassReplicasMissing, engine.ClassRolloutStuck, engine.ClassJobFailed}, match: func(f *facts) (finding, bool) {
-		g, ids := f.heard(regexp.MustCompile(`(admission webhook "[^"]+" denied the request: .*|violates PodSecurity "[^"]+": .*|(?:minimum|maximum) \S+ usage per (?:Container|Pod) is .*|failed calling webhook "[^"]+".*)`))
+		g, ids := f.heard(denied)
 		if g == nil {
 			return finding{}, false
 		}

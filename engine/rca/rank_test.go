@@ -144,6 +144,86 @@ var cases = []struct {
 		"oom/limit", "limit of 32Mi", "spec.template.spec.containers[name=api].resources.limits.memory",
 	},
 	{
+		"over the memory limit, with a complaint in the log", "Deployment", []engine.Class{engine.ClassOOMKilled, engine.ClassCrashLoop},
+		[]engine.Evidence{
+			piece(engine.EvidenceContainer, "state=running", "memory_limit=512Mi"), ended(137, "OOMKilled"), logLine("ERROR cache: dial tcp 10.0.0.1:6379: connect: connection refused"),
+		},
+		"oom/limit", "limit of 512Mi", "resources.limits.memory",
+	},
+	{
+		"a node that ran out of memory", "Deployment", []engine.Class{engine.ClassOOMKilled},
+		[]engine.Evidence{ended(137, "OOMKilled"), piece(engine.EvidenceNode, "node=n1", "ready=True", "pressure=MemoryPressure")},
+		"oom/node", "node n1 ran out of memory", "",
+	},
+	{
+		"a side container that ends well", "Deployment", []engine.Class{engine.ClassCrashLoop},
+		[]engine.Evidence{piece(engine.EvidenceTermination, "id=side", "exit_code=0", "reason=Completed"), ended(9, "Error")},
+		"exit/error", "exit code 9", "",
+	},
+	{
+		"a container killed for its liveness probe, by its exit code", "Deployment", []engine.Class{engine.ClassProbeFailing, engine.ClassCrashLoop},
+		[]engine.Evidence{ended(143, "Error"), event("Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500")},
+		"probe/status", "liveness probe gets HTTP 500", "livenessProbe",
+	},
+	{
+		"a slow start", "Deployment", []engine.Class{engine.ClassProbeFailing},
+		[]engine.Evidence{
+			piece(engine.EvidenceTermination, "id=end", "exit_code=143", "reason=Error", "started_at=2026-11-20T02:58:00Z", "finished_at=2026-11-20T02:58:40Z"),
+			event("Unhealthy", `Liveness probe failed: Get "http://10.0.0.3:8080/healthz": dial tcp 10.0.0.3:8080: connect: connection refused`),
+		},
+		"probe/slow-start", "before it has started", "startupProbe",
+	},
+	{
+		"a probe at a port where nothing listens", "Deployment", []engine.Class{engine.ClassProbeFailing},
+		[]engine.Evidence{event("Unhealthy", `Readiness probe failed: dial tcp 10.0.0.3:9090: connect: connection refused`), piece(engine.EvidenceProbe, "probe=readiness", "container=api", "spec=connect to :9090 every 10s", "message=Readiness probe failed: dial tcp 10.0.0.3:9090: connect: connection refused")},
+		"probe/refused", ":9090", "readinessProbe",
+	},
+	{
+		"a probe's command that fails", "Deployment", []engine.Class{engine.ClassProbeFailing},
+		[]engine.Evidence{event("Unhealthy", `Readiness probe failed: psql: could not find role`)},
+		"probe/command", "readiness probe fails", "readinessProbe.exec.command",
+	},
+	{
+		"a volume of a driver that is not there", "StatefulSet", []engine.Class{engine.ClassClaimPending},
+		[]engine.Evidence{piece(engine.EvidenceClaim, "phase=Pending", "storage_class=ebs", "class_exists=true", "name=data"), event("ExternalProvisioning", `Waiting for a volume to be created either by the external provisioner 'ebs.csi.aws.com' or manually by the system administrator.`)},
+		"claim/provisioner", "provisioner does not answer", "get csidrivers",
+	},
+	{
+		"a claim without a class", "StatefulSet", []engine.Class{engine.ClassClaimPending},
+		[]engine.Evidence{piece(engine.EvidenceClaim, "phase=Pending", "requested=1Gi", "name=data")},
+		"claim/no-class", "no storage class", "",
+	},
+	{
+		"a volume that fails to be made", "StatefulSet", []engine.Class{engine.ClassClaimPending},
+		[]engine.Evidence{event("ProvisioningFailed", `failed to provision volume with StorageClass "gp3": rpc error: code = Internal desc = Could not create volume: UnauthorizedOperation`)},
+		"claim/provisioner", "UnauthorizedOperation", "ebs-csi-controller",
+	},
+	{
+		"a quota that demands limits", "Deployment", []engine.Class{engine.ClassReplicasMissing},
+		[]engine.Evidence{event("FailedCreate", `Error creating: pods "api-1" is forbidden: failed quota: compute: must specify limits.cpu for: api`)},
+		"quota/needs-limits", "limits.cpu", "resources",
+	},
+	{
+		"a webhook that refuses", "Deployment", []engine.Class{engine.ClassReplicasMissing},
+		[]engine.Evidence{event("FailedCreate", `Error creating: admission webhook "validate.kyverno.svc" denied the request: no latest tag`)},
+		"quota/admission", "validate.kyverno.svc", "describe deployment api",
+	},
+	{
+		"a volume that does not mount", "Deployment", []engine.Class{engine.ClassConfigError},
+		[]engine.Evidence{event("FailedMount", `MountVolume.MountDevice failed for volume "pvc-1" : rpc error: code = Internal desc = Failed to find device`)},
+		"config/mount", "volume pvc-1", "describe pod api-7d9f-x1",
+	},
+	{
+		"an image that runs as root", "Deployment", []engine.Class{engine.ClassConfigError},
+		[]engine.Evidence{event("Failed", `Error: container has runAsNonRoot and image will run as root (pod: "api", container: api)`)},
+		"config/run-as-root", "runs as root", "securityContext.runAsUser",
+	},
+	{
+		"a pull whose reason is not known", "Deployment", []engine.Class{engine.ClassImagePull},
+		[]engine.Evidence{piece(engine.EvidenceContainer, "state=waiting", "reason=ImagePullBackOff", "image=a:1", `message=Back-off pulling image "a:1"`)},
+		"image/unknown", "a:1", "describe pod",
+	},
+	{
 		"a tag that does not exist", "Deployment", []engine.Class{engine.ClassImagePull, engine.ClassRolloutStuck},
 		[]engine.Evidence{
 			piece(engine.EvidenceContainer, "state=waiting", "reason=ImagePullBackOff", "image=registry.local/shop/web:v9-missing",

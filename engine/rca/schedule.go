@@ -188,7 +188,7 @@ func (v schedulerVerdict) finding(strength float64) finding {
 // sentence is the scheduler's, without what it says of preemption.
 func (v schedulerVerdict) sentence() string {
 	text, _, _ := strings.Cut(v.text, "preemption: ")
-	return quote(strings.TrimRight(strings.TrimSpace(text), "."), 220)
+	return quote(strings.TrimRight(text, "., "), 220)
 }
 
 // request says how much a container asks for, when that is known.
