@@ -9,8 +9,8 @@ import (
 	"github.com/eks-autopilot/autopilot/test/scenario"
 )
 
-// TestScenarios plays every built-in fault on the real node, one after another against one bot: each makes one incident with the
-// right first cause and its evidence in one thread, and is resolved there after the fix.
+// TestScenarios plays every built-in fault on the real node, all at once against one bot: each makes one incident with the right
+// first cause and its evidence in one thread, and is resolved there after the fix.
 func TestScenarios(t *testing.T) {
 	w := newWorld(t)
 	all, err := scenario.Builtin()
@@ -19,6 +19,7 @@ func TestScenarios(t *testing.T) {
 	}
 	for _, s := range all {
 		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
 			w := *w
 			w.t = t
 			w.playThrough(s)
