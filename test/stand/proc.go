@@ -216,28 +216,28 @@ func endLeftBehind(ctx context.Context, pidFile string) error {
 	}
 	id, born, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
 	pid, err := strconv.Atoi(id)
-	// A file cut short by a kill has no start time and names nothing.
+	if err != nil || pid <= 1 || born == "" {
+		return nil // cut short by a kill, or not of our making: it names nothing
+	}
 	same := func() bool {
 		now, alive := startTime(pid)
 		return alive && now == born
 	}
-	if err == nil && pid > 1 && born != "" && same() {
-		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGCONT, syscall.SIGKILL} {
-			if !same() {
-				break
-			}
-			_ = syscall.Kill(-pid, sig) // the group is gone only if the process is
-			patience := stopGrace / 2
-			if sig == syscall.SIGTERM {
-				patience = 0 // it may be suspended
-			}
-			for end := time.Now().Add(patience); same() && time.Now().Before(end) && ctx.Err() == nil; {
-				time.Sleep(10 * time.Millisecond)
-			}
+	// Asked first; then woken, for it may be suspended; then killed.
+	for _, step := range []struct {
+		signal   syscall.Signal
+		patience time.Duration
+	}{{syscall.SIGTERM, 0}, {syscall.SIGCONT, stopGrace / 2}, {syscall.SIGKILL, stopGrace / 2}} {
+		if !same() {
+			break
 		}
-		if same() {
-			return fmt.Errorf("process %d of %s is left behind and does not end", pid, pidFile)
+		_ = syscall.Kill(-pid, step.signal) // it fails only if the process has just ended
+		for end := time.Now().Add(step.patience); same() && time.Now().Before(end) && ctx.Err() == nil; {
+			time.Sleep(10 * time.Millisecond)
 		}
+	}
+	if same() {
+		return fmt.Errorf("process %d of %s is left behind and does not end", pid, pidFile)
 	}
 	return os.Remove(pidFile)
 }

@@ -19,7 +19,13 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// The bot's tests run this program as the bot.
+	if os.Getenv("STAND_TEST_BOT") != "" {
+		os.Exit(playBot())
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // shell is a process that runs a script.
 func shell(t *testing.T, dir, script string) *Process {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/eks-autopilot/autopilot/store/storetest"
@@ -15,10 +16,23 @@ import (
 // lockName is the file that a living stand keeps locked in its folder.
 const lockName = "stand.lock"
 
-// Sweep ends the processes that killed stands left behind in dir and in the
-// folders below it, and leaves their files. Stands that live are left alone. A
-// dir that does not exist is clean.
+// sweepDepth is how many folders deep a stand's parts are below a folder that
+// holds stands. Deeper there is only what the parts keep themselves.
+const sweepDepth = 3
+
+// Sweep ends the processes that killed stands left behind, where dir is a
+// stand's folder or one that holds such folders. Files stay, and stands that live
+// are left alone. A dir that does not exist is clean. Clusters are not looked
+// at: the start of one clears what others left.
 func Sweep(ctx context.Context, dir string) error {
+	if lives(dir) {
+		return nil
+	}
+	return sweep(ctx, dir)
+}
+
+// sweep is Sweep for a dir that is known to be nobody's, or the caller's.
+func sweep(ctx context.Context, dir string) error {
 	var errs []error
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -27,7 +41,11 @@ func Sweep(ctx context.Context, dir string) error {
 		case err != nil:
 			return err
 		case d.IsDir():
-			if lives(path) {
+			below, err := filepath.Rel(dir, path)
+			if err != nil {
+				return err
+			}
+			if path != dir && (lives(path) || strings.Count(below, string(filepath.Separator)) >= sweepDepth) {
 				return fs.SkipDir
 			}
 		case d.Name() == "postmaster.pid":
