@@ -50,6 +50,7 @@ const (
 	undefinedTable       = "42P01"
 	undefinedColumn      = "42703"
 	databaseMissing      = "3D000"
+	limitExceeded        = "54000" // a text too long to be a key
 )
 
 // lost tells whether a transaction failed only because another one ran.
@@ -62,10 +63,10 @@ func codeOfSQL(e *pgconn.PgError) engine.Code {
 	switch e.Code {
 	case serializationFailure, deadlockDetected, queryCanceled, lockNotAvailable, readOnlyTransaction:
 		return engine.Unavailable
-	case databaseMissing:
+	case databaseMissing, limitExceeded:
 		return engine.Invalid
 	}
-	switch e.Code[:2] {
+	switch e.Code[:min(2, len(e.Code))] {
 	case "08", "53", "57", "58": // connection, resources, operator intervention, system
 		return engine.Unavailable
 	case "28": // refused login
@@ -80,6 +81,8 @@ func messageOfSQL(e *pgconn.PgError) string {
 		return "the database's schema is not the one that this program knows; run autopilot migrate"
 	case databaseMissing:
 		return "the database does not exist; create it, for example with createdb"
+	case limitExceeded:
+		return "a name or an id is too long; right would be at most 2,000 characters"
 	}
 	switch codeOfSQL(e) {
 	case engine.Unavailable:

@@ -107,13 +107,9 @@ func TestBadURLs(t *testing.T) {
 	}
 	code(t, "migrate", store.Migrate(t.Context(), "port=x"), engine.Invalid)
 
-	began := time.Now()
 	s := storetest.Open(t, "postgres://u@127.0.0.1:1/db", store.Options{})
 	code(t, "nobody there", s.Check(t.Context()), engine.Unavailable)
 	code(t, "nobody there to migrate", store.Migrate(t.Context(), "postgres://u@127.0.0.1:1/db"), engine.Unavailable)
-	if took := time.Since(began); took > 20*time.Second {
-		t.Errorf("it took %s to notice", took)
-	}
 	missing := storetest.Open(t, strings.Replace(storetest.URL(t), "/test_", "/no_such_", 1), store.Options{})
 	err = missing.Ping(t.Context())
 	code(t, "no such database", err, engine.Invalid)

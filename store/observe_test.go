@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"sync"
@@ -200,6 +201,13 @@ func TestHostileTexts(t *testing.T) {
 func TestObserveRefuses(t *testing.T) {
 	w := newWorld(t)
 	code(t, "no workload", w.Observe(t.Context(), engine.Observation{Source: engine.SourceWatch}), engine.Invalid)
+	long := w.signal(api, engine.ClassCrashLoop)
+	for n := range 2000 { // random enough not to be compressed below the limit
+		long.ID += fmt.Sprintf("%x", sha256.Sum256([]byte{byte(n), byte(n >> 8)}))
+	}
+	code(t, "an id without end", w.Observe(t.Context(), engine.Observation{
+		Source: engine.SourceWatch, Workload: api, Signals: []engine.Signal{long}, At: w.now(),
+	}), engine.Invalid)
 	equal(t, "incidents", w.sql(`SELECT count(*) FROM incidents`), "0")
 }
 

@@ -64,11 +64,7 @@ func TestDatabaseRestarts(t *testing.T) {
 			"lease":   func() error { _, _, err := w.Lease(ctx, "a", ttl); return err },
 			"check":   func() error { return w.Check(ctx) },
 		} {
-			began := time.Now()
 			code(t, name+" without a database", f(), engine.Unavailable)
-			if took := time.Since(began); took > 10*time.Second {
-				t.Errorf("%s took %s to notice that the database is gone", name, took)
-			}
 		}
 		w.must(server.Start(ctx))
 		await(t, "the database to be of use again", func() bool { return observe(2+outage) == nil })
