@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/detect"
@@ -87,6 +88,10 @@ func newCluster(name string, client kubernetes.Interface, log *slog.Logger, now 
 	}
 	return &Cluster{name: name, client: client, derive: detect.Signals, log: log.With("cluster", name), now: now}
 }
+
+// LogTo sends what client-go itself has to say to a logger, for the whole process. Without it, that goes to standard error as
+// plain text.
+func LogTo(log *slog.Logger) { klog.SetSlogLogger(log.With("component", "client-go")) }
 
 // Name is the cluster's name in the configuration.
 func (c *Cluster) Name() string { return c.name }

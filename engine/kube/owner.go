@@ -120,7 +120,7 @@ func (c *Cluster) ask(ctx context.Context, kind, namespace, name string) (engine
 	live := func(kind, namespace, name string) metav1.Object {
 		m, err := c.fetch(ctx, kind, namespace, name)
 		if err != nil {
-			if !apierrors.IsNotFound(err) {
+			if !apierrors.IsNotFound(err) && engine.CodeOf(err) != engine.Invalid {
 				c.log.WarnContext(ctx, "cannot look up an owner", "kind", kind, "namespace", namespace, "name", name, "error", err)
 			}
 			return nil
