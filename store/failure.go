@@ -89,6 +89,7 @@ func messageOfSQL(e *pgconn.PgError) string {
 		return "the database cannot do that now"
 	case engine.Forbidden:
 		return "the database refuses this account"
+	default:
+		return "the database refused a statement"
 	}
-	return "the database refused a statement"
 }

@@ -45,7 +45,7 @@ func (s *Store) Abandoned(ctx context.Context, n int, claim time.Duration) ([]en
 			return err
 		}
 		if gone := tag.RowsAffected(); gone > 0 {
-			s.log.Error("payloads from Slack were given up", "count", gone)
+			s.log.ErrorContext(ctx, "payloads from Slack were given up", "count", gone)
 		}
 		rows, err := tx.Query(ctx, `
 			UPDATE inbox SET claimed_until = now() + $2, claims = claims + 1

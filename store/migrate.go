@@ -35,13 +35,13 @@ func Migrate(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close(context.WithoutCancel(ctx)) // and so frees the lock
+	defer closeQuickly(ctx, lock) // and so frees the lock
 	if err := waitForLock(ctx, lock); err != nil {
 		return err
 	}
 
 	db := stdlib.OpenDB(*config.ConnConfig)
-	defer db.Close()
+	defer func() { _ = db.Close() }() // everything was committed
 	provider, err := newProvider(db)
 	if err != nil {
 		return err

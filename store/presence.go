@@ -36,7 +36,7 @@ func (s *Store) present(ctx context.Context, worker string, held func()) {
 		if ctx.Err() != nil {
 			return
 		}
-		s.log.Warn("not present among the workers", "worker", worker, "error", err)
+		s.log.WarnContext(ctx, "not present among the workers", "worker", worker, "error", err)
 		select {
 		case <-ctx.Done():
 			return
@@ -50,7 +50,7 @@ func (s *Store) presentOnce(ctx context.Context, worker string, held func()) err
 	if err != nil {
 		return err
 	}
-	defer func() { closeQuickly(ctx, c) }()
+	defer closeQuickly(ctx, c)
 	if _, err := c.Exec(ctx, `SELECT pg_advisory_lock($1)`, presenceKey(worker)); err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (s *Store) rescue(ctx context.Context, c *pgx.Conn, self string, suspects m
 			if err != nil {
 				return nil, err
 			}
-			s.log.Warn("took up the tasks of a worker that is gone", "worker", worker, "tasks", tag.RowsAffected())
+			s.log.WarnContext(ctx, "took up the tasks of a worker that is gone", "worker", worker, "tasks", tag.RowsAffected())
 		}
 		if _, err := c.Exec(ctx, `SELECT pg_advisory_unlock($1)`, presenceKey(worker)); err != nil {
 			return nil, err

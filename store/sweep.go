@@ -13,6 +13,10 @@ import (
 const (
 	inboxRetention = 48 * time.Hour // Slack repeats a payload for hours, not days
 	leftBehind     = 10 * time.Minute
+
+	// What a person resolved while it fired is still compared with what the sources say.
+	longResolved = `(SELECT i.id FROM incidents i WHERE i.status = 'resolved' AND i.resolved_at < $1
+		AND NOT EXISTS (SELECT FROM signals s WHERE s.incident_id = i.id AND s.ends_at IS NULL))`
 )
 
 // Sweep deletes what has been kept long enough and takes up work that was left behind: incidents that should have been settled
@@ -35,11 +39,11 @@ func (s *Store) Sweep(ctx context.Context) error {
 func forget(ctx context.Context, tx pgx.Tx, now time.Time, retention time.Duration) error {
 	b := &pgx.Batch{}
 	b.Queue(`DELETE FROM inbox WHERE received_at < $1`, now.Add(-inboxRetention))
-	for _, table := range []string{"diagnoses", "considerations", "signals"} {
-		b.Queue(`DELETE FROM `+table+` WHERE incident_id IN (SELECT id FROM incidents WHERE status = 'resolved' AND resolved_at < $1)
-			AND NOT EXISTS (SELECT FROM signals s WHERE s.incident_id = `+table+`.incident_id AND s.ends_at IS NULL)`, now.Add(-retention))
-	}
-	b.Queue(`DELETE FROM home_viewers WHERE seen_at < $1`, now.Add(-retention))
+	long := now.Add(-retention)
+	b.Queue(`DELETE FROM diagnoses WHERE incident_id IN `+longResolved, long)
+	b.Queue(`DELETE FROM considerations WHERE incident_id IN `+longResolved, long)
+	b.Queue(`DELETE FROM signals WHERE incident_id IN `+longResolved, long)
+	b.Queue(`DELETE FROM home_viewers WHERE seen_at < $1`, long)
 	return tx.SendBatch(ctx, b).Close()
 }
 

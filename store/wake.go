@@ -53,7 +53,7 @@ func (s *Store) listen(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		s.log.Warn("not listening for messages to deliver, polling instead", "error", err)
+		s.log.WarnContext(ctx, "not listening for messages to deliver, polling instead", "error", err)
 		select {
 		case <-ctx.Done():
 			return
@@ -67,7 +67,7 @@ func (s *Store) listenOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { closeQuickly(ctx, c) }()
+	defer closeQuickly(ctx, c)
 	if _, err := c.Exec(ctx, listenSQL); err != nil {
 		return err
 	}

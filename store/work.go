@@ -60,7 +60,7 @@ func (s *Store) Work(ctx context.Context, handlers map[engine.TaskKind]Handler) 
 		if ctx.Err() != nil {
 			return nil
 		}
-		s.log.Warn("cannot start to work, trying again", "error", err)
+		s.log.WarnContext(ctx, "cannot start to work, trying again", "error", err)
 		select {
 		case <-ctx.Done():
 			return nil
