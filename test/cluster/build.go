@@ -137,7 +137,6 @@ func Missing(mode Mode) []string {
 	}
 	lacks("iproute2", "ip")
 	lacks("iptables", "iptables")
-	lacks("conntrack", "conntrack")
 	lacks("mount", "mount")
 	if _, err := busyboxFile(); err != nil {
 		missing = append(missing, "busybox-static")

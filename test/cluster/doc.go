@@ -29,7 +29,12 @@
 //
 // A slot is a locked file. The lock goes with the process that held it, so the next Start sees what
 // is left of a killed run (control groups, folders) and clears it, and never touches
-// a cluster that lives.
+// a cluster that lives. Off Linux there is no parent-death signal: there, kill -9 of the program
+// leaves the control plane running.
+//
+// Each part can be asked (Health), killed (StopPart) and had again (StartPart), for tests of faults.
+// KillNode makes a node NotReady within 20 s, as leases are short; the kubelet's
+// back-off and the eviction of a lost node's pods are those of production.
 //
 // # Images
 //
