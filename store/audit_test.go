@@ -24,7 +24,7 @@ func TestAuditIsAppendOnly(t *testing.T) {
 	w.audited(2)
 	c, err := pgx.Connect(t.Context(), w.url)
 	w.must(err)
-	defer c.Close(context.WithoutCancel(t.Context()))
+	defer func() { _ = c.Close(context.WithoutCancel(t.Context())) }()
 	for _, sql := range []string{`UPDATE audit_log SET reason = 'x'`, `DELETE FROM audit_log`, `TRUNCATE audit_log`} {
 		if _, err := c.Exec(t.Context(), sql); err == nil {
 			t.Errorf("%s was allowed", sql)
@@ -51,7 +51,7 @@ func TestTamperingIsFound(t *testing.T) {
 			w.must(w.VerifyAudit(t.Context()))
 			c, err := pgx.Connect(t.Context(), w.url)
 			w.must(err)
-			defer c.Close(context.WithoutCancel(t.Context()))
+			defer func() { _ = c.Close(context.WithoutCancel(t.Context())) }()
 			_, err = c.Exec(t.Context(), `ALTER TABLE audit_log DISABLE TRIGGER ALL; `+sql)
 			w.must(err)
 			code(t, "verify", w.VerifyAudit(t.Context()), engine.Conflict)

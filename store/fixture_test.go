@@ -148,7 +148,7 @@ func (w *world) sql(query string, args ...any) string {
 	ctx := context.WithoutCancel(w.t.Context())
 	c, err := pgx.Connect(ctx, w.url)
 	w.must(err)
-	defer c.Close(ctx)
+	defer func() { _ = c.Close(ctx) }()
 	rows, err := c.Query(ctx, query, args...)
 	w.must(err)
 	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {

@@ -22,7 +22,7 @@ func dump(t *testing.T, url string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close(context.WithoutCancel(t.Context()))
+	defer func() { _ = c.Close(context.WithoutCancel(t.Context())) }()
 	rows, err := c.Query(t.Context(), `
 		SELECT table_name || '.' || column_name || ' ' || data_type FROM information_schema.columns WHERE table_schema = 'public'
 		UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1`)

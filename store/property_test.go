@@ -25,8 +25,9 @@ func drawStep(t *rapid.T, w *world, cluster string, n int) step {
 	on := rapid.SampledFrom(append(nodes, engine.Workload{})).Draw(t, "parent")
 	source := rapid.SampledFrom([]engine.Source{engine.SourceWatch, engine.SourceAlert}).Draw(t, "source")
 	by := rapid.SampledFrom([]engine.Person{ada, grace}).Draw(t, "by")
-	action := rapid.SampledFrom([]engine.Action{engine.ActionAcknowledge, engine.ActionAssign, engine.ActionSilence, engine.ActionResolve,
-		engine.ActionDiagnose, engine.ActionVerdict}).Draw(t, "action")
+	action := rapid.SampledFrom([]engine.Action{
+		engine.ActionAcknowledge, engine.ActionAssign, engine.ActionSilence, engine.ActionResolve, engine.ActionDiagnose, engine.ActionVerdict,
+	}).Draw(t, "action")
 
 	observe := func(w *world) error {
 		o := engine.Observation{Source: source, Workload: of, Complete: source == engine.SourceWatch, At: w.now()}

@@ -85,7 +85,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, badURL(err)
 	}
 	setDefaults(config.ConnConfig)
-	config.MaxConns = int32(o.MaxConns)
+	config.MaxConns = int32(min(o.MaxConns, 1000)) //nolint:gosec // bounded
 	config.PingTimeout = connectTimeout
 	config.ConnConfig.RuntimeParams["statement_timeout"] = "10s"
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "20s"
