@@ -62,7 +62,7 @@ var configRules = []rule{
 			step: engine.Step{Text: "Give the image a numeric user, or set runAsUser.", Field: f.path(c, "securityContext.runAsUser")},
 		}, true
 	}},
-	{name: "config/mount", classes: configClasses, prior: 0.7, match: func(f *facts) (finding, bool) {
+	{general: true, name: "config/mount", classes: configClasses, prior: 0.7, match: func(f *facts) (finding, bool) {
 		g, ids := f.heard(noMount)
 		if g == nil {
 			return finding{}, false

@@ -122,6 +122,7 @@ type line struct {
 // quiet are the levels of lines that a program writes while it goes on; loud those of its last words.
 var (
 	quietLevel = regexp.MustCompile(`(?i)^\W*(?:\S+\s+){0,3}\W*(?:level=)?"?(?:debug|trace|info|warn|warning)\b`)
+	trace      = regexp.MustCompile(`^\s*(?:goroutine \d+|Traceback )`)
 	loudLevel  = regexp.MustCompile(`(?i)\b(?:fatal|panic|error|critical|emerg|err)\b`)
 )
 
@@ -150,6 +151,9 @@ func (f *facts) spoken(signature string) (line, bool) {
 		}); later {
 			weight *= 0.75
 		}
+		if found.line != "" && trace.MatchString(text) {
+			continue // the head of a trace; the error itself stands beside it and says more
+		}
 		found = line{e.Container, text, or(detail, found.detail), found.ids, weight}
 	}
 	if n := len(found.ids); n > maxIDs {
@@ -157,6 +161,11 @@ func (f *facts) spoken(signature string) (line, bool) {
 	}
 	slices.Reverse(found.ids)
 	return found, len(found.ids) > 0
+}
+
+// telling tells whether any line of the logs says why.
+func (f *facts) telling() bool {
+	return slices.ContainsFunc(f.kind[engine.EvidenceLog], func(e engine.Evidence) bool { return Signature(or(e.Fields["line"], e.Text)) != "" })
 }
 
 // serviceOf is the service that an address means, and its namespace; "" when it is outside the cluster.
@@ -183,7 +192,7 @@ func (f *facts) service(addr string) string {
 	if name == "" || !nameRE.MatchString(ns) {
 		return f.kubectl("get endpointslices")
 	}
-	return fmt.Sprintf("kubectl -n %s get service,endpointslices -l kubernetes.io/service-name=%s", ns, name)
+	return fmt.Sprintf("kubectl -n %s get endpointslices -l kubernetes.io/service-name=%s", ns, name)
 }
 
 // endpoints adds what is known of the service that an address means.

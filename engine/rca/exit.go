@@ -19,7 +19,7 @@ var exitRules = []rule{
 		e, code, ok := f.end(func(code int) bool {
 			return code != 0 && code != 126 && code != 127 && code != 134 && code != 137 && code != 139 && code != 143
 		})
-		if !ok || e.Fields["reason"] == reasonOOM {
+		if !ok || e.Fields["reason"] == reasonOOM || f.telling() {
 			return finding{}, false
 		}
 		m := finding{

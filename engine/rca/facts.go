@@ -177,6 +177,9 @@ func (f *facts) suspect() string {
 			return s.Container
 		}
 	}
+	for _, e := range f.kind[engine.EvidenceContainer] {
+		return e.Container
+	}
 	return ""
 }
 
@@ -242,7 +245,7 @@ func (f *facts) path(container, rest string) string {
 		}
 	}
 	if container == "" {
-		container = "…"
+		return f.podField(list + "[*]." + rest)
 	}
 	return f.podField(fmt.Sprintf("%s[name=%s].%s", list, container, rest))
 }

@@ -30,11 +30,9 @@ var probeRules = []rule{
 		return m, true
 	}},
 	probe("probe/slow-start", 0.72, func(f *facts, p failing) (string, string, engine.Step, bool) {
-		ran, ok := f.ran(p.container)
-		slow := p.kind == "startup" || (p.kind == "liveness" && ok && ran < 3*time.Minute && !f.everReady(p.container))
 		return fmt.Sprintf("container %s is killed before it has started", p.container),
 			fmt.Sprintf("Its %s probe gives up before it answers for the first time.", p.kind),
-			engine.Step{Text: "Give it a startup probe, or a longer one, that covers its slowest start.", Field: f.path(p.container, "startupProbe.failureThreshold")}, slow && refuses.MatchString(p.message)
+			engine.Step{Text: "Give it a startup probe, or a longer one, that covers its slowest start.", Field: f.path(p.container, "startupProbe.failureThreshold")}, f.starts(p)
 	}),
 	probe("probe/status", 0.8, func(f *facts, p failing) (string, string, engine.Step, bool) {
 		g := status.FindStringSubmatch(p.message)
@@ -54,7 +52,7 @@ var probeRules = []rule{
 	probe("probe/refused", 0.72, func(f *facts, p failing) (string, string, engine.Step, bool) {
 		return fmt.Sprintf("nothing answers the %s probe at %s", p.kind, or(p.target(), "its address")),
 			"The connection is refused: the program does not listen there, listens on localhost alone, or has not got so far.",
-			engine.Step{Text: "Compare the probe's port and path with what the container listens on.", Field: f.path(p.container, p.kind+"Probe")}, refuses.MatchString(p.message)
+			engine.Step{Text: "Compare the probe's port and path with what the container listens on.", Field: f.path(p.container, p.kind+"Probe")}, refuses.MatchString(p.message) && !f.starts(p)
 	}),
 	probe("probe/timeout", 0.72, func(f *facts, p failing) (string, string, engine.Step, bool) {
 		return fmt.Sprintf("the %s probe gets no answer in time", p.kind),
@@ -160,6 +158,13 @@ func (f *facts) killedByProbe() []string {
 		return p.ids
 	}
 	return nil
+}
+
+// starts tells whether a probe kills a container that has not got so far as to answer it once.
+func (f *facts) starts(p failing) bool {
+	ran, ok := f.ran(p.container)
+	early := p.kind == "startup" || (p.kind == "liveness" && ok && ran < 3*time.Minute && !f.everReady(p.container))
+	return early && refuses.MatchString(p.message)
 }
 
 // ran is how long a container ran before it ended last.

@@ -28,6 +28,12 @@ type rule struct {
 	general bool
 }
 
+// generally makes a rule a general one.
+func generally(r rule) rule {
+	r.general = true
+	return r
+}
+
 // finding is a rule's answer about one incident.
 type finding struct {
 	strength float64 // in (0,1]: how much of what the rule looks for is there

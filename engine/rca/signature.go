@@ -25,7 +25,7 @@ const addr = `((?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]*):\d{1,5})`
 // signatures, most telling first: a line that says two things is of the first kind that it matches.
 var signatures = []signature{
 	sig("port-in-use",
-		`(?i)(?:listen|bind)\S*.*?`+addr+`.*(?:address already in use|eaddrinuse)`,
+		`(?i)(?:listen|bind)\w* (?:(?:tc|ud)p\d? )?(\S*:\d{1,5}):.*address already in use`, `(?i)(?:listen|bind)\S*.*?`+addr+`.*(?:address already in use|eaddrinuse)`,
 		`(?i)eaddrinuse:? .*?((?:[0-9a-f.:*\[\]]*):\d{1,5})`,
 		`(?i)(?:address|port)(?: (\d{1,5}))?(?: is)? already in use`, `(?i)only one usage of each socket address`),
 	sig("dns",

@@ -39,7 +39,7 @@ var lines = []struct{ line, name, detail string }{
 	{"PermissionError: [Errno 13] Permission denied: '/var/run/app'", "permission", "/var/run/app"},
 	{"Error: EACCES: permission denied, mkdir '/logs'", "permission", "/logs"},
 	{"listen tcp :80: bind: permission denied", "permission", ":80"},
-	{"listen tcp :8080: bind: address already in use", "port-in-use", ""},
+	{"listen tcp :8080: bind: address already in use", "port-in-use", ":8080"},
 	{"Error: listen EADDRINUSE: address already in use 0.0.0.0:3000", "port-in-use", "0.0.0.0:3000"},
 	{"exec /app/server: exec format error", "exec-format", "exec format error"},
 	{`exec: "serve": executable file not found in $PATH`, "command-not-found", "serve"},
