@@ -40,7 +40,7 @@ func TestObserveOpens(t *testing.T) {
 func (w *world) everything() string {
 	w.t.Helper()
 	var b strings.Builder
-	for _, table := range strings.FieldsSeq(`incidents signals considerations events messages decisions verdicts diagnoses audit_log
+	for table := range strings.FieldsSeq(`incidents signals considerations events messages decisions verdicts diagnoses audit_log
 		inbox incident_number diagnosis_requests home_changes river_job`) {
 		fmt.Fprintln(&b, table, w.sql(`SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM `+table+` t`))
 	}
