@@ -125,6 +125,24 @@ func (p *play) fix(ctx context.Context) error {
 	if _, err := p.card(ctx, 2*time.Minute, "the resolution", p.subject, "(resolved)"); err != nil {
 		return err
 	}
+	return p.resolvedInThread(ctx)
+}
+
+// resolvedInThread waits for the line of the thread that says so.
+func (p *play) resolvedInThread(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	err := p.reader.WaitFor(ctx, func(ctx context.Context) (bool, error) {
+		card, ok, err := p.reader.Card(ctx, p.subject, "(resolved)")
+		if !ok || err != nil {
+			return false, err
+		}
+		thread, err := p.reader.ThreadText(ctx, card.TS)
+		return strings.Contains(thread, "\nResolved"), err
+	})
+	if err != nil {
+		return fmt.Errorf("the resolution was not seen in the thread: %w", err)
+	}
 	p.progress("the incident is resolved in its thread")
 	return nil
 }

@@ -7,6 +7,7 @@ package reader
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,6 +25,9 @@ func Text(m slack.Message) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// dates are Slack's: what they show depends on who looks, so the text that stands in for them is read.
+var dates = regexp.MustCompile(`<!date\^[^|>]*\|([^>]*)>`)
 
 func blocks(m slack.Message) []slack.Block {
 	all := slices.Clone(m.Blocks)
@@ -51,7 +55,7 @@ func collect(v any, lines *[]string) {
 			return
 		case "mrkdwn", "plain_text", "text":
 			if s, ok := v["text"].(string); ok {
-				*lines = append(*lines, s)
+				*lines = append(*lines, dates.ReplaceAllString(s, "$1"))
 			}
 			return
 		}
