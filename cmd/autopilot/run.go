@@ -65,7 +65,7 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	b := bot.New(bot.Config{
 		BotToken: secrets.SlackBotToken, AppToken: secrets.SlackAppToken, APIURL: cfg.Slack.APIURL,
 		Channels: cfg.channels(), Fallback: cfg.Slack.Channels.Fallback, Replica: replica(), Log: log,
-	}, st, st, content{st, rules}, h)
+	}, st, st, st, h)
 	h.Groups = b
 
 	listener, err := net.Listen("tcp", cfg.HTTP.Listen)
