@@ -1,0 +1,101 @@
+// Command bench measures the bot on the real parts: one program, one subcommand for each figure.
+//
+// It prints what it measured as plain tables. Time is measured and never judged: the exit code is 1 only when something
+// that must be right was not, such as a message lost, doubled, or a second card.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+// figure is one subcommand.
+type figure struct {
+	name, about string
+	run         func(ctx context.Context, args []string, out io.Writer) error
+}
+
+var figures = []figure{
+	{"cards", "from a real container's failure to its card in Slack, and to the right cause on the card", cards},
+	{"alerts", "from the POST of an alert to its card", alerts},
+	{"memory", "the bot's memory while it watches many pods, beside a bare informer's", memory},
+	{"informer", "a bare informer of pods, and its memory: what memory compares the bot with", informer},
+	{"soak", "kill -9, PostgreSQL and Slack outages over and over: what was lost, what was doubled", soak},
+	{"storm", "many pods of one workload crash together: cards, incidents, posts", storm},
+}
+
+// errMissed means that the figures are there, and that one which must be right was not.
+var errMissed = errors.New("missed")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run gives the exit code: 1 for a want that was missed or a failure, 2 for a command line that says nothing.
+func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	if len(args) == 0 {
+		help(errs)
+		return 2
+	}
+	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		help(out)
+		return 0
+	}
+	for _, f := range figures {
+		if f.name != args[0] {
+			continue
+		}
+		switch err := f.run(ctx, args[1:], out); {
+		case err == nil, errors.Is(err, flag.ErrHelp):
+			return 0
+		case errors.Is(err, errUsage):
+			return 2 // flag has said why
+		default:
+			_, _ = fmt.Fprintf(errs, "bench %s: %v\n", f.name, err)
+			return 1
+		}
+	}
+	_, _ = fmt.Fprintf(errs, "bench: there is no figure %q\n", args[0])
+	help(errs)
+	return 2
+}
+
+func help(w io.Writer) {
+	_, _ = fmt.Fprintln(w, "usage: go run ./test/bench <figure> [flags]; <figure> -h lists its flags")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, f := range figures {
+		_, _ = fmt.Fprintf(t, "  %s\t%s\n", f.name, f.about)
+	}
+	_ = t.Flush() // it fails only if w does
+}
+
+var errUsage = errors.New("usage")
+
+// parse reads a subcommand's flags. Its errors are told by the flag set itself.
+func parse(f *flag.FlagSet, args []string) error {
+	switch err := f.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return err
+	case err != nil:
+		return fmt.Errorf("%w: %w", errUsage, err)
+	case f.NArg() > 0:
+		_, _ = fmt.Fprintf(f.Output(), "%s takes no argument %q\n", f.Name(), f.Arg(0))
+		return errUsage
+	}
+	return nil
+}
+
+// progress tells the terminal how far a run is, beside the figures.
+func progress(format string, args ...any) {
+	_, _ = fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format("15:04:05"), fmt.Sprintf(format, args...))
+}
