@@ -65,6 +65,8 @@ type Config struct {
 	// Rules are what the bot may do in the cluster. Without them, and in a cluster that is not ours,
 	// it uses the cluster's own kubeconfig.
 	Rules []rbacv1.PolicyRule
+	// Durable has PostgreSQL sync to disk, for measuring.
+	Durable bool
 	// Interval is how often metrics are scraped and rules evaluated; default 2 s.
 	Interval time.Duration
 	// Bot is the program; built when empty. EditBot may change the configuration of the bot, and BotEnv
@@ -177,7 +179,7 @@ func (s *Stand) start(ctx context.Context) error {
 		}
 	}
 	if s.cfg.has(PostgresPart) {
-		s.Postgres = &Postgres{Dir: s.dir(PostgresPart)}
+		s.Postgres = &Postgres{Dir: s.dir(PostgresPart), Durable: s.cfg.Durable}
 		if err := s.run(ctx, PostgresPart, s.Postgres); err != nil {
 			return err
 		}
