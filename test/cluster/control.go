@@ -12,7 +12,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -61,6 +63,13 @@ func (c *Cluster) start(ctx context.Context) error {
 		return err
 	}
 	if err := c.startParts(ctx, "kube-controller-manager", "kube-scheduler"); err != nil {
+		return err
+	}
+	// Without it a pod is refused.
+	if err := c.await(ctx, "the default service account", time.Minute, func(ctx context.Context) error {
+		_, err := c.client.CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{})
+		return err
+	}); err != nil {
 		return err
 	}
 	if c.cfg.Mode == Node {

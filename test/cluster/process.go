@@ -156,11 +156,11 @@ func (c *Cluster) ended() error {
 	return nil
 }
 
-// await repeats check until it passes, a part dies, or limit is over.
+// await repeats check, ever less often, until it passes, a part dies, or limit is over.
 func (c *Cluster) await(ctx context.Context, what string, limit time.Duration, check func(context.Context) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %s", limit))
 	defer cancel()
-	for {
+	for began := time.Now(); ; {
 		try, done := context.WithTimeout(ctx, 5*time.Second)
 		err := check(try)
 		done()
@@ -173,7 +173,7 @@ func (c *Cluster) await(ctx context.Context, what string, limit time.Duration, c
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for %s: %w", what, errors.Join(context.Cause(ctx), err))
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(min(100*time.Millisecond+time.Since(began)/10, 2*time.Second)):
 		}
 	}
 }
