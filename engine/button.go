@@ -7,7 +7,7 @@ import (
 
 // The choices that a Button can carry beside its incident.
 const (
-	ChoiceRight = "right" // ActionVerdict: the first cause was right
+	ChoiceRight = "right" // ActionVerdict: the cause that was shown was right
 	ChoiceWrong = "wrong" // ActionVerdict: it was not
 	Choice1h    = "1h"    // ActionSilence: for how long, as a Go duration
 	Choice4h    = "4h"
@@ -19,23 +19,28 @@ const (
 type Button struct {
 	Incident int64
 	Choice   string // "" where the action alone says everything
+	Rule     string // ActionVerdict: of the cause that was shown; "" on the cards of versions before
 }
 
-// Value is the button as Click.Value carries it: "42", or "42:4h".
+// Value is the button as Click.Value carries it: "42", "42:4h" or "42:right:crash/dependency-refused".
 func (b Button) Value() string {
-	id := strconv.FormatInt(b.Incident, 10)
-	if b.Choice == "" {
-		return id
+	value := strconv.FormatInt(b.Incident, 10)
+	if b.Choice != "" || b.Rule != "" {
+		value += ":" + b.Choice
 	}
-	return id + ":" + b.Choice
+	if b.Rule != "" {
+		value += ":" + b.Rule
+	}
+	return value
 }
 
 // ParseButton reads a Click.Value. It fails with Invalid when the value is not one that Value made.
 func ParseButton(value string) (Button, error) {
-	id, choice, _ := strings.Cut(value, ":")
+	id, rest, _ := strings.Cut(value, ":")
+	choice, rule, _ := strings.Cut(rest, ":")
 	n, err := strconv.ParseInt(id, 10, 64)
 	if err != nil || n <= 0 {
 		return Button{}, Errorf(Invalid, "this button names no incident; run /autopilot incidents for the current ones")
 	}
-	return Button{Incident: n, Choice: choice}, nil
+	return Button{Incident: n, Choice: choice, Rule: rule}, nil
 }

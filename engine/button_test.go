@@ -7,10 +7,14 @@ import (
 )
 
 func TestButton(t *testing.T) {
-	for _, b := range []engine.Button{{Incident: 42}, {Incident: 1, Choice: engine.Choice4h}, {Incident: 7, Choice: "a:b"}} {
-		got, err := engine.ParseButton(b.Value())
-		if err != nil || got != b {
-			t.Errorf("ParseButton(%q) = %v, %v; want %v", b.Value(), got, err, b)
+	for value, b := range map[string]engine.Button{
+		"42": {Incident: 42}, "1:4h": {Incident: 1, Choice: engine.Choice4h}, "7:wrong": {Incident: 7, Choice: engine.ChoiceWrong},
+		"7:right:crash/dependency-refused": {Incident: 7, Choice: engine.ChoiceRight, Rule: "crash/dependency-refused"},
+		"7::a:b":                           {Incident: 7, Rule: "a:b"},
+	} {
+		got, err := engine.ParseButton(value)
+		if err != nil || got != b || b.Value() != value {
+			t.Errorf("ParseButton(%q) = %v, %v; want %v, whose value is %q", value, got, err, b, b.Value())
 		}
 	}
 	for _, bad := range []string{"", "x", "0", "-3", "99999999999999999999", ":4h"} {

@@ -42,6 +42,16 @@ type Diagnosis struct {
 	LastChange *Change    `json:"last_change,omitempty"`
 }
 
+// Cause gives the cause of a rule, and the likeliest one for a rule of "".
+func (d Diagnosis) Cause(rule string) (Cause, bool) {
+	for _, c := range d.Causes {
+		if rule == "" || c.Rule == rule {
+			return c, true
+		}
+	}
+	return Cause{}, false
+}
+
 // Find gives the evidence with an id.
 func (d Diagnosis) Find(id string) (Evidence, bool) {
 	for _, e := range d.Evidence {

@@ -29,7 +29,8 @@ type Command struct {
 	At      time.Time
 }
 
-// FormCorrection is the modal that asks what the cause really was; its subject is the incident's id, its one field "cause".
+// FormCorrection is the modal that asks what the cause really was; its subject is the Value of the Button that opened it, its
+// one field "cause".
 const FormCorrection = "correction"
 
 // Click is a press of a button, or a choice in a menu.

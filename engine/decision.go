@@ -40,6 +40,7 @@ type Decision struct {
 
 	For     time.Duration // silence
 	Right   bool          // verdict
+	Rule    string        // verdict: of the cause that the person was shown; "" means the first of now
 	Comment string        // verdict: the correction
 }
 

@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -27,7 +26,7 @@ func (h *Handlers) Click(ctx context.Context, c engine.Click) (engine.Reply, err
 			return engine.Reply{}, engine.Errorf(engine.Invalid, "choose how long to silence it: 1 h, 4 h or 24 h")
 		}
 	case engine.ActionVerdict:
-		d.Right = b.Choice == engine.ChoiceRight
+		d.Right, d.Rule = b.Choice == engine.ChoiceRight, b.Rule
 	default:
 		return engine.Reply{}, engine.Errorf(engine.Invalid, "this button is not known to this version; run `/autopilot show %d`", i.ID)
 	}
@@ -44,7 +43,7 @@ func (h *Handlers) Click(ctx context.Context, c engine.Click) (engine.Reply, err
 		return h.logs(ctx, d, i)
 	case engine.ActionVerdict:
 		if !d.Right {
-			return h.askCorrection(i)
+			return h.askCorrection(i, b)
 		}
 	case engine.ActionSilence:
 		if err := h.writable(ctx); err != nil {
@@ -97,15 +96,20 @@ func (h *Handlers) logs(ctx context.Context, d engine.Decision, i engine.Inciden
 	return engine.Reply{Logs: &excerpt}, nil
 }
 
-func (h *Handlers) askCorrection(i engine.Incident) (engine.Reply, error) {
+// askCorrection asks what the cause was, if not the one that the button stood under.
+func (h *Handlers) askCorrection(i engine.Incident, b engine.Button) (engine.Reply, error) {
 	if len(i.Diagnosis.Causes) == 0 {
 		return engine.Reply{}, engine.Errorf(engine.Conflict, "incident %d shows no cause to judge", i.ID)
 	}
+	said := b.Rule
+	if cause, ok := i.Diagnosis.Cause(b.Rule); ok {
+		said = cause.Title
+	}
 	return engine.Reply{Form: &engine.Form{
 		Name:    engine.FormCorrection,
-		Subject: strconv.FormatInt(i.ID, 10),
+		Subject: b.Value(),
 		Title:   "What was it really?",
-		Text:    fmt.Sprintf("The card of %s says: %s.", i.Workload, i.Diagnosis.Causes[0].Title),
+		Text:    fmt.Sprintf("The card of %s said: %s.", i.Workload, said),
 		Submit:  "Send",
 		Fields: []engine.Field{{
 			Name: "cause", Label: "The real cause", Hint: "One sentence is enough. It is kept with the incident.",

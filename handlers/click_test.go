@@ -23,6 +23,7 @@ func TestClickDecides(t *testing.T) {
 		{"diagnose", "7", engine.Decision{Action: engine.ActionDiagnose}},
 		{"silence", "7:4h", engine.Decision{Action: engine.ActionSilence, For: 4 * time.Hour}},
 		{"verdict", "7:right", engine.Decision{Action: engine.ActionVerdict, Right: true}},
+		{"verdict", "7:right:exit/error", engine.Decision{Action: engine.ActionVerdict, Right: true, Rule: "exit/error"}},
 		{"logs", "7", engine.Decision{Action: engine.ActionLogs}},
 	}
 	for _, c := range cases {
@@ -105,8 +106,9 @@ func TestPauseStopsSilences(t *testing.T) {
 
 func TestWrongCauseAsksForTheRightOne(t *testing.T) {
 	h, s, _ := fixture(t)
-	r, err := h.Click(t.Context(), click("UANA", "verdict", "7:wrong"))
-	if err != nil || r.Form == nil || r.Form.Subject != "7" || !strings.Contains(r.Form.Text, "cannot reach db:5432") {
+	const shown = "7:wrong:crash/dependency-refused"
+	r, err := h.Click(t.Context(), click("UANA", "verdict", shown))
+	if err != nil || r.Form == nil || r.Form.Subject != shown || !strings.Contains(r.Form.Text, "cannot reach db:5432") {
 		t.Fatalf("reply %+v, %v; want the form about incident 7", r, err)
 	}
 	if len(s.decisions) != 0 {
@@ -125,9 +127,18 @@ func TestWrongCauseAsksForTheRightOne(t *testing.T) {
 		}
 	}
 	send(" the password was rotated ")
-	want := engine.Decision{ID: "s1", Action: engine.ActionVerdict, IncidentID: 7, By: engine.Person{ID: "UANA"}, At: noon, Allowed: true, Comment: "the password was rotated"}
+	want := engine.Decision{ID: "s1", Action: engine.ActionVerdict, IncidentID: 7, By: engine.Person{ID: "UANA"}, At: noon, Allowed: true, Rule: "crash/dependency-refused", Comment: "the password was rotated"}
 	if len(s.decisions) != 1 || s.decisions[0] != want {
 		t.Errorf("decisions %+v, want %+v", s.decisions, want)
+	}
+}
+
+// A card that is older than the diagnosis asks about the cause that it shows, also when that is no longer listed.
+func TestAStaleCardAsksAboutItsOwnCause(t *testing.T) {
+	h, _, _ := fixture(t)
+	r, err := h.Click(t.Context(), click("UANA", "verdict", "7:wrong:exit/error"))
+	if err != nil || r.Form == nil || !strings.Contains(r.Form.Text, "exit/error") || strings.Contains(r.Form.Text, "db:5432") {
+		t.Fatalf("reply %+v, %v; want a form about exit/error", r, err)
 	}
 }
 

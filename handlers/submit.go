@@ -12,7 +12,7 @@ func (h *Handlers) Submit(ctx context.Context, s engine.Submission) (engine.Repl
 	if s.Form != engine.FormCorrection {
 		return engine.Reply{}, engine.Errorf(engine.Invalid, "this form is not known to this version")
 	}
-	id, err := incidentID(s.Subject)
+	b, err := engine.ParseButton(s.Subject)
 	if err != nil {
 		return engine.Reply{}, err
 	}
@@ -23,11 +23,11 @@ func (h *Handlers) Submit(ctx context.Context, s engine.Submission) (engine.Repl
 	case n > 1000:
 		return engine.Reply{Invalid: map[string]string{"cause": "1,000 characters at most."}}, nil
 	}
-	i, err := h.Incidents.Incident(ctx, id)
+	i, err := h.Incidents.Incident(ctx, b.Incident)
 	if err != nil {
 		return engine.Reply{}, err
 	}
-	d := engine.Decision{ID: s.ID, Action: engine.ActionVerdict, IncidentID: id, By: s.By, At: h.Now(), Comment: cause}
+	d := engine.Decision{ID: s.ID, Action: engine.ActionVerdict, IncidentID: b.Incident, By: s.By, At: h.Now(), Rule: b.Rule, Comment: cause}
 	ok, reason := h.allowed(ctx, s.By, d.Action, i.Workload)
 	if !ok {
 		d.Reason = reason

@@ -360,7 +360,7 @@ func verdict(i engine.Incident, key string) []slack.Block {
 		return []slack.Block{context(text)}
 	}
 	answer := func(choice, label string) slack.BlockElement {
-		value := engine.Button{Incident: i.ID, Choice: choice}.Value()
+		value := engine.Button{Incident: i.ID, Choice: choice, Rule: rule}.Value()
 		return slack.NewButtonBlockElement(string(engine.ActionVerdict)+actionEnd+choice, value, plainText(label, 75))
 	}
 	return []slack.Block{

@@ -147,12 +147,16 @@ func (d *draft) resolve(by engine.Person, text string) {
 	d.release()
 }
 
-// verdict keeps a person's answer about the cause that stands first. Each person has one answer a rule, the newest.
+// verdict keeps a person's answer about the cause that was shown to them, which later evidence may have moved or removed. Each
+// person has one answer a rule, the newest.
 func (d *draft) verdict(dec engine.Decision) error {
 	if len(d.i.Diagnosis.Causes) == 0 {
 		return engine.Errorf(engine.Conflict, "incident %d has no cause yet that could be right or wrong", d.i.ID)
 	}
-	cause := d.i.Diagnosis.Causes[0]
+	cause, ok := d.i.Diagnosis.Cause(dec.Rule)
+	if !ok {
+		cause = engine.Cause{Rule: dec.Rule, Title: dec.Rule}
+	}
 	v := engine.Verdict{At: d.now, By: dec.By, Rule: cause.Rule, Right: dec.Right, Correction: strings.TrimSpace(dec.Comment)}
 	k := slices.IndexFunc(d.i.Verdicts, func(o engine.Verdict) bool { return o.By.ID == v.By.ID && o.Rule == v.Rule })
 	if k >= 0 {

@@ -129,6 +129,11 @@ func TestVerdict(t *testing.T) {
 	equal(t, "event", p.Events[0].Text, "Wrong cause: cause a; it was DNS")
 	w.must(w.decide(41, ben, engine.ActionVerdict, right))
 	equal(t, "two people", len(w.incidents[41].Verdicts), 2)
+	p = w.must(w.decide(41, ben, engine.ActionVerdict, right, func(d *engine.Decision) { d.Rule = "b" }))
+	equal(t, "the rule that was shown", p.Verdict.Rule, "b")
+	equal(t, "event", p.Events[0].Text, "Right cause: cause b")
+	p = w.must(w.decide(41, ben, engine.ActionVerdict, right, func(d *engine.Decision) { d.Rule = "gone" }))
+	equal(t, "a rule that is no longer listed", p.Verdict.Rule, "gone")
 	w.must(w.decide(41, ben, engine.ActionResolve))
 	w.must(w.decide(41, ben, engine.ActionVerdict)) // an answer still counts after the end
 }
