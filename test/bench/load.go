@@ -75,7 +75,7 @@ func podTemplate(name string, labels map[string]string) corev1.PodTemplateSpec {
 			"vault.example.com/agent-template": strings.Repeat("{{ with secret \"kv/"+name+"\" }}", 8),
 		}},
 		Spec: corev1.PodSpec{
-			Containers: []corev1.Container{container(name, "api", 30), container(name, "proxy", 15)},
+			Containers: []corev1.Container{container(name, "api", 8080, 30), container(name, "proxy", 15001, 15)},
 			Volumes: []corev1.Volume{
 				{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 				{Name: "config", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
@@ -86,15 +86,16 @@ func podTemplate(name string, labels map[string]string) corev1.PodTemplateSpec {
 	}
 }
 
-func container(workload, name string, variables int) corev1.Container {
+// container listens on a port, and on the next for metrics.
+func container(workload, name string, port int32, variables int) corev1.Container {
 	probe := &corev1.Probe{
-		ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(8080)}},
+		ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(port)}},
 		PeriodSeconds: 10, FailureThreshold: 3,
 	}
 	c := corev1.Container{
 		Name: name, Image: "registry.example.com/" + workload + "/" + name + ":2026.11.3",
 		Args:  []string{"--config=/etc/service/config.yaml", "--listen=:8080", "--log-format=json"},
-		Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}, {Name: "metrics", ContainerPort: 9090}},
+		Ports: []corev1.ContainerPort{{Name: name, ContainerPort: port}, {Name: name + "-metrics", ContainerPort: port + 1}},
 		Resources: corev1.ResourceRequirements{
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("32Mi")},
 			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")},

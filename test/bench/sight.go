@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -114,23 +113,27 @@ func exited(ctx context.Context, client kubernetes.Interface, s sight) (at time.
 		return time.Time{}, false, false
 	}
 	finished := exit(s.pod).FinishedAt.Time
-	// What is written after the first end is of the container's next life: only lines up to that second count.
-	stream, err := client.CoreV1().Pods(s.pod.Namespace).GetLogs(s.pod.Name, &corev1.PodLogOptions{
+	log, err := client.CoreV1().Pods(s.pod.Namespace).GetLogs(s.pod.Name, &corev1.PodLogOptions{
 		Timestamps: true, Previous: s.pod.Status.ContainerStatuses[0].RestartCount > 0,
-	}).Stream(ctx)
+	}).DoRaw(ctx)
 	if err != nil {
-		return finished, false, true
+		return finished, false, true // the log is gone with the pod
 	}
-	defer func() { _ = stream.Close() }()
-	for lines := bufio.NewScanner(stream); lines.Scan(); {
-		stamp, _, _ := strings.Cut(lines.Text(), " ")
+	if at, precise = lastLine(log, finished); precise {
+		return at, true, true
+	}
+	return finished, false, true
+}
+
+// lastLine is the time of the last line of a log that was written in the second at finished: later ones are of the container's
+// next life.
+func lastLine(log []byte, finished time.Time) (at time.Time, ok bool) {
+	for line := range strings.Lines(string(log)) {
+		stamp, _, _ := strings.Cut(line, " ")
 		t, err := time.Parse(time.RFC3339Nano, stamp)
 		if err == nil && !t.Before(finished) && t.Before(finished.Add(time.Second)) {
-			at, precise = t, true
+			at, ok = t, true
 		}
 	}
-	if !precise {
-		return finished, false, true
-	}
-	return at, true, true
+	return at, ok
 }

@@ -15,6 +15,7 @@ type verdict struct {
 	messages                            int // wanted of the incidents
 	messagesLost, doubled, stray        int
 	cardsLost, cardsDoubled, unresolved int
+	violations                          int // what Slack would hold against the bot, but for clicks that it did not acknowledge
 }
 
 func (v *verdict) add(o verdict) {
@@ -31,14 +32,15 @@ func (v *verdict) add(o verdict) {
 	v.cardsLost += o.cardsLost
 	v.cardsDoubled += o.cardsDoubled
 	v.unresolved += o.unresolved
+	v.violations += o.violations
 }
 
 // bad counts what must not be.
 func (v *verdict) bad() int {
-	return v.clicksLost + v.incidentsDoubled + v.messagesLost + v.doubled + v.stray + v.cardsLost + v.cardsDoubled + v.unresolved
+	return v.clicksLost + v.incidentsDoubled + v.messagesLost + v.doubled + v.stray + v.cardsLost + v.cardsDoubled + v.unresolved + v.violations
 }
 
-func (v *verdict) table(runs, violations int) table {
+func (v *verdict) table(runs int) table {
 	t := table{{"figure", "value", "wanted"}}
 	row := func(name string, n int, wanted string) { t.add(name, fmt.Sprint(n), wanted) }
 	row("troubles", v.troubles, "")
@@ -52,9 +54,9 @@ func (v *verdict) table(runs, violations int) table {
 	row("messages doubled", v.doubled, "0")
 	row("messages that nobody wanted", v.stray, "0")
 	row("clicks acknowledged to Slack", v.clicks, "")
-	row("clicks refused (Slack shows its error)", v.refused, "")
+	row("clicks not acknowledged (Slack shows its error)", v.refused, "")
 	row("acknowledged clicks lost", v.clicksLost, "0")
-	row("calls that Slack would hold against the bot", violations, "")
+	row("other things that Slack would hold against the bot", v.violations, "0")
 	return t
 }
 
