@@ -88,7 +88,7 @@ type SlashCommand struct {
 // DefaultScopes are those a bot with threads, buttons, files, a Home tab and a slash command asks for.
 var DefaultScopes = []string{
 	"app_mentions:read", "channels:history", "channels:join", "channels:read", "chat:write", "commands",
-	"files:read", "files:write", "im:history", "im:read", "im:write", "reactions:read", "reactions:write",
+	"files:read", "files:write", "groups:history", "groups:read", "im:history", "im:read", "im:write", "reactions:read", "reactions:write",
 	"team:read", "usergroups:read", "users.profile:read", "users:read", "users:read.email",
 }
 

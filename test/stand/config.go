@@ -14,9 +14,10 @@ type BotConfig struct {
 	SlackAPI                 string // base URL of the Web API
 	Listen                   string // host:port
 	Workspace                slack.State
-	HoldDown                 string // how long all must be well before an incident resolves; default 10s
-	EscalateAfter            string // default 5m
-	Pager                    string // base URL of a PagerDuty; empty for none
+	HoldDown                 string   // how long all must be well before an incident resolves; default 10s
+	EscalateAfter            string   // default 5m
+	Pager                    string   // base URL of a PagerDuty; empty for none
+	Ignore                   []string // patterns of namespaces whose problems are left out
 }
 
 // YAML gives the configuration file. In the stand's workspace everyone may look, the user group oncall responds, and the user
@@ -59,7 +60,13 @@ func (c BotConfig) YAML() []byte {
 	if c.Pager != "" {
 		line("  pagerduty: {url: %s}", c.Pager)
 	}
-	line("incidents: {hold_down: %s, reopen_window: 10m}", or(c.HoldDown, "10s"))
+	line("incidents:\n  hold_down: %s\n  reopen_window: 10m", or(c.HoldDown, "10s"))
+	if len(c.Ignore) > 0 {
+		line("  ignore:")
+	}
+	for _, pattern := range c.Ignore {
+		line("    - {namespace: %q, reason: not looked at here}", pattern)
+	}
 	line("http: {listen: %q}", c.Listen)
 	return []byte(b.String())
 }
