@@ -50,7 +50,7 @@ func TestClicksAreDecoded(t *testing.T) {
 	}{
 		{"acknowledge", "", engine.Click{Action: "acknowledge", Value: "42"}},
 		{"silence", "42:4h", engine.Click{Action: "silence", Value: "42:4h"}},
-		{"verdict:right", "", engine.Click{Action: "verdict", Value: "42:right"}},
+		{"verdict:right", "", engine.Click{Action: "verdict", Value: "42:right:r"}},
 	}
 	r := newRig(t, slack.Config{})
 	r.start()

@@ -48,6 +48,7 @@ type Change struct {
 	Revision string    `json:"revision,omitempty"`
 	Text     string    `json:"text"`              // "image 1.4.1 → 1.4.2 (container api)"
 	Details  []string  `json:"details,omitempty"` // one line a field
+	New      bool      `json:"new,omitempty"`     // it made the workload: there is nothing before it
 }
 
 // LogExcerpt is the end of a container's log, redacted.

@@ -3,8 +3,7 @@ package view
 import (
 	"fmt"
 	"strings"
-
-	"github.com/slack-go/slack"
+	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -12,6 +11,7 @@ import (
 const (
 	cardChildren = 8
 	cardQuotes   = 2
+	cardQuote    = 140 // units of a quote: two lines on a phone
 	cardGaps     = 4
 )
 
@@ -27,8 +27,23 @@ func Card(i engine.Incident, who []engine.Mention) Message {
 		text = names + " " + text
 	}
 	c.section(lines...)
-	findings(c, i)
+	if i.IsOpen() {
+		findings(c, i)
+	} else {
+		outcome(c, i)
+	}
 	return Message{Blocks: c.done(), Text: text}
+}
+
+// outcome is what remains to be said of an incident that is over.
+func outcome(c *canvas, i engine.Incident) {
+	if len(i.Children) > 0 {
+		c.section(childrenHead(i))
+	}
+	if len(i.Diagnosis.Causes) > 0 {
+		c.section(causeHead(i.Diagnosis.Causes[0]))
+	}
+	c.context(footer(i))
 }
 
 // findings is what is known of the incident beyond its situation.
@@ -92,11 +107,7 @@ func situation(i engine.Incident) []string {
 		}
 		lines = append(lines, since)
 	} else {
-		by := "by itself"
-		if !i.ResolvedBy.IsZero() {
-			by = "by " + person(i.ResolvedBy)
-		}
-		lines = append(lines, fmt.Sprintf("Resolved %s at %s, after %s", by, when(i.ResolvedAt), lasted(i.ResolvedAt.Sub(i.StartedAt))))
+		lines = append(lines, fmt.Sprintf("Resolved %s at %s, after %s", by(i), when(i.ResolvedAt), lasted(i.ResolvedAt.Sub(i.StartedAt))))
 	}
 	if !i.AcknowledgedAt.IsZero() {
 		lines = append(lines, fmt.Sprintf("Acknowledged by %s at %s", person(i.AcknowledgedBy), when(i.AcknowledgedAt)))
@@ -117,23 +128,20 @@ func situation(i engine.Incident) []string {
 	return lines
 }
 
+// by says who resolved an incident.
+func by(i engine.Incident) string {
+	if i.ResolvedBy.IsZero() {
+		return "by itself"
+	}
+	return "by " + person(i.ResolvedBy)
+}
+
 func hurt(i engine.Incident) string {
 	var parts []string
 	if h := i.Health; h != nil && i.IsOpen() {
-		parts = append(parts, "*"+health(*h)+"*")
+		parts = append(parts, "*"+health(*h)+"*"+serving(i))
 	}
 	return strings.Join(append(parts, "cluster "+code(i.Workload.Cluster, 80), severityWord(i.Severity)), " · ")
-}
-
-// health says how much does not work.
-func health(h engine.Health) string {
-	switch {
-	case h.Desired <= 0:
-		return "nothing should run"
-	case h.Ready >= h.Desired:
-		return "all of " + plural(h.Desired, "pod", "pods") + " ready"
-	}
-	return fmt.Sprintf("%d of %s not ready", h.Desired-max(0, h.Ready), plural(h.Desired, "pod", "pods"))
 }
 
 func severityWord(s engine.Severity) string {
@@ -144,7 +152,7 @@ func severityWord(s engine.Severity) string {
 	return "severity unknown"
 }
 
-func children(i engine.Incident) []string {
+func childrenHead(i engine.Incident) string {
 	open := 0
 	for _, child := range i.Children {
 		if child.IsOpen() {
@@ -155,13 +163,17 @@ func children(i engine.Incident) []string {
 	if open < len(i.Children) {
 		head += fmt.Sprintf(" (%d well again)", len(i.Children)-open)
 	}
-	return append([]string{head}, list(i.Children, cardChildren, func(child engine.Incident) string {
+	return head
+}
+
+func children(i engine.Incident) []string {
+	return append([]string{childrenHead(i)}, list(i.Children, cardChildren, func(child engine.Incident) string {
 		line := "• " + outside(title(child), 160)
 		switch {
 		case !child.IsOpen():
 			line += " (well again)"
 		case child.Health != nil:
-			line += " (" + health(*child.Health) + ")"
+			line += " (" + health(*child.Health) + serving(child) + ")"
 		}
 		return line
 	})...)
@@ -179,22 +191,22 @@ func cause(i engine.Incident) []string {
 		return []string{"*Cause not known.* Nothing in the evidence fits a known cause; the thread has what was found."}
 	}
 	first := d.Causes[0]
-	lines := []string{fmt.Sprintf("*Cause (%s):* %s", confidence(first), outside(first.Title, 300))}
+	lines := []string{causeHead(first)}
 	if first.Text != "" {
 		lines = append(lines, outside(first.Text, 500))
 	}
 	return append(lines, quotes(d, first.For, cardQuotes)...)
 }
 
+func causeHead(c engine.Cause) string {
+	return fmt.Sprintf("*Cause (%s):* %s", confidence(c), outside(c.Title, 300))
+}
+
 // quotes shows the evidence with these ids, at most n lines of it.
 func quotes(d engine.Diagnosis, ids []string, n int) []string {
 	var lines []string
-	for _, id := range ids {
-		e, ok := d.Find(id)
-		if !ok || len(lines) == n {
-			continue
-		}
-		if text := code(e.Text, 300); text != "" {
+	for _, q := range best(fold(known(d, ids)), n) {
+		if text := code(middle(tame(clip(words(q.Evidence), 1000)), cardQuote), 300); text != "" {
 			lines = append(lines, "> "+text)
 		}
 	}
@@ -226,14 +238,39 @@ func change(i engine.Incident) []string {
 	if last == nil {
 		return []string{"*Last change:* none found"}
 	}
-	line := "*Last change:* " + outside(last.Text, 400) + ", " + when(last.At)
+	author := ""
 	if last.By != "" {
-		line += ", by " + outside(last.By, 120)
+		author = ", by " + outside(last.By, 120)
 	}
+	if last.New {
+		return []string{"*Last change:* none: the workload is new (created " + before(last.At, i.StartedAt) + author + ")"}
+	}
+	line := "*Last change:* " + outside(last.Text, 300)
+	if more := len(last.Details) - 1; more > 0 {
+		line += " and " + plural(more, "more", "more")
+	}
+	line += ", " + before(last.At, i.StartedAt) + author
 	if last.Revision != "" {
 		line += " (revision " + outside(last.Revision, 60) + ")"
 	}
 	return []string{line}
+}
+
+// before is when something was, as seen from the onset: that is what makes it a suspect.
+func before(at, onset time.Time) string {
+	const near, far = 10 * time.Second, 24 * time.Hour
+	switch d := onset.Sub(at); {
+	case at.IsZero():
+		return "at an unknown time"
+	case onset.IsZero() || d.Abs() >= far:
+		return when(at)
+	case d.Abs() < near:
+		return "just before it began"
+	case d < 0:
+		return lasted(-d) + " after it began"
+	default:
+		return lasted(d) + " before it began"
+	}
 }
 
 // step is the one safe thing to do next.
@@ -287,84 +324,11 @@ func notice(i engine.Incident) string {
 	case !i.IsOpen():
 		return "Resolved: " + text + " (" + outside(i.Workload.Cluster, 80) + ")"
 	case i.Health != nil && i.Health.Desired > 0:
-		text += ", " + health(*i.Health)
+		text += ", " + health(*i.Health) + serving(i)
 	}
 	text = severityWord(i.Severity) + ": " + text + " (" + outside(i.Workload.Cluster, 80) + ")"
 	if len(i.Diagnosis.Causes) > 0 {
 		text += ". Cause (" + confidence(i.Diagnosis.Causes[0]) + "): " + outside(i.Diagnosis.Causes[0].Title, 200)
 	}
 	return text
-}
-
-// buttons are the actions that still apply.
-func buttons(i engine.Incident, key string) []slack.Block {
-	var blocks []slack.Block
-	if i.IsOpen() {
-		blocks = append(blocks, slack.NewActionBlock(blockID(key, "act"), actions(i)...))
-	}
-	return append(blocks, verdict(i, key)...)
-}
-
-func actions(i engine.Incident) []slack.BlockElement {
-	var out []slack.BlockElement
-	if i.Status == engine.Open {
-		out = append(out, button(engine.ActionAcknowledge, i, "Acknowledge").WithStyle(slack.StylePrimary))
-	}
-	resolve := button(engine.ActionResolve, i, "Resolve").WithConfirm(slack.NewConfirmationBlockObject(
-		plainText("Resolve this incident?", 100),
-		plainText("It opens again by itself if the problem is still there.", 300),
-		plainText("Resolve", 30), plainText("Keep open", 30)))
-	out = append(out, button(engine.ActionAssign, i, "Assign to me"), silence(i), resolve)
-	if hasLogs(i.Workload) {
-		out = append(out, button(engine.ActionLogs, i, "Show logs"))
-	}
-	return append(out, button(engine.ActionDiagnose, i, "Diagnose again"))
-}
-
-// hasLogs tells whether there are containers behind the workload.
-func hasLogs(w engine.Workload) bool {
-	return w.Kind != engine.KindNode && w.Kind != "PersistentVolumeClaim"
-}
-
-func button(a engine.Action, i engine.Incident, label string) *slack.ButtonBlockElement {
-	return slack.NewButtonBlockElement(string(a), engine.Button{Incident: i.ID}.Value(), plainText(label, 75))
-}
-
-func silence(i engine.Incident) slack.BlockElement {
-	option := func(choice, label string) *slack.OptionBlockObject {
-		return slack.NewOptionBlockObject(engine.Button{Incident: i.ID, Choice: choice}.Value(), plainText(label, 75), nil)
-	}
-	return slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, plainText("Silence", 150), string(engine.ActionSilence),
-		option(engine.Choice1h, "for 1 hour"), option(engine.Choice4h, "for 4 hours"), option(engine.Choice24h, "for 24 hours"))
-}
-
-// verdict asks whether the cause was right, until somebody said so.
-func verdict(i engine.Incident, key string) []slack.Block {
-	if len(i.Diagnosis.Causes) == 0 {
-		return nil
-	}
-	rule := i.Diagnosis.Causes[0].Rule
-	for n := len(i.Verdicts) - 1; n >= 0; n-- {
-		v := i.Verdicts[n]
-		if v.Rule != rule {
-			continue
-		}
-		said := "right"
-		if !v.Right {
-			said = "wrong"
-		}
-		text := person(v.By) + " says that this cause was " + said + "."
-		if v.Correction != "" {
-			text = strings.TrimSuffix(text, ".") + ": " + outside(v.Correction, 300)
-		}
-		return []slack.Block{context(text)}
-	}
-	answer := func(choice, label string) slack.BlockElement {
-		value := engine.Button{Incident: i.ID, Choice: choice, Rule: rule}.Value()
-		return slack.NewButtonBlockElement(string(engine.ActionVerdict)+actionEnd+choice, value, plainText(label, 75))
-	}
-	return []slack.Block{
-		context("Was this cause right?"),
-		slack.NewActionBlock(blockID(key, "verdict"), answer(engine.ChoiceRight, "Yes"), answer(engine.ChoiceWrong, "No")),
-	}
 }

@@ -39,11 +39,11 @@ func overview(c *canvas, o engine.Overview, reader, base string) {
 			continue
 		}
 		head := severityMark(s) + " *" + severityWord(s) + "*"
-		c.section(append([]string{head}, list(open, homeOpen, func(i engine.Incident) string { return line(i, reader, base) })...)...)
+		c.section(append([]string{head}, list(open, homeOpen, func(i engine.Incident) string { return line(i, reader, base, o.At) })...)...)
 	}
 	if len(o.Resolved) > 0 {
 		c.section(append([]string{"*Resolved in the last 24 hours*"}, list(o.Resolved, homeResolved, func(i engine.Incident) string {
-			return fmt.Sprintf("• %s, %s, took %s", threadLink(i, base), code(i.Workload.Cluster, 80), lasted(i.ResolvedAt.Sub(i.StartedAt)))
+			return fmt.Sprintf("• %s, %s, took %s, resolved %s", threadLink(i, base), code(i.Workload.Cluster, 80), lasted(i.ResolvedAt.Sub(i.StartedAt)), by(i))
 		})...)...)
 	}
 	if len(o.Clusters) > 0 {
@@ -112,10 +112,10 @@ func cluster(s engine.ClusterState) string {
 }
 
 // line is one open incident of a list.
-func line(i engine.Incident, reader, base string) string {
+func line(i engine.Incident, reader, base string, now time.Time) string {
 	parts := []string{threadLink(i, base), code(i.Workload.Cluster, 80)}
 	if i.Health != nil {
-		parts = append(parts, health(*i.Health))
+		parts = append(parts, health(*i.Health)+serving(i))
 	}
 	parts = append(parts, "since "+when(i.StartedAt))
 	switch {
@@ -125,6 +125,11 @@ func line(i engine.Incident, reader, base string) string {
 		parts = append(parts, "assigned to "+person(i.Assignee))
 	case i.Status == engine.Acknowledged:
 		parts = append(parts, "acknowledged by "+person(i.AcknowledgedBy))
+	case i.ParentID == 0:
+		parts = append(parts, "*nobody has it yet*")
+	}
+	if i.Silence.Until.After(now) {
+		parts = append(parts, "silenced until "+when(i.Silence.Until))
 	}
 	return "• " + strings.Join(parts, ", ")
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -94,7 +95,7 @@ func incidents(c *canvas, l engine.IncidentList, base string) string {
 	c.section("*" + head + "*")
 	lines := list(l.Incidents, listedAtAll, func(i engine.Incident) string {
 		if i.IsOpen() {
-			return severityMark(i.Severity) + strings.TrimPrefix(line(i, "", base), "•")
+			return severityMark(i.Severity) + strings.TrimPrefix(line(i, "", base, time.Time{}), "•")
 		}
 		return fmt.Sprintf(":large_green_circle: %s, %s, resolved %s", threadLink(i, base), code(i.Workload.Cluster, 80), when(i.ResolvedAt))
 	})

@@ -146,8 +146,11 @@ func when(t time.Time) string {
 	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", t.Unix(), t.UTC().Format("2006-01-02 15:04 UTC"))
 }
 
-// exactly is a time to the second, for lines whose order matters.
-func exactly(t time.Time) string {
+// clock is a time to the second, for lines whose order matters; with its day only when that is not now's.
+func clock(t, now time.Time) string {
+	if now.Sub(t).Abs() < 12*time.Hour {
+		return fmt.Sprintf("<!date^%d^{time_secs}|%s>", t.Unix(), t.UTC().Format("15:04:05 UTC"))
+	}
 	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time_secs}|%s>", t.Unix(), t.UTC().Format("2006-01-02 15:04:05 UTC"))
 }
 

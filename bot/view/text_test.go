@@ -96,8 +96,8 @@ func TestLasted(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	tests := map[engine.Health]string{
-		{Desired: 4, Ready: 1}: "3 of 4 pods not ready", {Desired: 1}: "1 of 1 pod not ready", {Desired: 4, Ready: 4}: "all of 4 pods ready",
-		{Desired: 2, Ready: 5}: "all of 2 pods ready", {}: "nothing should run", {Desired: 3, Ready: -1}: "3 of 3 pods not ready",
+		{Desired: 4, Ready: 1}: "3 of 4 pods not ready", {Desired: 1}: "1 of 1 pod not ready", {Desired: 4, Ready: 4}: "4 of 4 pods ready",
+		{Desired: 2, Ready: 5}: "2 of 2 pods ready", {}: "nothing should run", {Desired: 3, Ready: -1}: "3 of 3 pods not ready",
 	}
 	for h, want := range tests {
 		if got := health(h); got != want {

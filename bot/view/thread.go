@@ -16,7 +16,8 @@ import (
 
 const (
 	fullCauses      = 3
-	evidenceLines   = 6 // for and against, of each cause
+	evidenceLines   = 6 // of each cause
+	againstLines    = 2 // of those, where there are as many
 	consideredLines = 8
 )
 
@@ -31,7 +32,7 @@ func Diagnosis(i engine.Incident) Message {
 		c.section("Looking for the cause…")
 	case len(d.Causes) == 0:
 		c.section("*No known cause fits.* This is what was found:")
-		cutShort = c.section(list(d.Evidence, 3*evidenceLines, evidence)...) > 0 || len(d.Evidence) > 3*evidenceLines
+		cutShort = c.section(list(fold(d.Evidence), 3*evidenceLines, func(q quote) string { return evidence(q, d.At) })...) > 0 || len(d.Evidence) > 3*evidenceLines
 	default:
 		for n, cause := range d.Causes[:min(fullCauses, len(d.Causes))] {
 			lines, short := causeInFull(d, n, cause)
@@ -49,9 +50,7 @@ func Diagnosis(i engine.Incident) Message {
 	c.context(gaps(d, 10))
 	if len(i.Considered) > 0 {
 		c.divider()
-		newest := slices.Clone(i.Considered)
-		slices.Reverse(newest)
-		c.section(append([]string{"*What was considered for this incident*"}, list(newest, consideredLines, consideration)...)...)
+		c.section(append([]string{"*What was considered for this incident*"}, considered(i)...)...)
 	}
 	if !d.At.IsZero() {
 		c.context("Diagnosed " + when(d.At))
@@ -76,17 +75,18 @@ func causeInFull(d engine.Diagnosis, n int, c engine.Cause) (lines []string, sho
 	if c.Text != "" {
 		lines = append(lines, outside(c.Text, 600))
 	}
+	pro, contra := fold(known(d, c.For)), fold(known(d, c.Against))
 	for _, side := range []struct {
-		name string
-		ids  []string
-	}{{"Speaks for it", c.For}, {"Speaks against it", c.Against}} {
-		found := known(d, side.ids)
-		if len(found) == 0 {
+		name  string
+		found []quote
+		most  int
+	}{{"Speaks for it", pro, evidenceLines - min(againstLines, len(contra))}, {"Speaks against it", contra, againstLines}} {
+		if len(side.found) == 0 {
 			continue
 		}
 		lines = append(lines, side.name+":")
-		lines = append(lines, list(found, evidenceLines, evidence)...)
-		short = short || len(found) > evidenceLines
+		lines = append(lines, list(side.found, side.most, func(q quote) string { return evidence(q, d.At) })...)
+		short = short || len(side.found) > side.most
 	}
 	return append(lines, stepLines(c.Step, "Next step: ")...), short
 }
@@ -102,10 +102,13 @@ func known(d engine.Diagnosis, ids []string) []engine.Evidence {
 }
 
 // evidence is one quoted line with its source and time.
-func evidence(e engine.Evidence) string {
-	line := "> " + code(e.Text, 300)
+func evidence(q quote, now time.Time) string {
+	e := q.Evidence
+	line := "> " + code(words(e), 300)
 	var source []string
-	if e.Object.Name != "" {
+	if n := len(q.pods); n > 1 {
+		source = append(source, fmt.Sprintf("(%d pods)", n))
+	} else if e.Object.Name != "" {
 		source = append(source, outside(strings.ToLower(e.Object.Kind)+" "+e.Object.Name, 120))
 	} else if e.Collector != "" {
 		source = append(source, outside(e.Collector, 60))
@@ -114,7 +117,7 @@ func evidence(e engine.Evidence) string {
 		source = append(source, "container "+outside(e.Container, 80))
 	}
 	if !e.At.IsZero() {
-		source = append(source, exactly(e.At))
+		source = append(source, clock(e.At, now))
 	}
 	if len(source) == 0 {
 		return line
@@ -131,8 +134,25 @@ func changeInFull(last *engine.Change) []string {
 	})...)
 }
 
-func consideration(c engine.Consideration) string {
-	return fmt.Sprintf("• %s *%s*: %s (%s)", exactly(c.At), outside(c.Verdict, 40), outside(c.Signal, 160), outside(c.Reason, 200))
+// considered is the rows of what was considered, oldest first: as it came about. What is left out stands in the middle, for the
+// first rows say how the incident began and the last what happened just now.
+func considered(i engine.Incident) []string {
+	row := func(c engine.Consideration) string {
+		return fmt.Sprintf("• %s *%s*: %s (%s)", clock(c.At, i.Diagnosis.At), outside(c.Verdict, 40), outside(c.Signal, 160), outside(c.Reason, 200))
+	}
+	rows := slices.Clone(i.Considered)
+	slices.SortStableFunc(rows, func(a, b engine.Consideration) int { return a.At.Compare(b.At) })
+	var lines []string
+	gap := len(rows) - consideredLines
+	for n, c := range rows {
+		switch {
+		case gap <= 0 || n < consideredLines/2 || n >= consideredLines/2+gap:
+			lines = append(lines, row(c))
+		case n == consideredLines/2:
+			lines = append(lines, plural(gap, "row", "rows")+" between")
+		}
+	}
+	return lines
 }
 
 // fullDiagnosis is everything as a text file. Its name changes with the causes and their evidence, not with every signal that
