@@ -51,6 +51,9 @@ func checkDrawing(t failer, name string, m view.Message) {
 	if len(data) > 13_000 {
 		t.Errorf("%s: blocks of %d bytes", name, len(data))
 	}
+	if w := weigh(m.Blocks); w > 13_200 {
+		t.Errorf("%s: weighs %d, more than Slack takes", name, w)
+	}
 	if m.Text == "" || units(m.Text) > 4000 {
 		t.Errorf("%s: a notification text of %d units", name, units(m.Text))
 	}
@@ -72,6 +75,36 @@ func checkDrawing(t failer, name string, m view.Message) {
 	if m.File != nil && (m.File.Name == "" || m.File.Content == "" || units(m.File.Name) > 255) {
 		t.Errorf("%s: file %q of %d bytes", name, m.File.Name, len(m.File.Content))
 	}
+}
+
+// weigh is a message's size as Slack seems to count it: the characters that it shows, and something for each block.
+func weigh(blocks []slack.Block) int {
+	total := 0
+	for n, b := range blocks {
+		var texts []*slack.TextBlockObject
+		switch b := b.(type) {
+		case *slack.HeaderBlock:
+			total += 100
+			texts = append(texts, b.Text)
+		case *slack.SectionBlock:
+			texts = append(texts, b.Text)
+		case *slack.ContextBlock:
+			for _, e := range b.ContextElements.Elements {
+				if text, ok := e.(*slack.TextBlockObject); ok {
+					texts = append(texts, text)
+				}
+			}
+		case *slack.ActionBlock:
+			total += 300 // labels, placeholders and values, generously
+		}
+		if n > 0 {
+			total += 45
+		}
+		for _, text := range texts {
+			total += utf8.RuneCountInString(text.Text)
+		}
+	}
+	return total
 }
 
 func checkBlock(t failer, name string, b slack.Block) {
