@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -65,9 +66,7 @@ func podTemplate(name string, labels map[string]string) corev1.PodTemplateSpec {
 		"app.kubernetes.io/name": name, "app.kubernetes.io/instance": name + "-production", "app.kubernetes.io/version": "2026.11.3",
 		"app.kubernetes.io/managed-by": "Helm", "team": "payments", "helm.sh/chart": name + "-4.12.0",
 	}
-	for k, v := range labels {
-		all[k] = v
-	}
+	maps.Copy(all, labels)
 	return corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: all, Annotations: map[string]string{
 			"prometheus.io/scrape": "true", "prometheus.io/port": "9090",

@@ -108,7 +108,7 @@ func (r *room) crowd(ctx context.Context, pods int) error {
 	}
 	return r.until(ctx, 5*time.Minute, "all pods to run", func(ctx context.Context) (bool, error) {
 		d, err := client.AppsV1().Deployments(stormNamespace).Get(ctx, "crowd", metav1.GetOptions{})
-		return err == nil && d.Status.AvailableReplicas == int32(pods), err
+		return err == nil && int(d.Status.AvailableReplicas) == pods, err
 	})
 }
 
@@ -156,7 +156,7 @@ func (r *room) until(ctx context.Context, within time.Duration, what string, don
 
 // deployment is a Deployment whose pods weigh what pods weigh: two containers with probes, variables, mounts and annotations.
 func deployment(namespace, name string, replicas int) *appsv1.Deployment {
-	n := int32(replicas)
+	n := int32(replicas) //nolint:gosec // tens
 	labels := map[string]string{"app": name}
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},

@@ -51,12 +51,10 @@ func compare(wanted, shown []string) tally {
 		count[key]++
 	}
 	for _, key := range wanted {
-		switch n := count[key]; {
-		case n == 0:
+		if count[key] == 0 {
 			t.lost++
-		default:
-			t.doubled += n - 1
 		}
+		t.doubled += max(0, count[key]-1)
 		delete(count, key)
 	}
 	for _, n := range count {
