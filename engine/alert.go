@@ -10,5 +10,6 @@ type Alert struct {
 	StartsAt     time.Time
 	EndsAt       time.Time // zero while it fires
 	GeneratorURL string
-	Silenced     bool // known only to the API
+	Silenced     bool     // or inhibited; known only to the API
+	Receivers    []string // that it is routed to; known only to the API
 }

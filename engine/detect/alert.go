@@ -50,8 +50,12 @@ var known = map[string]engine.Class{
 	"KubePersistentVolumeClaimPending":  engine.ClassClaimPending,
 }
 
-// IsWatchdog tells whether an alert is the one that always fires, to show that alerting works. It is no signal.
+// IsWatchdog tells whether an alert is the one that always fires, to show that alerting works.
 func IsWatchdog(a engine.Alert) bool { return a.Labels["alertname"] == "Watchdog" }
+
+// IsSignal tells whether an alert says that something is wrong. Watchdog does not, nor does InfoInhibitor of the
+// kubernetes-mixin, which fires to keep others quiet.
+func IsSignal(a engine.Alert) bool { return !IsWatchdog(a) && a.Labels["alertname"] != "InfoInhibitor" }
 
 // Alert turns an alert into a signal. owner gives the workload of an object, such as a pod's Deployment.
 //

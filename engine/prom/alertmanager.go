@@ -43,8 +43,12 @@ func (a *Alertmanager) Alerts(ctx context.Context) ([]engine.Alert, error) {
 		StartsAt     time.Time         `json:"startsAt"`
 		GeneratorURL string            `json:"generatorURL"`
 		Status       struct {
-			SilencedBy []string `json:"silencedBy"`
+			SilencedBy  []string `json:"silencedBy"`
+			InhibitedBy []string `json:"inhibitedBy"`
 		} `json:"status"`
+		Receivers []struct {
+			Name string `json:"name"`
+		} `json:"receivers"`
 	}
 	if err := a.call(ctx, http.MethodGet, "/api/v2/alerts?active=true&silenced=true&inhibited=true&unprocessed=true", nil, &list); err != nil {
 		return nil, err
@@ -54,10 +58,23 @@ func (a *Alertmanager) Alerts(ctx context.Context) ([]engine.Alert, error) {
 		// Their endsAt is when they would time out; a listed alert has not ended.
 		alerts[i] = engine.Alert{
 			Fingerprint: l.Fingerprint, Labels: l.Labels, Annotations: l.Annotations, StartsAt: l.StartsAt,
-			GeneratorURL: l.GeneratorURL, Silenced: len(l.Status.SilencedBy) > 0,
+			GeneratorURL: l.GeneratorURL, Silenced: len(l.Status.SilencedBy)+len(l.Status.InhibitedBy) > 0,
+		}
+		for _, r := range l.Receivers {
+			alerts[i].Receivers = append(alerts[i].Receivers, r.Name)
 		}
 	}
 	return alerts, nil
+}
+
+// Started tells since when Alertmanager runs. It keeps no alerts over a restart: what it does not list soon after is not known to
+// have ended. It fails with Unavailable or Forbidden.
+func (a *Alertmanager) Started(ctx context.Context) (time.Time, error) {
+	var status struct {
+		Uptime time.Time `json:"uptime"` // in spite of its name, the time of the start
+	}
+	err := a.call(ctx, http.MethodGet, "/api/v2/status", nil, &status)
+	return status.Uptime, err
 }
 
 // Check tries whether Alertmanager answers, whether a Watchdog alert fires, and whether anyone but one receiver hears of alerts.

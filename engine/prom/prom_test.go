@@ -160,9 +160,13 @@ func TestAlertsAndSilences(t *testing.T) {
 		return list[n], true
 	}
 	got, ok := find("KubePodCrashLooping")
-	want := engine.Alert{Fingerprint: got.Fingerprint, Labels: labels, Annotations: map[string]string{"summary": "s"}, StartsAt: started, GeneratorURL: "http://p/graph"}
+	want := engine.Alert{Fingerprint: got.Fingerprint, Labels: labels, Annotations: map[string]string{"summary": "s"}, StartsAt: started, GeneratorURL: "http://p/graph", Receivers: []string{"autopilot"}}
 	if diff := cmp.Diff(want, got); !ok || got.Fingerprint == "" || diff != "" {
 		t.Errorf("alert (-want +got):\n%s", diff)
+	}
+
+	if up, err := a.Started(ctx); err != nil || time.Since(up) < 0 || time.Since(up) > time.Minute {
+		t.Errorf("Started: %v, %v; want a moment ago", up, err)
 	}
 
 	s := Silence{IncidentID: 4, Labels: labels, Until: time.Now().Add(time.Hour), By: "ana"}
@@ -206,6 +210,20 @@ func TestAlertsAndSilences(t *testing.T) {
 	if renewed, err := a.Silence(ctx, s); err != nil || renewed == id {
 		t.Errorf("after its end a silence is made anew: %q, %v", renewed, err)
 	}
+
+	pattern := Silence{IncidentID: 5, Patterns: map[string]string{"alertname": "Oth[a-z]+", "namespace": "pa"}, Until: time.Now().Add(time.Hour)}
+	if _, err := a.Silence(ctx, pattern); err != nil {
+		t.Fatal(err)
+	}
+	pattern.IncidentID, pattern.Patterns["namespace"] = 6, "p.y"
+	time.Sleep(time.Second) // a silence that is too wide would show by now
+	if l, _ := find("Other"); l.Silenced {
+		t.Error("a pattern matches a part of a value; the whole is wanted")
+	}
+	if _, err := a.Silence(ctx, pattern); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the pattern silences", func() bool { l, _ := find("Other"); return l.Silenced })
 
 	for name, wrong := range map[string]Silence{
 		"without labels": {IncidentID: 1, Until: time.Now().Add(time.Hour)},

@@ -1,9 +1,9 @@
 package prom
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,7 +16,8 @@ import (
 // Silence is a silence to be made for an incident.
 type Silence struct {
 	IncidentID int64
-	Labels     map[string]string // an alert is silenced when it has all of these, exactly
+	Labels     map[string]string // an alert is silenced when it has all of these, exactly,
+	Patterns   map[string]string // and matches all of these, regular expressions over a label's whole value
 	Until      time.Time
 	By         string // who decided it
 	Comment    string // why, in words; "" gives none
@@ -30,6 +31,10 @@ type matcher struct {
 	Value   string `json:"value"`
 	IsRegex bool   `json:"isRegex"`
 	IsEqual bool   `json:"isEqual"`
+}
+
+func byName(x, y matcher) int {
+	return cmp.Or(strings.Compare(x.Name, y.Name), strings.Compare(x.Value, y.Value))
 }
 
 type silence struct {
@@ -51,7 +56,7 @@ func (s silence) expired() bool { return s.Status != nil && s.Status.State == "e
 func (a *Alertmanager) Silence(ctx context.Context, s Silence) (string, error) {
 	now := a.now()
 	switch {
-	case len(s.Labels) == 0:
+	case len(s.Labels)+len(s.Patterns) == 0:
 		return "", engine.Errorf(engine.Invalid, "a silence needs labels; without any it would silence every alert")
 	case !s.Until.After(now):
 		return "", engine.Errorf(engine.Invalid, "a silence must end in the future, not at %s", s.Until.UTC().Format(time.RFC3339))
@@ -60,9 +65,13 @@ func (a *Alertmanager) Silence(ctx context.Context, s Silence) (string, error) {
 	if want.CreatedBy == "" {
 		want.CreatedBy = "autopilot"
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.Labels)) {
-		want.Matchers = append(want.Matchers, matcher{Name: name, Value: s.Labels[name], IsEqual: true})
+	for name, value := range s.Labels {
+		want.Matchers = append(want.Matchers, matcher{Name: name, Value: value, IsEqual: true})
 	}
+	for name, pattern := range s.Patterns {
+		want.Matchers = append(want.Matchers, matcher{Name: name, Value: pattern, IsEqual: true, IsRegex: true})
+	}
+	slices.SortFunc(want.Matchers, byName)
 	made, ok, err := a.made(ctx, s, want.Matchers)
 	if err != nil {
 		return "", err
@@ -89,7 +98,7 @@ func (a *Alertmanager) made(ctx context.Context, s Silence, matchers []matcher) 
 		return silence{}, false, err
 	}
 	for _, have := range all {
-		slices.SortFunc(have.Matchers, func(x, y matcher) int { return strings.Compare(x.Name, y.Name) })
+		slices.SortFunc(have.Matchers, byName)
 		if !have.expired() && strings.HasSuffix(have.Comment, s.mark()) && slices.Equal(have.Matchers, matchers) {
 			return have, true, nil
 		}
