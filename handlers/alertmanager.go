@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/detect"
+	"github.com/eks-autopilot/autopilot/engine/rca"
 )
 
 // maxWebhook bounds a webhook's body. Alertmanager's own groups stay far below it.
@@ -117,40 +119,88 @@ func bearer(r *http.Request, token engine.Secret) bool {
 }
 
 // TakeAlerts turns alerts into observations, one a workload, and has them kept. It may be called twice with the same alerts.
-// Alerts of a cluster that is not configured are left out and are the error, of code invalid, after all others are kept.
+//
+// One that cannot be kept does not keep the others from it. The error is of code invalid when trying again is of no use: for
+// alerts of a cluster that is not configured, and for those that the store will never take.
 func (h *Handlers) TakeAlerts(ctx context.Context, path string, alerts []engine.Alert) error {
-	var unknown error
+	var refused, failed error
 	order := []engine.Workload{}
 	byWorkload := map[engine.Workload][]engine.Signal{}
+	held := map[string]map[string]engine.Workload{}
 	for _, a := range alerts {
 		c, err := h.alertCluster(path, a)
 		if err != nil {
-			unknown = err
+			refused = err
 			continue
 		}
-		if detect.IsWatchdog(a) {
-			if a.EndsAt.IsZero() {
-				if err := h.Signals.SawWatchdog(ctx, c.Name, h.Now()); err != nil {
-					return err
-				}
+		if detect.IsWatchdog(a) && a.EndsAt.IsZero() {
+			if err := h.Signals.SawWatchdog(ctx, c.Name, h.Now()); err != nil {
+				return err
 			}
+		}
+		if !detect.IsSignal(a) {
 			continue
 		}
-		s := detect.Alert(c.Name, a, func(kind, namespace, name string) (engine.Workload, bool) {
-			return c.Owner(ctx, kind, namespace, name)
-		})
+		if held[c.Name] == nil {
+			firing, err := h.Signals.FiringAlerts(ctx, c.Name)
+			if err != nil {
+				return err
+			}
+			held[c.Name] = workloads(firing)
+		}
+		s := signal(ctx, c, a, held[c.Name])
 		if _, seen := byWorkload[s.Workload]; !seen {
 			order = append(order, s.Workload)
 		}
 		byWorkload[s.Workload] = append(byWorkload[s.Workload], s)
 	}
 	for _, w := range order {
-		o := engine.Observation{Source: engine.SourceAlert, Workload: w, Signals: byWorkload[w], At: h.Now()}
-		if err := h.Signals.Observe(ctx, o); err != nil {
-			return fmt.Errorf("keep alerts of %s: %w", w, err)
+		err := h.observe(ctx, w, byWorkload[w]...)
+		switch engine.CodeOf(err) {
+		case "":
+		case engine.Invalid:
+			refused = errors.Join(refused, err)
+		case engine.Unavailable:
+			return err // nor will the next be kept
+		default:
+			failed = errors.Join(failed, err)
 		}
 	}
-	return unknown
+	return cmp.Or(failed, refused)
+}
+
+func (h *Handlers) observe(ctx context.Context, w engine.Workload, signals ...engine.Signal) error {
+	err := h.Signals.Observe(ctx, engine.Observation{Source: engine.SourceAlert, Workload: w, Signals: signals, At: h.Now()})
+	if err != nil {
+		return fmt.Errorf("keep alerts of %s: %w", w, err)
+	}
+	return nil
+}
+
+// signal says what an alert is about. One that is held already stays with the workload that it was put to: by now its pod may
+// be gone, or nobody answer whose it is, and its end would be the end of something else.
+func signal(ctx context.Context, c Cluster, a engine.Alert, held map[string]engine.Workload) engine.Signal {
+	known, isHeld := held[a.Fingerprint]
+	s := detect.Alert(c.Name, a, func(kind, namespace, name string) (engine.Workload, bool) {
+		if isHeld {
+			return known, true
+		}
+		return c.Owner(ctx, kind, namespace, name)
+	})
+	if isHeld {
+		s.Workload = known
+	}
+	s.Summary, _ = rca.Redact(s.Summary) // rules over logs quote lines of them
+	return s
+}
+
+// workloads gives the workload of each alert by its fingerprint.
+func workloads(firing []engine.Signal) map[string]engine.Workload {
+	held := make(map[string]engine.Workload, len(firing))
+	for _, s := range firing {
+		held[s.ID] = s.Workload
+	}
+	return held
 }
 
 // alertCluster says which cluster an alert is about: its own label, else the webhook's path, else the only cluster there is.

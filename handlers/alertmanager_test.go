@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -136,6 +138,52 @@ func TestAlertsOfAnUnknownClusterDoNotLoseTheOthers(t *testing.T) {
 	})
 	if engine.CodeOf(err) != engine.Invalid || len(s.observed) != 1 || s.observed[0].Workload.Cluster != "dev" {
 		t.Errorf("observed %+v, error %v; want dev's alert kept and the other told", s.observed, err)
+	}
+}
+
+func TestAnAlertStaysWithItsWorkload(t *testing.T) {
+	h, s, _ := fixture(t)
+	s.firing = []engine.Signal{{Source: engine.SourceAlert, ID: "f", Workload: api}}
+	h.Clusters[0].Owner = func(context.Context, string, string, string) (engine.Workload, bool) {
+		return engine.Workload{}, false // the pod is gone, or the API server is
+	}
+	labels := map[string]string{"alertname": "Crash", "namespace": "payments", "pod": "api-5f7-x"}
+	err := h.TakeAlerts(t.Context(), "prod", []engine.Alert{{Fingerprint: "f", Labels: labels, StartsAt: noon.Add(-time.Hour), EndsAt: noon}})
+	if err != nil || len(s.observed) != 1 || s.observed[0].Workload != api || s.observed[0].Signals[0].Workload != api {
+		t.Errorf("observed %+v, %v; want the end of the signal of %v", s.observed, err, api)
+	}
+}
+
+func TestAnAlertThatIsNotKeptDoesNotHoldUpTheOthers(t *testing.T) {
+	alerts := []engine.Alert{
+		{Fingerprint: "a", Labels: map[string]string{"alertname": "A", "namespace": "shop", "deployment": "bad"}, StartsAt: noon},
+		{Fingerprint: "b", Labels: map[string]string{"alertname": "B", "namespace": "shop", "deployment": "web"}, StartsAt: noon},
+	}
+	for code, kept := range map[engine.Code]int{engine.Invalid: 1, engine.Internal: 1, engine.Unavailable: 0} {
+		h, s, _ := fixture(t)
+		s.failOf = func(o engine.Observation) error {
+			if o.Workload.Name == "bad" {
+				return engine.Errorf(code, "not kept")
+			}
+			return nil
+		}
+		if err := h.TakeAlerts(t.Context(), "prod", alerts); engine.CodeOf(err) != code || len(s.observed) != kept {
+			t.Errorf("%s: %v, %d kept; want that code and %d", code, err, len(s.observed), kept)
+		}
+	}
+}
+
+func TestAlertTextsAreRedacted(t *testing.T) {
+	h, s, _ := fixture(t)
+	a := engine.Alert{
+		Fingerprint: "f", Labels: map[string]string{"alertname": "LogErrors", "namespace": "shop", "deployment": "web"},
+		Annotations: map[string]string{"summary": "last line: connect postgres://app:hunter2@db/x failed"}, StartsAt: noon,
+	}
+	if err := h.TakeAlerts(t.Context(), "prod", []engine.Alert{a}); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.observed[0].Signals[0].Summary; strings.Contains(got, "hunter2") {
+		t.Errorf("the summary shows a password: %s", got)
 	}
 }
 

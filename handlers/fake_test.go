@@ -28,6 +28,7 @@ type fakeStore struct {
 	homes      []string
 	filter     engine.IncidentFilter
 	fail       error // of every write
+	failOf     func(engine.Observation) error
 	decideFail error
 }
 
@@ -97,10 +98,14 @@ func (f *fakeStore) SaveDiagnosis(_ context.Context, d engine.Diagnosis) error {
 func (f *fakeStore) Tallies(context.Context) (map[string]rca.Tally, error) { return nil, nil }
 
 func (f *fakeStore) Observe(_ context.Context, o engine.Observation) error {
-	if f.fail == nil {
+	err := f.fail
+	if f.failOf != nil && err == nil {
+		err = f.failOf(o)
+	}
+	if err == nil {
 		f.observed = append(f.observed, o)
 	}
-	return f.fail
+	return err
 }
 
 func (f *fakeStore) FiringAlerts(context.Context, string) ([]engine.Signal, error) {
@@ -125,13 +130,16 @@ func (g fakeGroups) Groups(_ context.Context, user string) ([]string, error) {
 // fakeAlertmanager keeps silences by their comment, as the real client does.
 type fakeAlertmanager struct {
 	alerts   []engine.Alert
-	silences []map[string]string
+	started  time.Time
+	silences []Matchers
 	expired  []string
 }
 
 func (a *fakeAlertmanager) Alerts(context.Context) ([]engine.Alert, error) { return a.alerts, nil }
 
-func (a *fakeAlertmanager) Silence(_ context.Context, _ int64, m map[string]string, _ time.Time, _ string) (string, error) {
+func (a *fakeAlertmanager) Started(context.Context) (time.Time, error) { return a.started, nil }
+
+func (a *fakeAlertmanager) Silence(_ context.Context, _ int64, m Matchers, _ time.Time, _ string) (string, error) {
 	a.silences = append(a.silences, m)
 	return "silence-1", nil
 }

@@ -60,8 +60,16 @@ type Groups interface {
 // Silencer is an Alertmanager.
 type Silencer interface {
 	Alerts(ctx context.Context) ([]engine.Alert, error)
-	Silence(ctx context.Context, incident int64, labels map[string]string, until time.Time, by string) (string, error)
+	Started(ctx context.Context) (time.Time, error)
+	Silence(ctx context.Context, incident int64, m Matchers, until time.Time, by string) (string, error)
 	Expire(ctx context.Context, id string) error
+}
+
+// Matchers say what a silence hits: alerts with all the Labels, exactly, and whose labels match all the Patterns, which are
+// regular expressions over the whole value.
+type Matchers struct {
+	Labels   map[string]string
+	Patterns map[string]string
 }
 
 // Pager wakes people outside Slack. What is trigger, acknowledge or resolve.
@@ -77,6 +85,7 @@ type Cluster struct {
 	Logs         func(ctx context.Context, i engine.Incident) (engine.LogExcerpt, error)
 	Collectors   []rca.Collector
 	Alertmanager Silencer
+	Receiver     string // the receiver in Alertmanager that is us: what is routed to others alone is not ours; "" means all are
 }
 
 // Handlers holds what every edge needs. All fields but Pagers are required.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -12,6 +14,10 @@ import (
 
 // settled is how long an alert must be known before its absence from Alertmanager's list ends it: a webhook and the list may cross.
 const settled = 30 * time.Second
+
+// relearn is how long after its start an Alertmanager may not list what fires: it forgets when it is restarted, and Prometheus
+// tells it again with the next evaluation that is a minute after the last time.
+const relearn = 3 * time.Minute
 
 // pollAlerts compares what is held open with what each Alertmanager lists. It finds the alerts that ended while silenced, for which
 // Alertmanager sends nothing, and those whose webhook was lost.
@@ -37,40 +43,55 @@ func (h *Handlers) pollCluster(ctx context.Context, c Cluster) error {
 	if err != nil {
 		return err
 	}
-	known := map[string]bool{}
-	for _, s := range firing {
-		known[s.ID] = true
-	}
-	owner := func(kind, namespace, name string) (engine.Workload, bool) { return c.Owner(ctx, kind, namespace, name) }
-	still := map[string]bool{}
-	var lost []engine.Alert
+	held, still := workloads(firing), map[string]bool{}
+	var problem error
 	for _, a := range listed {
-		if detect.IsWatchdog(a) || !a.EndsAt.IsZero() {
+		if !a.EndsAt.IsZero() {
 			continue
 		}
-		id := a.Fingerprint
-		still[id] = true
-		// A silenced alert is one that somebody does not want to hear of; it is followed only if it was told before.
-		if !known[id] && !a.Silenced && h.Now().Sub(a.StartsAt) > settled {
-			lost = append(lost, a)
+		still[a.Fingerprint] = true
+		if _, known := held[a.Fingerprint]; known || !h.lost(c, a) {
+			continue
 		}
+		s := signal(ctx, c, a, held)
+		problem = errors.Join(problem, h.observe(ctx, s.Workload, s))
 	}
-	for _, s := range firing {
-		if still[s.ID] || h.Now().Sub(s.StartsAt) < settled {
+	return errors.Join(problem, h.endAbsent(ctx, c, firing, still))
+}
+
+// lost tells whether an alert that Alertmanager lists, and that we do not hold, should have come by webhook: one of this
+// cluster, for several may share an Alertmanager; routed to us; and neither silenced nor so new that the webhook is on its way.
+func (h *Handlers) lost(c Cluster, a engine.Alert) bool {
+	own, err := h.alertCluster(c.Name, a)
+	return err == nil && own.Name == c.Name && detect.IsSignal(a) && !a.Silenced && h.Now().Sub(a.StartsAt) > settled &&
+		(c.Receiver == "" || slices.ContainsFunc(a.Receivers, c.receives))
+}
+
+// receives tells whether a receiver is ours. The Prometheus operator puts the namespace and the object before its name.
+func (c Cluster) receives(receiver string) bool {
+	return receiver == c.Receiver || strings.HasSuffix(receiver, "/"+c.Receiver)
+}
+
+// endAbsent ends the alerts that are held firing and no longer listed.
+func (h *Handlers) endAbsent(ctx context.Context, c Cluster, firing []engine.Signal, still map[string]bool) error {
+	absent := slices.DeleteFunc(slices.Clone(firing), func(s engine.Signal) bool {
+		return still[s.ID] || h.Now().Sub(s.StartsAt) < settled
+	})
+	if len(absent) == 0 {
+		return nil
+	}
+	// Asked after the list was: were it restarted in between, it would be taken for new, and not its empty list for the truth.
+	started, err := c.Alertmanager.Started(ctx)
+	if err != nil {
+		return err
+	}
+	var problem error
+	for _, s := range absent {
+		if s.StartsAt.Before(started) && h.Now().Sub(started) < relearn {
 			continue
 		}
 		s.EndsAt = h.Now()
-		o := engine.Observation{Source: engine.SourceAlert, Workload: s.Workload, Signals: []engine.Signal{s}, At: h.Now()}
-		if err := h.Signals.Observe(ctx, o); err != nil {
-			return err
-		}
+		problem = errors.Join(problem, h.observe(ctx, s.Workload, s))
 	}
-	for _, a := range lost {
-		s := detect.Alert(c.Name, a, owner)
-		o := engine.Observation{Source: engine.SourceAlert, Workload: s.Workload, Signals: []engine.Signal{s}, At: h.Now()}
-		if err := h.Signals.Observe(ctx, o); err != nil {
-			return err
-		}
-	}
-	return nil
+	return problem
 }

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -93,30 +94,75 @@ func alertSignal(id string, labels map[string]string) engine.Signal {
 	return engine.Signal{Source: engine.SourceAlert, ID: id, Workload: api, Labels: labels, StartsAt: noon.Add(-time.Hour)}
 }
 
-func TestSilenceMatchesWhatTheAlertsShare(t *testing.T) {
-	h, s, am := fixture(t)
+// silencing gives incident 7 the alerts and a silence until a time, and the task to make it.
+func silencing(s *fakeStore, until time.Time, alerts ...engine.Signal) engine.Task {
 	i := s.incidents[7]
-	i.Signals = []engine.Signal{
-		alertSignal("a", map[string]string{"alertname": "Crash", "namespace": "payments", "pod": "api-1", "severity": "warning"}),
-		alertSignal("b", map[string]string{"alertname": "OOM", "namespace": "payments", "pod": "api-2", "severity": "warning"}),
-		{Source: engine.SourceWatch, ID: "w", Labels: map[string]string{"x": "y"}},
-	}
+	i.Signals, i.Silence = alerts, engine.Silence{Until: until, By: engine.Person{ID: "UANA"}}
 	s.incidents[7] = i
-	task := engine.Task{IncidentID: 7, Detail: noon.Add(time.Hour).Format(time.RFC3339)}
-	if err := h.silence(t.Context(), task); err != nil {
-		t.Fatal(err)
+	return engine.Task{IncidentID: 7, Detail: until.Format(time.RFC3339)}
+}
+
+func TestSilenceMatchesTheWorkloadAndNothingElse(t *testing.T) {
+	type labels = map[string]string
+	web := engine.Workload{Cluster: "prod", Namespace: "payments", Kind: "Deployment", Name: "web"}
+	kind := func(k, name string) engine.Workload {
+		return engine.Workload{Cluster: "prod", Namespace: "payments", Kind: k, Name: name}
 	}
-	want := []map[string]string{{"namespace": "payments", "severity": "warning"}}
-	if d := cmp.Diff(want, am.silences); d != "" {
-		t.Error(d)
-	}
-	if s.silenced[7] != "silence-1" {
-		t.Errorf("kept %q", s.silenced[7])
+	for _, c := range []struct {
+		name   string
+		of     engine.Workload
+		alerts []labels
+		want   []Matchers
+	}{
+		{"our rules name it", web, []labels{
+			{"alertname": "HighCPU", "namespace": "payments", "workload": "web", "pod": "web-1", "node": "n1", "severity": "warning"},
+			{"alertname": "OOM", "namespace": "payments", "workload": "web", "pod": "web-2", "node": "n2", "severity": "warning"},
+		}, []Matchers{{Labels: labels{"namespace": "payments", "workload": "web", "severity": "warning"}}}},
+		{"only its pods name it", web, []labels{
+			{"alertname": "Crash", "namespace": "payments", "pod": "web-7bfc9d8f6d-x2x9k"},
+			{"alertname": "OOM", "namespace": "payments", "pod": "web-7bfc9d8f6d-44444"},
+		}, []Matchers{{Labels: labels{"namespace": "payments"}, Patterns: labels{"pod": "web-[b-z2-9]{6,10}-[b-z2-9]{5}"}}}},
+		{"pods with names of another kind", kind("Rollout", "web"), []labels{
+			{"alertname": "Crash", "namespace": "payments", "pod": "web.2"}, {"alertname": "Crash", "namespace": "payments", "pod": "web.1"},
+		}, []Matchers{{Labels: labels{"alertname": "Crash", "namespace": "payments"}, Patterns: labels{"pod": `web\.1|web\.2`}}}},
+		{"a StatefulSet's pods", kind("StatefulSet", "db"), []labels{{"alertname": "Crash", "namespace": "payments", "pod": "db-0"}},
+			[]Matchers{{Labels: labels{"alertname": "Crash", "namespace": "payments"}, Patterns: labels{"pod": "db-[0-9]+"}}}},
+		{"a node", engine.Workload{Cluster: "prod", Kind: engine.KindNode, Name: "n1"}, []labels{
+			{"alertname": "KubeNodeNotReady", "namespace": "monitoring", "node": "n1", "instance": "10.0.0.1:8080"},
+		}, []Matchers{{Labels: labels{"alertname": "KubeNodeNotReady", "namespace": "monitoring", "node": "n1"}}}},
+		{"an alert that names nothing", engine.Workload{Cluster: "prod", Kind: "Alert", Name: "Broken"}, []labels{{"alertname": "Broken"}},
+			[]Matchers{{Labels: labels{"alertname": "Broken"}}}},
+		{"nothing names it: the silence would hit the namespace", web, []labels{
+			{"alertname": "Crash", "namespace": "payments", "pod": "web-7bfc9d8f6d-x2x9k"},
+			{"alertname": "Missing", "namespace": "payments", "deployment": "web"},
+		}, nil},
+		{"a node's name would hit all that runs there", web, []labels{{"alertname": "Slow", "namespace": "payments", "node": "n1"}}, nil},
+	} {
+		h, s, am := fixture(t)
+		var alerts []engine.Signal
+		for n, l := range c.alerts {
+			alerts = append(alerts, alertSignal(string(rune('a'+n)), l))
+		}
+		ended := alertSignal("ended", labels{"alertname": "Gone"})
+		ended.EndsAt = noon
+		task := silencing(s, noon.Add(time.Hour), append(alerts, ended, engine.Signal{Source: engine.SourceWatch, ID: "w"})...)
+		i := s.incidents[7]
+		i.Workload = c.of
+		s.incidents[7] = i
+		if err := h.silence(t.Context(), task); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if d := cmp.Diff(c.want, am.silences); d != "" {
+			t.Errorf("%s: %s", c.name, d)
+		}
+		if kept := s.silenced[7] == "silence-1"; kept != (c.want != nil) {
+			t.Errorf("%s: kept %q", c.name, s.silenced[7])
+		}
 	}
 }
 
 func TestSilenceIsNotMade(t *testing.T) {
-	good := map[string]string{"alertname": "Crash", "namespace": "payments"}
+	good := alertSignal("a", map[string]string{"alertname": "Crash", "namespace": "payments", "deployment": "api"})
 	cases := []struct {
 		name   string
 		change func(*engine.Incident, *fakeStore)
@@ -125,23 +171,34 @@ func TestSilenceIsNotMade(t *testing.T) {
 	}{
 		{"resolved meanwhile", func(i *engine.Incident, _ *fakeStore) { i.Status = engine.Resolved }, noon.Add(time.Hour), ""},
 		{"already over", func(*engine.Incident, *fakeStore) {}, noon.Add(-time.Second), ""},
+		{"decided anew", func(i *engine.Incident, _ *fakeStore) { i.Silence.Until = noon.Add(4 * time.Hour) }, noon.Add(time.Hour), ""},
 		{"no alert", func(i *engine.Incident, _ *fakeStore) { i.Signals = nil }, noon.Add(time.Hour), ""},
-		{"labels that would silence the cluster", func(i *engine.Incident, _ *fakeStore) {
-			i.Signals = []engine.Signal{alertSignal("a", map[string]string{"severity": "warning"})}
-		}, noon.Add(time.Hour), ""},
-		{"paused", func(_ *engine.Incident, s *fakeStore) { s.paused.On = true }, noon.Add(time.Hour), engine.Forbidden},
+		{"paused: tried again", func(_ *engine.Incident, s *fakeStore) { s.paused.On = true }, noon.Add(time.Hour), engine.Unavailable},
 		{"no Alertmanager", func(i *engine.Incident, _ *fakeStore) { i.Workload.Cluster = "dev" }, noon.Add(time.Hour), engine.NotFound},
 	}
 	for _, c := range cases {
 		h, s, am := fixture(t)
+		task := silencing(s, c.until, good)
 		i := s.incidents[7]
-		i.Signals = []engine.Signal{alertSignal("a", good)}
 		c.change(&i, s)
 		s.incidents[7] = i
-		err := h.silence(t.Context(), engine.Task{IncidentID: 7, Detail: c.until.Format(time.RFC3339)})
+		err := h.silence(t.Context(), task)
 		if engine.CodeOf(err) != c.err || len(am.silences) != 0 {
 			t.Errorf("%s: %v, silences %v; want none and code %q", c.name, err, am.silences, c.err)
 		}
+	}
+}
+
+func TestExpireSilence(t *testing.T) {
+	h, s, am := fixture(t)
+	task := engine.Task{IncidentID: 7, Detail: "silence-1"}
+	s.paused.On = true
+	if err := h.expireSilence(t.Context(), task); engine.CodeOf(err) != engine.Unavailable || len(am.expired) != 0 {
+		t.Errorf("paused: %v, expired %v; want another try", err, am.expired)
+	}
+	s.paused.On = false
+	if err := h.expireSilence(t.Context(), task); err != nil || len(am.expired) != 1 || am.expired[0] != "silence-1" {
+		t.Errorf("%v, expired %v", err, am.expired)
 	}
 }
 
@@ -169,11 +226,57 @@ func TestPollEndsWhatAlertmanagerNoLongerLists(t *testing.T) {
 	if len(s.observed) != 2 {
 		t.Fatalf("observed %+v; want the end of one and the lost one", s.observed)
 	}
-	if e := s.observed[0].Signals[0]; e.ID != "gone" || e.Firing() {
-		t.Errorf("first %+v, want the end of what is gone", e)
+	if f := s.observed[0].Signals[0]; f.ID != signalOf(lost).ID || !f.Firing() {
+		t.Errorf("first %+v, want the alert whose webhook was lost", f)
 	}
-	if f := s.observed[1].Signals[0]; f.ID != signalOf(lost).ID || !f.Firing() {
-		t.Errorf("second %+v, want the alert whose webhook was lost", f)
+	if e := s.observed[1].Signals[0]; e.ID != "gone" || e.Firing() {
+		t.Errorf("second %+v, want the end of what is gone", e)
+	}
+}
+
+func TestPollDoesNotTrustAnAlertmanagerThatForgot(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		started time.Time
+		ended   bool
+	}{
+		{"restarted a minute ago", noon.Add(-time.Minute), false},
+		{"restarted long ago", noon.Add(-relearn), true},
+		{"started before the alert", noon.Add(-2 * time.Hour), true},
+	} {
+		h, s, am := fixture(t)
+		s.firing, am.started = []engine.Signal{alertSignal("gone", nil)}, c.started
+		if err := h.pollAlerts(t.Context(), engine.Task{}); err != nil || len(s.observed) == 1 != c.ended {
+			t.Errorf("%s: observed %+v, %v; want its end: %t", c.name, s.observed, err, c.ended)
+		}
+	}
+}
+
+func TestPollLeavesAloneWhatIsNotOurs(t *testing.T) {
+	alert := func(name string, more map[string]string, receivers ...string) engine.Alert {
+		labels := map[string]string{"alertname": name, "namespace": "payments", "deployment": "web"}
+		maps.Copy(labels, more)
+		return engine.Alert{Fingerprint: name, Labels: labels, StartsAt: noon.Add(-time.Hour), Receivers: receivers}
+	}
+	h, s, am := fixture(t)
+	h.Clusters[0].Receiver = "autopilot"
+	am.alerts = []engine.Alert{
+		alert("ToOthers", nil, "null", "team-b"),
+		alert("OfDev", map[string]string{"cluster": "dev"}, "autopilot"),
+		alert("InfoInhibitor", nil, "autopilot"),
+		alert("Watchdog", nil, "autopilot"),
+		alert("Ours", nil, "team-b", "autopilot"),
+		alert("OursByTheOperator", map[string]string{"cluster": "prod"}, "monitoring/alerts/autopilot"),
+	}
+	if err := h.pollAlerts(t.Context(), engine.Task{}); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range s.observed {
+		got = append(got, o.Signals[0].ID)
+	}
+	if d := cmp.Diff([]string{"Ours", "OursByTheOperator"}, got); d != "" {
+		t.Error(d)
 	}
 }
 

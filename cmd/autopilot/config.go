@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"slices"
 	"time"
 )
 
@@ -27,6 +29,7 @@ type ClusterConfig struct {
 	EKS          *EKSConfig        `yaml:"eks"`
 	Prometheus   string            `yaml:"prometheus"`   // URL; empty: metrics are shown as missing
 	Alertmanager string            `yaml:"alertmanager"` // URL; empty: no silences, no polling
+	Receiver     string            `yaml:"receiver"`     // the receiver in Alertmanager that is the bot; default autopilot
 	AWSAccount   string            `yaml:"aws_account"`  // twelve digits
 	Labels       map[string]string `yaml:"labels"`
 }
@@ -149,6 +152,10 @@ func (c Config) withDefaults() Config {
 	set(&c.Retention.Payloads, 72*time.Hour)
 	set(&c.Retention.Evidence, 90*24*time.Hour)
 	set(&c.Heartbeat.Every, time.Minute)
+	c.Clusters = slices.Clone(c.Clusters)
+	for k := range c.Clusters {
+		c.Clusters[k].Receiver = cmp.Or(c.Clusters[k].Receiver, "autopilot")
+	}
 	if c.Logs.Lines == 0 {
 		c.Logs.Lines = 100
 	}

@@ -22,6 +22,7 @@ type connected struct {
 	kube         *kube.Cluster
 	prometheus   *prom.Prometheus
 	alertmanager *silencer
+	receiver     string // in Alertmanager, that is us
 }
 
 func connectClusters(ctx context.Context, cfg Config, secrets Secrets, log *slog.Logger) ([]connected, error) {
@@ -64,7 +65,7 @@ func connectCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, logs
 		if err != nil {
 			return c, err
 		}
-		c.alertmanager = &silencer{am}
+		c.alertmanager, c.receiver = &silencer{am}, cl.Receiver
 	}
 	return c, nil
 }
@@ -73,8 +74,8 @@ func connectCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, logs
 type silencer struct{ *prom.Alertmanager }
 
 // Silence makes the silence of an incident, or finds the one made before.
-func (s *silencer) Silence(ctx context.Context, incident int64, labels map[string]string, until time.Time, by string) (string, error) {
-	return s.Alertmanager.Silence(ctx, prom.Silence{IncidentID: incident, Labels: labels, Until: until, By: by})
+func (s *silencer) Silence(ctx context.Context, incident int64, m handlers.Matchers, until time.Time, by string) (string, error) {
+	return s.Alertmanager.Silence(ctx, prom.Silence{IncidentID: incident, Labels: m.Labels, Patterns: m.Patterns, Until: until, By: by})
 }
 
 func connectPagers(cfg Config, secrets Secrets) ([]handlers.Pager, error) {

@@ -141,7 +141,7 @@ func edges(clusters []connected) []handlers.Cluster {
 			Name: c.kube.Name(), Owner: c.kube.Owner, Logs: c.kube.LogsOf, Collectors: kube.Collectors(c.kube),
 		}
 		if c.alertmanager != nil {
-			e.Alertmanager = c.alertmanager
+			e.Alertmanager, e.Receiver = c.alertmanager, c.receiver
 		}
 		all = append(all, e)
 	}
