@@ -9,24 +9,60 @@ import (
 )
 
 // page tells every configured pager, then records that it was told. Pagers fold what they are told twice into one by its key.
+//
+// It is tried again while a pager does not answer, whatever another says. A trigger that no pager will ever take is told in the
+// thread, for then nobody is woken.
 func (h *Handlers) page(ctx context.Context, t engine.Task) error {
 	i, err := h.Incidents.Incident(ctx, t.IncidentID)
 	if err != nil {
 		return err
 	}
-	// Between the plan and now somebody may have acknowledged it: then nobody needs waking.
-	if t.Detail == "trigger" && i.Status != engine.Open {
+	if !stillSo(t.Detail, i) {
 		return nil
 	}
-	var errs []error
+	told := 0
+	var later, never []error
+	if len(h.Pagers) == 0 {
+		never = append(never, errors.New("no pager is configured"))
+	}
 	for _, p := range h.Pagers {
-		if err := p.Send(ctx, t.Detail, i, ""); err != nil {
-			h.Log.ErrorContext(ctx, "pager not told", "pager", p.Name(), "incident", i.ID, "what", t.Detail, "error", err)
-			errs = append(errs, fmt.Errorf("%s: %w", p.Name(), err))
+		err := p.Send(ctx, t.Detail, i, "")
+		if err == nil {
+			told++
+			continue
+		}
+		h.Log.ErrorContext(ctx, "pager not told", "pager", p.Name(), "incident", i.ID, "what", t.Detail, "error", err)
+		err = fmt.Errorf("%s: %w", p.Name(), err)
+		switch engine.CodeOf(err) {
+		case engine.Unavailable, engine.Internal:
+			later = append(later, err)
+		default:
+			never = append(never, err)
 		}
 	}
-	if len(errs) > 0 {
-		return errors.Join(errs...)
+	switch {
+	case len(later) > 0:
+		return engine.Wrap(engine.Unavailable, errors.Join(later...), "a pager could not be told")
+	case told > 0:
+		return h.Progress.Paged(ctx, i.ID, t.Detail)
+	case t.Detail == "trigger":
+		if err := h.Progress.Paged(ctx, i.ID, "refused"); err != nil {
+			return err
+		}
 	}
-	return h.Progress.Paged(ctx, i.ID, t.Detail)
+	return engine.Wrap(engine.Invalid, errors.Join(never...), "no pager took it")
+}
+
+// stillSo tells whether what a pager is to be told is still true. The task may be an hour late: by then somebody may have
+// acknowledged the incident, and nobody needs waking; or it is back, and its resolution would put a new call to sleep.
+func stillSo(what string, i engine.Incident) bool {
+	switch what {
+	case "trigger":
+		return i.Status == engine.Open
+	case "acknowledge":
+		return i.Status == engine.Acknowledged
+	case "resolve":
+		return i.Status == engine.Resolved
+	}
+	return true
 }

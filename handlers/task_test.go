@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -294,24 +295,39 @@ func (p fakePager) Send(_ context.Context, what string, i engine.Incident, _ str
 }
 
 func TestPage(t *testing.T) {
-	h, s, _ := fixture(t)
-	var sent []string
-	h.Pagers = []Pager{fakePager{"one", &sent, engine.Errorf(engine.Unavailable, "busy")}, fakePager{"two", &sent, nil}}
-	if err := h.page(t.Context(), engine.Task{IncidentID: 7, Detail: "trigger"}); err == nil || len(s.paged) != 0 {
-		t.Errorf("%v, recorded %v; want another try, for one pager was not told", err, s.paged)
-	}
-	if d := cmp.Diff([]string{"one trigger", "two trigger"}, sent); d != "" {
-		t.Error(d)
-	}
-	h.Pagers, sent = h.Pagers[1:], nil
-	if err := h.page(t.Context(), engine.Task{IncidentID: 7, Detail: "trigger"}); err != nil || len(s.paged) != 1 {
-		t.Errorf("%v, recorded %v", err, s.paged)
-	}
-	i := s.incidents[7]
-	i.Status, sent = engine.Acknowledged, nil
-	s.incidents[7] = i
-	if err := h.page(t.Context(), engine.Task{IncidentID: 7, Detail: "trigger"}); err != nil || len(sent) != 0 {
-		t.Errorf("%v, sent %v; somebody took it, so nobody is to be woken", err, sent)
+	busy, refused := engine.Errorf(engine.Unavailable, "busy"), engine.Errorf(engine.Forbidden, "the key is not known")
+	for _, c := range []struct {
+		name, what string
+		status     engine.Status
+		answers    []error
+		sent       int
+		recorded   []string
+		code       engine.Code
+	}{
+		{"told", "trigger", engine.Open, []error{nil, nil}, 2, []string{"7 trigger"}, ""},
+		{"one does not answer", "trigger", engine.Open, []error{busy, nil}, 2, nil, engine.Unavailable},
+		{"one refuses, the other does not answer", "trigger", engine.Open, []error{refused, busy}, 2, nil, engine.Unavailable},
+		{"one refuses, the other is told", "trigger", engine.Open, []error{refused, nil}, 2, []string{"7 trigger"}, ""},
+		{"both refuse", "trigger", engine.Open, []error{refused, refused}, 2, []string{"7 refused"}, engine.Invalid},
+		{"no pager is left", "trigger", engine.Open, nil, 0, []string{"7 refused"}, engine.Invalid},
+		{"both refuse an end", "resolve", engine.Resolved, []error{refused, refused}, 2, nil, engine.Invalid},
+		{"somebody took it", "trigger", engine.Acknowledged, []error{nil}, 0, nil, ""},
+		{"resolved meanwhile", "acknowledge", engine.Resolved, []error{nil}, 0, nil, ""},
+		{"it is back", "resolve", engine.Open, []error{nil}, 0, nil, ""},
+		{"it ended", "resolve", engine.Resolved, []error{nil}, 1, []string{"7 resolve"}, ""},
+	} {
+		h, s, _ := fixture(t)
+		var sent []string
+		for _, err := range c.answers {
+			h.Pagers = append(h.Pagers, fakePager{"pager", &sent, err})
+		}
+		i := s.incidents[7]
+		i.Status = c.status
+		s.incidents[7] = i
+		err := h.page(t.Context(), engine.Task{IncidentID: 7, Detail: c.what})
+		if len(sent) != c.sent || engine.CodeOf(err) != c.code || !slices.Equal(s.paged, c.recorded) {
+			t.Errorf("%s: %v, sent %v, recorded %v; want %d sent, code %q, recorded %v", c.name, err, sent, s.paged, c.sent, c.code, c.recorded)
+		}
 	}
 }
 

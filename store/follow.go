@@ -31,7 +31,8 @@ func (s *Store) Silenced(ctx context.Context, id int64, alertmanagerID string) e
 	return err
 }
 
-// Paged records that the pager was told: what is trigger, acknowledge or resolve. It fails with engine.NotFound.
+// Paged records that the pager was told: what is trigger, acknowledge or resolve; or refused, when it will never take the
+// trigger. It fails with engine.NotFound.
 func (s *Store) Paged(ctx context.Context, id int64, what string) error {
 	_, err := s.follow(ctx, id, func(i engine.Incident) incident.Plan { return incident.Paged(i, what, s.now()) })
 	return err

@@ -75,10 +75,13 @@ func TestSilence(t *testing.T) {
 	if p := incident.Silenced(w.full(41), "am-1", w.now); !p.Empty() {
 		t.Errorf("recorded twice: %+v", p)
 	}
-	p = w.must(w.decide(41, ana, engine.ActionResolve))
-	equal(t, "silence ends with the incident", taskList(p, w.now), "expire_silence:am-1")
 	p = incident.Silenced(w.full(41), "am-2", w.now)
-	equal(t, "one made too late is ended", taskList(p, w.now), "expire_silence:am-2")
+	w.apply(p)
+	equal(t, "the one before is ended", taskList(p, w.now), "expire_silence:am-1")
+	p = w.must(w.decide(41, ana, engine.ActionResolve))
+	equal(t, "silence ends with the incident", taskList(p, w.now), "expire_silence:am-2")
+	p = incident.Silenced(w.full(41), "am-3", w.now)
+	equal(t, "one made too late is ended", taskList(p, w.now), "expire_silence:am-3")
 }
 
 func TestResolveByHand(t *testing.T) {
@@ -197,13 +200,16 @@ func TestEscalation(t *testing.T) {
 	if p := incident.Paged(w.full(41), "trigger", w.now); !p.Empty() {
 		t.Errorf("recorded twice: %+v", p)
 	}
+	p := incident.Paged(w.full(41), "refused", w.now)
+	w.apply(p)
+	equal(t, "a refusal is told in the thread", keys(p), "41/card 41/event/6")
 	if p := incident.Paged(w.full(41), "nonsense", w.now); !p.Empty() {
 		t.Errorf("nonsense recorded: %+v", p)
 	}
 	equal(t, "acknowledged", taskList(w.must(w.decide(41, ana, engine.ActionAcknowledge)), w.now), "page:acknowledge")
 	w.watch(api)
 	w.pass(2 * time.Minute)
-	p := incident.Settle(w.full(41), w.r, w.now)
+	p = incident.Settle(w.full(41), w.r, w.now)
 	w.apply(p)
 	equal(t, "resolved", taskList(p, w.now), "page:resolve")
 

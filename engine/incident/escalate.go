@@ -68,7 +68,8 @@ func awake(i engine.Incident) time.Time {
 	return i.DetectedAt
 }
 
-// Silenced records the Alertmanager silence that stands behind a person's. When the incident ended meanwhile, the silence is ended too.
+// Silenced records the Alertmanager silence that stands behind a person's, and ends the one that stood there before: more alerts
+// may have joined since. When the incident ended meanwhile, the new one is ended too.
 func Silenced(i engine.Incident, alertmanagerID string, now time.Time) Plan {
 	if alertmanagerID == "" || i.Silence.AlertmanagerID == alertmanagerID {
 		return Plan{}
@@ -76,18 +77,23 @@ func Silenced(i engine.Incident, alertmanagerID string, now time.Time) Plan {
 	d := newDraft(i, Rules{}, now)
 	d.i.Silence.AlertmanagerID = alertmanagerID
 	d.note(EventMuted, engine.Person{}, "Alertmanager keeps silent about it until %s", clock(i.Silence.Until))
-	if !i.IsOpen() {
+	switch before := i.Silence.AlertmanagerID; {
+	case !i.IsOpen(): // the one before was ended by the resolution
 		d.after(0, engine.TaskExpireSilence, alertmanagerID)
+	case before != "":
+		d.after(0, engine.TaskExpireSilence, before)
 	}
 	return d.finish()
 }
 
-// Paged records that the pager took what it was told: trigger, acknowledge or resolve. Each is recorded once an episode.
+// Paged records that the pager took what it was told: trigger, acknowledge or resolve; or that it will never take a trigger:
+// refused, which is told in the thread, for nobody is woken then. Each is recorded once an episode.
 func Paged(i engine.Incident, what string, now time.Time) Plan {
 	text, ok := map[string]string{
 		"trigger":     "The pager has called the on-call",
 		"acknowledge": "The pager knows that it is acknowledged",
 		"resolve":     "The pager knows that it is resolved",
+		"refused":     "The pager refused the call, so it has woken nobody; autopilot doctor and the bot's log say why",
 	}[what]
 	if !ok {
 		return Plan{}
@@ -98,6 +104,10 @@ func Paged(i engine.Incident, what string, now time.Time) Plan {
 		}
 	}
 	d := newDraft(i, Rules{}, now)
-	d.note(EventPaged, engine.Person{}, "%s", text)
+	if what == "refused" {
+		d.tell(EventPaged, engine.Person{}, "%s", text)
+	} else {
+		d.note(EventPaged, engine.Person{}, "%s", text)
+	}
 	return d.finish()
 }
