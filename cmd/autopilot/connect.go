@@ -41,7 +41,7 @@ func connectCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, logs
 	var c connected
 	k := kube.Config{Name: cl.Name, InCluster: cl.InCluster, Kubeconfig: cl.Kubeconfig, Context: cl.Context, LogLines: logs.Lines, Log: log}
 	if cl.EKS != nil {
-		account, err := aws.Connect(ctx, aws.Config{Region: cl.EKS.Region, Role: cl.EKS.RoleARN})
+		account, err := connectAWS(ctx, *cl.EKS)
 		if err != nil {
 			return c, err
 		}
@@ -68,6 +68,10 @@ func connectCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, logs
 		c.alertmanager, c.receiver = &silencer{am}, cl.Receiver
 	}
 	return c, nil
+}
+
+func connectAWS(ctx context.Context, c EKSConfig) (*aws.Account, error) {
+	return aws.Connect(ctx, aws.Config{Region: c.Region, Role: c.RoleARN})
 }
 
 // silencer is an Alertmanager as the handlers ask for it.

@@ -62,11 +62,19 @@ func checkDatabase(ctx context.Context, secrets Secrets) []engine.Check {
 
 func checkCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, log *slog.Logger) []engine.Check {
 	area := "cluster " + cl.Name
+	var checks []engine.Check
+	if cl.EKS != nil {
+		account, err := connectAWS(ctx, *cl.EKS)
+		if err != nil {
+			return []engine.Check{engine.Missed(engine.CheckFail, area, "aws", err.Error(), "credentials and a region", "see clusters[].eks in the configuration")}
+		}
+		checks = account.Check(ctx, cl.EKS.Name)
+	}
 	c, err := connectCluster(ctx, cl, secrets, LogsConfig{}, log)
 	if err != nil {
-		return []engine.Check{engine.Missed(engine.CheckFail, area, "connect", err.Error(), "a way to the API server", "see clusters in the configuration")}
+		return append(checks, engine.Missed(engine.CheckFail, area, "connect", err.Error(), "a way to the API server", "see clusters in the configuration"))
 	}
-	checks := c.kube.Check(ctx)
+	checks = append(checks, c.kube.Check(ctx)...)
 	if c.prometheus == nil {
 		checks = append(checks, engine.Missed(engine.CheckWarn, area, "prometheus", "not configured", "a URL", "set clusters[].prometheus; metrics are missing without it"))
 	} else {

@@ -28,6 +28,7 @@ const leaseTTL = 15 * time.Second
 func serve(ctx context.Context, file string, _ io.Writer) error {
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()}))
 	slog.SetDefault(log)
+	kube.LogTo(log)
 	cfg, err := readConfig(file)
 	if err != nil {
 		return err
