@@ -7,25 +7,25 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// podsPerWorkload is how many pods a Deployment of the load has, workloadsPerNamespace how many of these share a namespace.
 const (
-	podsPerWorkload       = 25
+	podsPerWorkload       = 25 // of a Deployment of the load
 	workloadsPerNamespace = 20
+	// podsAtOnce are created before all of them must run. More at once starve the heartbeats of simulated nodes on a small
+	// machine, and then the control plane evicts what it has just placed.
+	podsAtOnce = 1000
 )
 
 // load fills the cluster with Deployments until it has so many pods, and waits until all run.
 func (r *room) load(ctx context.Context, pods int) error {
 	client := r.Cluster.Client()
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(8)
-	for n := 0; n*podsPerWorkload < pods; n++ {
+	for made := 0; made < pods; {
+		n := made / podsPerWorkload
 		namespace := fmt.Sprintf("team-%03d", n/workloadsPerNamespace)
 		if n%workloadsPerNamespace == 0 {
 			ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
@@ -33,31 +33,32 @@ func (r *room) load(ctx context.Context, pods int) error {
 				return err
 			}
 		}
-		d := deployment(namespace, fmt.Sprintf("service-%03d", n), min(podsPerWorkload, pods-n*podsPerWorkload))
-		g.Go(func() error {
-			_, err := client.AppsV1().Deployments(namespace).Create(gctx, d, metav1.CreateOptions{})
+		d := deployment(namespace, fmt.Sprintf("service-%03d", n), min(podsPerWorkload, pods-made))
+		if _, err := client.AppsV1().Deployments(namespace).Create(ctx, d, metav1.CreateOptions{}); err != nil {
 			return err
+		}
+		made += podsPerWorkload
+		if made%podsAtOnce != 0 && made < pods {
+			continue
+		}
+		want := min(made, pods)
+		err := r.until(ctx, time.Hour, fmt.Sprintf("%d pods to run", want), func(ctx context.Context) (bool, error) {
+			list, err := client.AppsV1().Deployments("").List(ctx, metav1.ListOptions{})
+			if err != nil {
+				return false, err
+			}
+			ready := 0
+			for _, d := range list.Items {
+				ready += int(d.Status.AvailableReplicas)
+			}
+			return ready == want, nil
 		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	last := time.Now()
-	return r.until(ctx, time.Hour, "all pods to run", func(ctx context.Context) (bool, error) {
-		list, err := client.AppsV1().Deployments("").List(ctx, metav1.ListOptions{})
 		if err != nil {
-			return false, err
+			return err
 		}
-		ready := 0
-		for _, d := range list.Items {
-			ready += int(d.Status.AvailableReplicas)
-		}
-		if time.Since(last) > 15*time.Second {
-			last = time.Now()
-			progress("%d of %d pods run", ready, pods)
-		}
-		return ready == pods, nil
-	})
+		progress("%d of %d pods run", want, pods)
+	}
+	return nil
 }
 
 // podTemplate is a service and a sidecar as a Helm chart makes them, some 5 kB without what the API server adds.
