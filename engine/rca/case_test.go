@@ -38,6 +38,9 @@ func piece(k engine.EvidenceKind, fields ...string) engine.Evidence {
 		}
 	}
 	e.Text = strings.Join(fields, ", ")
+	if k == engine.EvidenceChange {
+		e.Text = changeText(e)
+	}
 	return e
 }
 
@@ -80,7 +83,138 @@ var cases = []struct {
 			piece(engine.EvidenceReference, "kind=Service", "name=db", "exists=true", "detail=0 of 1 endpoints ready"),
 			event("BackOff", "Back-off restarting failed container api in pod api-7d9f-x1_payments(uid)"),
 		},
-		"crash/dependency-refused", "cannot reach db:5432", "kubectl -n payments get endpointslices -l kubernetes.io/service-name=db",
+		"crash/dependency-refused", "cannot reach db:5432", "kubectl -n payments describe service db",
+	},
+	{
+		"a database that is not there", "Deployment", []engine.Class{engine.ClassCrashLoop},
+		[]engine.Evidence{
+			ended(3, "Error"), logLine("FATAL: cannot connect to db:5432: connection refused"),
+			piece(engine.EvidenceReference, "kind=Service", "name=db", "exists=false", "used_by=env DB_HOST of container api"),
+		},
+		"crash/dependency-refused", "cannot reach db:5432", "kubectl -n payments get services",
+	},
+	{
+		"a service that selects no pod", "Deployment", []engine.Class{engine.ClassCrashLoop},
+		[]engine.Evidence{
+			ended(3, "Error"), logLine("FATAL: cannot connect to db:5432: connection refused"),
+			piece(engine.EvidenceReference, "kind=Service", "name=db", "exists=true", "detail=0 of 0 endpoints ready"),
+		},
+		"crash/dependency-refused", "cannot reach db:5432", "kubectl -n payments describe service db",
+	},
+	{
+		"a service that is well, at another port", "Deployment", []engine.Class{engine.ClassCrashLoop},
+		[]engine.Evidence{
+			ended(3, "Error"), logLine("FATAL: cannot connect to db:5433: connection refused"),
+			piece(engine.EvidenceReference, "kind=Service", "name=db", "exists=true", "detail=2 of 2 endpoints ready"),
+		},
+		"crash/dependency-refused", "cannot reach db:5433", "kubectl -n payments get service db",
+	},
+	{
+		"a host that a change set", "Deployment", []engine.Class{engine.ClassCrashLoop},
+		[]engine.Evidence{
+			ended(3, "Error"), logLine("FATAL: cannot connect to database:5432: connection refused"),
+			piece(engine.EvidenceReference, "kind=Service", "name=database", "exists=false", "used_by=env DB_HOST of container api"),
+			piece(engine.EvidenceChange, "what=env", "from=DB_HOST=db", "to=DB_HOST=database", "container=api", "revision=7", "by=kubectl-edit", "ago=4s"),
+		},
+		"crash/dependency-refused", "cannot reach database:5432", "kubectl -n payments rollout undo deployment/api",
+	},
+	{
+		"a host outside the cluster that does not answer", "Deployment", []engine.Class{engine.ClassCrashLoop},
+		[]engine.Evidence{ended(1, "Error"), logLine("dial tcp db.example.com:5432: i/o timeout")},
+		"crash/dependency-timeout", "cannot reach db.example.com:5432", "get networkpolicies",
+	},
+	{
+		"AWS that does not let it", "Deployment", []engine.Class{engine.ClassCrashLoop},
+		[]engine.Evidence{ended(1, "Error"), logLine("operation error S3: GetObject, AccessDeniedException: User is not authorized to perform: s3:GetObject")},
+		"crash/dependency-auth", "AWS refuses the credentials", "describe serviceaccounts",
+	},
+	{
+		"a certificate", "Deployment", []engine.Class{engine.ClassCrashLoop},
+		[]engine.Evidence{ended(1, "Error"), logLine("x509: certificate has expired or is not yet valid")},
+		"crash/tls", "certificate has expired", "kubectl -n payments logs api-7d9f-x1 -c api --previous --tail=100",
+	},
+	{
+		"a setting that is wrong", "Deployment", []engine.Class{engine.ClassCrashLoop},
+		[]engine.Evidence{ended(1, "Error"), logLine("nginx: [emerg] unknown directive \"servr\" in /etc/nginx/nginx.conf:3")},
+		"crash/bad-config", "the configuration is wrong", "logs api-7d9f-x1",
+	},
+	{
+		"a library that the new image lacks", "Deployment", []engine.Class{engine.ClassCrashLoop},
+		[]engine.Evidence{
+			ended(1, "Error"), logLine("ModuleNotFoundError: No module named 'requests'"),
+			piece(engine.EvidenceChange, "what=image", "from=api:1", "to=api:2", "container=api", "revision=2", "by=argocd-controller shop", "ago=1m"),
+		},
+		"crash/missing-module", "a library is missing: requests", "containers[name=api].image",
+	},
+	{
+		"a full volume", "Deployment", []engine.Class{engine.ClassCrashLoop},
+		[]engine.Evidence{ended(1, "Error"), logLine("write /data/wal: no space left on device")},
+		"crash/disk-full", "no space left", "describe deployment api",
+	},
+	{
+		"a full heap", "Deployment", []engine.Class{engine.ClassCrashLoop},
+		[]engine.Evidence{ended(1, "Error"), logLine("java.lang.OutOfMemoryError: Java heap space")},
+		"crash/heap", "own heap is full", "resources.limits.memory",
+	},
+	{
+		"another processor", "Deployment", []engine.Class{engine.ClassCrashLoop},
+		[]engine.Evidence{ended(1, "Error"), logLine("exec /app/api: exec format error")},
+		"crash/exec-format", "another processor", "kubectl get nodes -L kubernetes.io/arch",
+	},
+	{
+		"a file that it may not open", "Deployment", []engine.Class{engine.ClassCrashLoop},
+		[]engine.Evidence{ended(1, "Error"), logLine("open /data/lock: permission denied")},
+		"crash/permission", "permission denied: /data/lock", "securityContext",
+	},
+	{
+		"a segmentation fault after a new image", "Deployment", []engine.Class{engine.ClassCrashLoop},
+		[]engine.Evidence{
+			ended(139, "Error"), piece(engine.EvidenceChange, "what=image", "from=api:1", "to=api:2", "container=api", "revision=2", "by=helm api", "ago=1m"),
+		},
+		"exit/segfault", "segmentation fault", "rollout undo deployment/api",
+	},
+	{
+		"a limit that was lowered", "Deployment", []engine.Class{engine.ClassOOMKilled},
+		[]engine.Evidence{
+			piece(engine.EvidenceContainer, "state=running", "memory_limit=64Mi"), ended(137, "OOMKilled"),
+			piece(engine.EvidenceChange, "what=resources", "from=limits.memory=128Mi", "to=limits.memory=64Mi", "container=api", "revision=2", "by=kubectl", "ago=1m"),
+		},
+		"oom/limit", "limit of 64Mi", "rollout undo deployment/api",
+	},
+	{
+		"an image of another processor", "Deployment", []engine.Class{engine.ClassImagePull},
+		[]engine.Evidence{event("Failed", `Failed to pull image "a:1": rpc error: code = NotFound desc = failed to pull and unpack image "a:1": no match for platform in manifest: not found`)},
+		"image/no-platform", "not made for the node's processor", "kubectl get nodes -L kubernetes.io/arch",
+	},
+	{
+		"a node that Kubernetes tainted", "Deployment", []engine.Class{engine.ClassUnschedulable},
+		[]engine.Evidence{event("FailedScheduling", "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.")},
+		"schedule/taint", "disk-pressure", "kubectl describe nodes",
+	},
+	{
+		"nodes that hold no more pods", "Deployment", []engine.Class{engine.ClassUnschedulable},
+		[]engine.Evidence{event("FailedScheduling", "0/3 nodes are available: 3 Too many pods. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.")},
+		"schedule/too-many-pods", "as many pods as they may", "allocatable.pods",
+	},
+	{
+		"a host port that is taken", "Deployment", []engine.Class{engine.ClassUnschedulable},
+		[]engine.Evidence{event("FailedScheduling", "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.")},
+		"schedule/ports", "host port", "-n payments get pods -o wide",
+	},
+	{
+		"a node that is gone", engine.KindNode, []engine.Class{engine.ClassNodeNotReady},
+		[]engine.Evidence{piece(engine.EvidenceNode, "node=n1", "ready=Unknown", "reason=NodeGone")},
+		"node/gone", "removed from the cluster", "involvedObject.name=n1",
+	},
+	{
+		"a user with a name", "Deployment", []engine.Class{engine.ClassConfigError},
+		[]engine.Evidence{event("Failed", `Error: container has runAsNonRoot and image has non-numeric user (node), cannot verify user is non-root (pod: "api", container: api)`)},
+		"config/run-as-root", "user has a name", "securityContext.runAsUser",
+	},
+	{
+		"a ConfigMap that was edited, and nothing else known", "Deployment", []engine.Class{engine.ClassProbeFailing},
+		[]engine.Evidence{piece(engine.EvidenceChange, "what=configmap", "from=api-config", "to=edited", "by=kubectl", "ago=3m")},
+		"rollout/change", "ConfigMap api-config was edited", "describe configmap api-config",
 	},
 	{
 		"a name that DNS does not know", "Deployment", []engine.Class{engine.ClassCrashLoop},
@@ -111,12 +245,12 @@ var cases = []struct {
 	{
 		"a panic", "Deployment", []engine.Class{engine.ClassCrashLoop},
 		[]engine.Evidence{ended(2, "Error"), logLine("panic: runtime error: index out of range [3] with length 3"), logLine("goroutine 1 [running]:")},
-		"crash/panic", "index out of range", "logs deployment/api -c api --previous",
+		"crash/panic", "index out of range", "logs api-7d9f-x1 -c api --previous",
 	},
 	{
 		"an exit code alone", "Deployment", []engine.Class{engine.ClassCrashLoop},
 		[]engine.Evidence{ended(17, "Error"), logLine("bye")},
-		"exit/error", "exit code 17", "kubectl -n payments logs deployment/api -c api --previous --tail=100",
+		"exit/error", "exit code 17", "kubectl -n payments logs api-7d9f-x1 -c api --previous --tail=100",
 	},
 	{
 		"a program that is done", "Deployment", []engine.Class{engine.ClassCrashLoop}, []engine.Evidence{ended(0, "Completed")},
@@ -252,17 +386,17 @@ var cases = []struct {
 			piece(engine.EvidenceContainer, "state=waiting", "reason=CreateContainerConfigError", `message=configmap "book-config" not found`),
 			piece(engine.EvidenceReference, "kind=ConfigMap", "name=book-config", "exists=false"),
 		},
-		"config/missing-configmap", "ConfigMap book-config does not exist", "kubectl -n payments get configmap book-config",
+		"config/missing-configmap", "ConfigMap book-config does not exist", "kubectl -n payments get configmaps",
 	},
 	{
 		"no Secret", "Deployment", []engine.Class{engine.ClassConfigError},
 		[]engine.Evidence{event("Failed", `Error: secret "db" not found`)},
-		"config/missing-secret", "Secret db does not exist", "kubectl -n payments get secret db",
+		"config/missing-secret", "Secret db does not exist", "kubectl -n payments get secrets",
 	},
 	{
 		"no key", "Deployment", []engine.Class{engine.ClassConfigError},
 		[]engine.Evidence{event("Failed", "Error: couldn't find key DB_HOST in ConfigMap payments/app-config")},
-		"config/missing-key", "ConfigMap app-config has no key DB_HOST", "get configmap app-config",
+		"config/missing-key", "ConfigMap app-config has no key DB_HOST", "describe configmap app-config",
 	},
 	{
 		"a volume of a Secret that is not there", "Deployment", []engine.Class{engine.ClassConfigError},
@@ -341,7 +475,7 @@ var cases = []struct {
 			event("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503"),
 			logLine("ERROR health: redis: dial tcp 10.96.3.4:6379: connect: connection refused"),
 		},
-		"crash/dependency-refused", "10.96.3.4:6379", "get endpointslices",
+		"crash/dependency-refused", "10.96.3.4:6379", "kubectl get services -A -o wide",
 	},
 	{
 		"evicted for disk", "Deployment", []engine.Class{engine.ClassEvicted},
@@ -381,7 +515,7 @@ var cases = []struct {
 	{
 		"a job whose container fails", "Job", []engine.Class{engine.ClassJobFailed},
 		[]engine.Evidence{
-			piece(engine.EvidenceJob, "reason=BackoffLimitExceeded", "message=Job has reached the specified backoff limit", "failed=4"), ended(1, "Error"),
+			piece(engine.EvidenceJob, "reason=BackoffLimitExceeded", "message=Job has reached the specified backoff limit", "failed=4", "name=nightly"), ended(1, "Error"),
 			logLine(`FATAL:  password authentication failed for user "app"`),
 		},
 		"crash/dependency-auth", "refuses the credentials", "",
@@ -405,7 +539,7 @@ var cases = []struct {
 		"a rollout that hangs after a change", "Deployment", []engine.Class{engine.ClassRolloutStuck},
 		[]engine.Evidence{
 			piece(engine.EvidenceRollout, "desired=3", "updated=1", "ready=3", "reason=ProgressDeadlineExceeded", `message=ReplicaSet "api-7d9f" has timed out progressing.`),
-			piece(engine.EvidenceChange, "what=image", "from=api:1", "to=api:2", "container=api", "revision=2", "by=argocd", "ago=11m"),
+			piece(engine.EvidenceChange, "what=image", "from=api:1", "to=api:2", "container=api", "revision=2", "by=helm api", "ago=11m"),
 		},
 		"rollout/change", "image api:1 → api:2", "rollout undo deployment/api",
 	},

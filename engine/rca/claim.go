@@ -20,8 +20,8 @@ var claimRules = []rule{
 		if !ok {
 			return finding{}, false
 		}
-		return f.aboutClaim(e, "claim "+e.Object.Name+" names no storage class and there is no default", "So nothing makes a volume for it, and no existing one fits.",
-			engine.Step{Text: "Name a storage class, or make one the default.", Command: "kubectl get storageclass", Field: "spec.storageClassName"}), true
+		return f.aboutClaim(e, "claim "+e.Object.Name+" names no storage class and there is no default", "Nothing makes a volume for it, and no existing one fits.",
+			engine.Step{Text: "Make a storage class the default, or create the claim anew with one named.", Command: "kubectl get storageclass", Field: "spec.storageClassName"}), true
 	}},
 	{name: "claim/class-missing", classes: []engine.Class{engine.ClassClaimPending, engine.ClassUnschedulable}, prior: 0.95, match: func(f *facts) (finding, bool) {
 		e, ok := f.claim(func(e engine.Evidence) bool { return e.Fields["class_exists"] == "false" })
@@ -34,7 +34,7 @@ var claimRules = []rule{
 			class = g[1]
 		}
 		m := f.aboutClaim(e, "storage class "+quote(class, 80)+" does not exist", "The claim names it, and the cluster has none of that name.",
-			engine.Step{Text: "Make the class, or name one that exists.", Command: "kubectl get storageclass", Field: "spec.storageClassName"})
+			engine.Step{Text: "Create the class, or create the claim anew with one that exists.", Command: "kubectl get storageclass", Field: "spec.storageClassName"})
 		m.pro = append(m.pro, ids...)
 		return m, true
 	}},
@@ -44,8 +44,8 @@ var claimRules = []rule{
 			return finding{}, false
 		}
 		e, _ := f.claim(func(engine.Evidence) bool { return true })
-		m := f.aboutClaim(e, "no volume can be made in the zone that the pod needs", "The storage says: "+quote(g[1], 120)+".",
-			engine.Step{Text: "Use a class that binds at the first consumer (volumeBindingMode: WaitForFirstConsumer).", Command: "kubectl get storageclass -o wide"})
+		m := f.aboutClaim(e, "no volume can be made in the zone that the pod needs", "The storage class chose a zone before the scheduler chose a node.",
+			engine.Step{Text: "Use a class that waits for the pod (volumeBindingMode: WaitForFirstConsumer).", Command: "kubectl get storageclass"})
 		m.pro = append(m.pro, ids...)
 		return m, true
 	}},
@@ -58,12 +58,12 @@ var claimRules = []rule{
 		})
 		switch {
 		case ok:
-			m := f.aboutClaim(e, "the volume cannot be made: "+quote(core(e.Fields["message"]), 100), "The provisioner says: "+quote(e.Fields["message"], 240),
-				engine.Step{Text: "Mend what it names; on EKS, look at the EBS CSI driver's role and log.", Command: "kubectl -n kube-system logs deployment/ebs-csi-controller -c csi-provisioner --tail=50"})
+			m := f.aboutClaim(e, "the volume cannot be made: "+quote(core(e.Fields["message"]), 100), "The storage driver tried, and failed.",
+				engine.Step{Text: "Mend what it names; for EBS volumes, look at the CSI driver's role and log.", Command: "kubectl -n kube-system logs deployment/ebs-csi-controller -c csi-provisioner --tail=50"})
 			return m, true
 		case slow:
-			m := f.aboutClaim(waits, "nothing makes the volume: its provisioner does not answer", quote(waits.Fields["message"], 200),
-				engine.Step{Text: "See whether the CSI driver that the class names is installed and runs.", Command: "kubectl get csidrivers"})
+			m := f.aboutClaim(waits, "nothing makes the volume: its provisioner does not answer", "The claim waits for a driver that is not there, or does not run.",
+				engine.Step{Text: "See whether the driver that the class names is installed.", Command: "kubectl get csidrivers"})
 			m.strength = 0.7
 			return m, true
 		}

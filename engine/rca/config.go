@@ -3,6 +3,7 @@ package rca
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -29,9 +30,9 @@ var configRules = []rule{
 			if g == nil {
 				return f.missingKey()
 			}
-			return f.missing("key "+g[1]+" does not exist in a ConfigMap or Secret", "A volume names a key that is not there.", ids, "", ""), true
+			return f.missing("key "+g[1]+" does not exist in a ConfigMap or Secret", "A volume names it.", ids, addKey, f.describe("pod", f.podOf(ids))), true
 		}
-		return f.missing(fmt.Sprintf("%s %s has no key %s", g[2], g[4], g[1]), "The container refers to a key that is not there.", ids, g[2], g[4]), true
+		return f.missing(fmt.Sprintf("%s %s has no key %s", g[2], g[4], g[1]), "The container refers to it.", ids, addKey, f.describe(g[2], g[4])), true
 	}},
 	missingObject("config/missing-configmap", "ConfigMap", `(?i)configmaps? "([^"]+)" not found`),
 	missingObject("config/missing-secret", "Secret", `(?i)secrets? "([^"]+)" not found`),
@@ -57,8 +58,12 @@ var configRules = []rule{
 			return finding{}, false
 		}
 		c := f.suspect()
+		title, why := "the image runs as root, which the pod forbids", "The pod says runAsNonRoot and the image names no other user."
+		if !strings.Contains(g[1], "as root") {
+			title, why = "the image's user has a name, and the pod forbids root", "Only a number shows the kubelet that the user is not root."
+		}
 		return finding{
-			strength: 1, pro: ids, title: "the image runs as root, which the pod forbids", text: "The kubelet says: " + quote(g[1], 120) + ".",
+			strength: 1, pro: ids, title: title, text: why,
 			step: engine.Step{Text: "Give the image a numeric user, or set runAsUser.", Field: f.path(c, "securityContext.runAsUser")},
 		}, true
 	}},
@@ -70,8 +75,8 @@ var configRules = []rule{
 		volume := or(or(g[1], g[2]), g[3])
 		e, _ := f.first(engine.EvidenceEvent, func(e engine.Evidence) bool { return e.ID == ids[0] })
 		return finding{
-			strength: 1, pro: ids, title: "volume " + quote(volume, 80) + " cannot be mounted: " + quote(core(e.Fields["message"]), 100), text: "The kubelet says: " + quote(e.Fields["message"], 240),
-			step: engine.Step{Text: "Mend what the message names.", Command: f.describe("pod", e.Object.Name)},
+			strength: 1, pro: ids, title: "volume " + quote(volume, 80) + " cannot be mounted: " + quote(core(e.Fields["message"]), 100), text: "The pod waits for it before it starts.",
+			step: engine.Step{Text: "Read the whole error, and mend what it names.", Command: f.describe("pod", e.Object.Name)},
 		}, true
 	}},
 	{name: "config/sandbox", classes: configClasses, prior: 0.75, match: func(f *facts) (finding, bool) {
@@ -79,13 +84,15 @@ var configRules = []rule{
 		if !ok {
 			return finding{}, false
 		}
-		title, step := "the pod's network cannot be set up", "Look at the CNI plug-in on that node."
+		title, why := "the pod's network cannot be set up", "The CNI plug-in of its node failed."
+		step := engine.Step{Text: "Look at the CNI plug-in on that node (on EKS: aws-node).", Command: "kubectl -n kube-system get pods -l k8s-app=aws-node -o wide"}
 		if noAddress.MatchString(e.Fields["message"]) {
-			title, step = "no free IP address for the pod", "The subnet or the node's network interfaces are full: enable prefix delegation, or add a subnet."
+			title, why = "no free IP address for the pod", "The subnet or the node's network interfaces are full."
+			step = engine.Step{Text: "Enable prefix delegation, or add a subnet."}
 		}
 		return finding{
-			strength: 1, pro: []string{e.ID}, title: title, text: "The kubelet says: " + quote(e.Fields["message"], 240),
-			step: engine.Step{Text: step, Command: "kubectl -n kube-system get pods -o wide"},
+			strength: 1, pro: []string{e.ID}, title: title, text: why,
+			step: step,
 		}, true
 	}},
 	{general: true, name: "config/unknown", classes: []engine.Class{engine.ClassConfigError}, prior: 0.35, match: func(f *facts) (finding, bool) {
@@ -96,8 +103,8 @@ var configRules = []rule{
 			return finding{}, false
 		}
 		m := finding{
-			strength: 1, pro: []string{e.ID}, title: "the container cannot be created: " + quote(e.Fields["message"], 100), text: "These are the kubelet's words.",
-			step: engine.Step{Text: "Mend what the message names.", Command: f.describe("pod", e.Object.Name)},
+			strength: 1, pro: []string{e.ID}, title: "the container cannot be created: " + quote(e.Fields["message"], 100), text: "The kubelet says no more.",
+			step: engine.Step{Text: "Read the whole error, and mend what it names.", Command: f.describe("pod", e.Object.Name)},
 		}
 		m.because(f)
 		return m, true
@@ -121,10 +128,25 @@ func missingObject(name, kind, pattern string) rule {
 			return finding{}, false
 		}
 		ids = append(ids, f.ids(engine.EvidenceReference, func(e engine.Evidence) bool { return missing(e) && e.Fields["name"] == object })...)
-		m := f.missing(fmt.Sprintf("%s %s does not exist", kind, object), fmt.Sprintf("The pod refers to it, and namespace %s has none of that name.", f.i.Workload.Namespace), ids, kind, object)
+		m := f.missing(fmt.Sprintf("%s %s does not exist", kind, object), fmt.Sprintf("The pod refers to it, and namespace %s has none of that name.", f.i.Workload.Namespace), ids,
+			fmt.Sprintf("Create %s %s, or correct the reference.", kind, quote(object, 80)), f.kubectl("get "+strings.ToLower(kind)+"s"))
 		m.strength *= strength
 		return m, true
 	}}
+}
+
+const addKey = "Add the key, or correct the reference."
+
+// podOf is the pod that evidence is about; "" when it is about none.
+func (f *facts) podOf(ids []string) string {
+	for _, all := range f.kind {
+		for _, e := range all {
+			if e.Object.Kind == "Pod" && len(ids) > 0 && e.ID == ids[0] {
+				return e.Object.Name
+			}
+		}
+	}
+	return ""
 }
 
 // missingKey finds a key that a pod refers to and that its ConfigMap does not have, before the kubelet says so.
@@ -134,17 +156,13 @@ func (f *facts) missingKey() (finding, bool) {
 		return finding{}, false
 	}
 	kind, name := e.Fields["kind"], e.Fields["name"]
-	return f.missing(fmt.Sprintf("%s %s has no key %s", kind, name, e.Fields["key"]), "The container refers to a key that is not there.", []string{e.ID}, kind, name), true
+	return f.missing(fmt.Sprintf("%s %s has no key %s", kind, name, e.Fields["key"]), "The container refers to it.", []string{e.ID}, addKey, f.describe(kind, name)), true
 }
 
-func (f *facts) missing(title, text string, ids []string, kind, name string) finding {
-	m := finding{strength: 1, pro: ids, title: title, text: text, step: engine.Step{Text: "Make it, or correct the reference."}}
-	if kind != "" && name != "" {
-		m.step.Command = f.kubectl("get "+map[string]string{
-			"ConfigMap": "configmap", "Secret": "secret", "PersistentVolumeClaim": "pvc", "ServiceAccount": "serviceaccount",
-		}[kind]+" %s", name)
-	}
+func (f *facts) missing(title, text string, ids []string, step, look string) finding {
+	m := finding{strength: 1, pro: ids, title: title, text: text, step: engine.Step{Text: step}}
 	m.because(f, "env", "envFrom", "volume", "mount", "account")
+	m.otherwise(look)
 	return m
 }
 

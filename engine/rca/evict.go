@@ -37,7 +37,7 @@ func lowOn(name, resource string, prior float64, title, text, step, field string
 		if field != "" {
 			s.Field = f.path(f.suspect(), field)
 		}
-		m := f.evictedFor(ids, title, text+" The kubelet says: "+quote(g[0], 200), s)
+		m := f.evictedFor(ids, title, text, s)
 		if n, ok := f.first(engine.EvidenceNode, func(e engine.Evidence) bool { return e.Fields["pressure"] != "" }); ok {
 			m.pro = append(m.pro, n.ID)
 			m.step.Command = f.onNode(n.Object.Name)

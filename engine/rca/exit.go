@@ -10,11 +10,11 @@ import (
 var exitRules = []rule{
 	exit("exit/not-executable", 126, 0.7, "the command cannot be executed", "Exit code 126: the file is there and may not be run.", "command"),
 	exit("exit/command-not-found", 127, 0.7, "the command was not found", "Exit code 127: the shell found no such program in the image.", "command"),
-	exit("exit/segfault", 139, 0.65, "the program crashed with a segmentation fault", "Exit code 139: it touched memory that is not its own.", "image"),
-	exit("exit/aborted", 134, 0.6, "the program aborted itself", "Exit code 134: it found itself in a state that it does not allow.", "image"),
-	exit("exit/killed", 137, 0.45, "the container was killed, and not for its memory", "Exit code 137 without OOMKilled: something sent SIGKILL, such as the kubelet after the termination grace, or a limit inside the container.", "terminationMessagePath"),
-	exit("exit/terminated", 143, 0.45, "the container was asked to end", "Exit code 143: SIGTERM came from outside, as after a failed liveness probe, a drain or a preemption.", "livenessProbe"),
-	exit("exit/completed", 0, 0.75, "the program ends by itself and is started again", "Exit code 0 under restartPolicy Always: it has finished its work. It should run on, or be a Job.", "command"),
+	exit("exit/segfault", 139, 0.65, "the program crashed with a segmentation fault", "Exit code 139: it touched memory that is not its own.", ""),
+	exit("exit/aborted", 134, 0.6, "the program aborted itself", "Exit code 134: it found itself in a state that it does not allow.", ""),
+	exit("exit/killed", 137, 0.45, "the container was killed, and not for its memory", "Exit code 137 without OOMKilled: something sent SIGKILL, such as the kubelet when the grace period was over.", ""),
+	exit("exit/terminated", 143, 0.45, "the container was asked to end", "Exit code 143: SIGTERM came from outside, as after a failed liveness probe, a drain or a preemption.", ""),
+	exit("exit/completed", 0, 0.75, "the program ends by itself and is started again", "Exit code 0: it has finished its work. It should run on, or be a Job.", "command"),
 	{general: true, name: "exit/error", classes: []engine.Class{engine.ClassCrashLoop, engine.ClassJobFailed, engine.ClassRolloutStuck}, prior: 0.3, match: func(f *facts) (finding, bool) {
 		e, code, ok := f.end(func(code int) bool {
 			return code != 0 && code != 126 && code != 127 && code != 134 && code != 137 && code != 139 && code != 143
@@ -24,7 +24,7 @@ var exitRules = []rule{
 		}
 		m := finding{
 			strength: 1, pro: []string{e.ID}, title: fmt.Sprintf("the program ends with exit code %d", code),
-			text: "What the code means is the program's own; its log says nothing that we recognise.",
+			text: "What the code means is the program's own; its log names no known cause.",
 			step: engine.Step{Text: "Read what it wrote before it ended.", Command: f.logs(e.Container), Runbook: runbooks + "crash-loop.md"},
 		}
 		m.because(f)
@@ -46,7 +46,10 @@ func exit(name string, code int, prior float64, title, text, field string) rule 
 		}
 		m := finding{
 			strength: 1, pro: []string{e.ID}, title: title, text: text,
-			step: engine.Step{Text: "Read what it wrote before it ended.", Command: f.logs(e.Container), Field: f.path(e.Container, field), Runbook: runbooks + "crash-loop.md"},
+			step: engine.Step{Text: "Read what it wrote before it ended.", Command: f.logs(e.Container), Runbook: runbooks + "crash-loop.md"},
+		}
+		if field != "" {
+			m.step.Field = f.path(e.Container, field)
 		}
 		if (code == 137 || code == 143) && f.killedByProbe() != nil {
 			m.strength = 0.4

@@ -126,6 +126,8 @@ func changeText(e engine.Evidence) string {
 	}
 	text := what
 	switch {
+	case what == "configmap":
+		return "ConfigMap " + or(from, to) + " was edited"
 	case from == "" && to != "":
 		text += " added: " + to
 	case to == "" && from != "":
@@ -137,17 +139,6 @@ func changeText(e engine.Evidence) string {
 		text += " (container " + c + ")"
 	}
 	return text
-}
-
-// because adds a recent change to a finding: it makes it likelier, and the text says so.
-func (m *finding) because(f *facts, kinds ...string) {
-	e, ok := f.change(kinds...)
-	if !ok {
-		return
-	}
-	m.pro = append(m.pro, e.ID)
-	m.strength = min(1, m.strength*1.15)
-	m.text += " Changed shortly before: " + changeText(e) + "."
 }
 
 // field gives a named field of the first evidence of a kind about a container; "" when it is not known. A container of "" is any.
@@ -214,26 +205,9 @@ func (f *facts) kubectl(format string, names ...string) string {
 // resource is the workload's kind as kubectl writes it.
 func (f *facts) resource() string { return strings.ToLower(f.i.Workload.Kind) }
 
-// logs is the command that shows what a container wrote before it ended.
-func (f *facts) logs(container string) string {
-	if container == "" {
-		return f.kubectl("logs %s/%s --previous --tail=100", f.resource(), f.i.Workload.Name)
-	}
-	return f.kubectl("logs %s/%s -c %s --previous --tail=100", f.resource(), f.i.Workload.Name, container)
-}
-
 // describe is the command that shows all that Kubernetes knows of an object.
 func (f *facts) describe(kind, name string) string {
 	return f.kubectl("describe %s %s", strings.ToLower(kind), name)
-}
-
-// undo is the command that rolls the workload back; "" for kinds that cannot be.
-func (f *facts) undo() string {
-	switch f.i.Workload.Kind {
-	case "Deployment", "StatefulSet", "DaemonSet":
-		return f.kubectl("rollout undo %s/%s", f.resource(), f.i.Workload.Name)
-	}
-	return ""
 }
 
 // path is the field of a container in the workload's manifest.

@@ -18,8 +18,8 @@ var jobRules = []rule{
 			deadline = " of " + d
 		}
 		return finding{
-			strength: 1, pro: []string{e.ID}, title: "the job took longer than its deadline" + deadline, text: "Kubernetes ended it. It was slow, stuck, or could not start at all.",
-			step: engine.Step{Text: "See where it stood, then raise the deadline or mend what it waits for.", Command: f.kubectl("logs job/%s --tail=100", e.Object.Name), Field: f.jobField("activeDeadlineSeconds")},
+			strength: 1, pro: []string{e.ID}, title: "the job took longer than its deadline" + deadline, text: "Kubernetes ended it: it was slow, stuck, or could not start at all.",
+			step: engine.Step{Text: "Read how far it came, then mend what it waits for or raise the deadline.", Command: f.kubectl("logs job/%s --tail=100", e.Object.Name), Field: f.jobField("activeDeadlineSeconds")},
 		}, true
 	}},
 	{general: true, name: "job/backoff-limit", prior: 0.35, classes: []engine.Class{engine.ClassJobFailed}, match: func(f *facts) (finding, bool) {
@@ -28,8 +28,8 @@ var jobRules = []rule{
 			return finding{}, false
 		}
 		return finding{
-			strength: 1, pro: []string{e.ID}, title: "the job's pods failed too often (" + or(e.Fields["failed"], "more than allowed") + ")", text: "Kubernetes gave up after the retries that it was allowed.",
-			step: engine.Step{Text: "Read what the last pod wrote.", Command: f.kubectl("logs job/%s --tail=100", e.Object.Name), Field: f.jobField("backoffLimit")},
+			strength: 1, pro: []string{e.ID}, title: "the job gave up: its pods failed too often (" + or(e.Fields["failed"], "more than allowed") + ")", text: "Kubernetes does not try again.",
+			step: engine.Step{Text: "Read what the last pod wrote.", Command: f.kubectl("logs job/%s --tail=100", e.Object.Name)},
 		}, true
 	}},
 	{name: "job/pod-policy", prior: 0.85, classes: []engine.Class{engine.ClassJobFailed}, match: func(f *facts) (finding, bool) {

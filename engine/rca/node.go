@@ -15,21 +15,30 @@ var nodeRules = []rule{
 			return finding{}, false
 		}
 		return finding{
-			strength: 1, pro: []string{n.ID}, title: "node " + n.Object.Name + " is down", text: "Pods of the workload are on it: " + quote(or(n.Fields["message"], n.Text), 160) + ".",
-			step: engine.Step{Text: "Mend or replace the node; its pods move when it is drained or gone.", Command: f.onNode(n.Object.Name), Runbook: runbooks + "node-not-ready.md"},
+			strength: 1, pro: []string{n.ID}, title: "node " + n.Object.Name + " is down", text: "Pods of the workload are on it.",
+			step: engine.Step{Text: "See why the node is down, and replace it: its pods move when it is gone.", Command: f.onNode(n.Object.Name), Runbook: runbooks + "node-not-ready.md"},
 		}, true
 	}},
 	{name: "node/gone", prior: 0.93, classes: onlyNodes, match: func(f *facts) (finding, bool) {
-		return f.sick(func(e engine.Evidence) bool { return e.Fields["reason"] == "NodeGone" },
-			"the machine was removed from the cluster", "It was terminated or scaled down without a drain, as when a Spot instance is reclaimed.", "See in EC2 or the autoscaler's events why it went.")
+		m, ok := f.sick(func(e engine.Evidence) bool { return e.Fields["reason"] == "NodeGone" },
+			"the machine was removed from the cluster", "It was terminated or scaled down without a drain, as when a Spot instance is reclaimed.", "See in its last events, in EC2 or in the autoscaler's log why it went.")
+		m.step.Command = "" // there is no node to describe
+		if name := m.node; ok && nameRE.MatchString(name) {
+			m.step.Command = "kubectl get events -A --field-selector involvedObject.name=" + name
+		}
+		return m, ok
 	}},
 	{name: "node/network", prior: 0.88, classes: onlyNodes, match: func(f *facts) (finding, bool) {
-		return f.sick(func(e engine.Evidence) bool { return cni.MatchString(e.Fields["message"]) },
+		m, ok := f.sick(func(e engine.Evidence) bool { return cni.MatchString(e.Fields["message"]) },
 			"the node's pod network is not ready", "The CNI plug-in is not there or does not start.", "Look at the CNI pod of the node (on EKS: aws-node).")
+		if name := m.node; ok && nameRE.MatchString(name) {
+			m.step.Command = "kubectl -n kube-system get pods -o wide --field-selector spec.nodeName=" + name
+		}
+		return m, ok
 	}},
 	{name: "node/runtime", prior: 0.85, classes: onlyNodes, match: func(f *facts) (finding, bool) {
 		return f.sick(func(e engine.Evidence) bool { return runtimeDown.MatchString(e.Fields["message"]) },
-			"the node's container runtime does not answer", "The kubelet runs and containerd does not, or is too busy.", "Restart containerd on the node, or replace the node.")
+			"the node's container runtime does not answer", "The kubelet runs and containerd does not, or is too busy.", "Drain the node and replace it, or restart containerd on it.")
 	}},
 	{name: "node/shutdown", prior: 0.9, classes: onlyNodes, match: func(f *facts) (finding, bool) {
 		return f.sick(func(e engine.Evidence) bool { return strings.Contains(e.Fields["message"], "shutting down") },
@@ -65,7 +74,7 @@ func (f *facts) sick(test func(engine.Evidence) bool, title, text, step string) 
 		return finding{}, false
 	}
 	m := finding{
-		strength: 1, pro: []string{n.ID}, title: title, text: text,
+		node: n.Object.Name, strength: 1, pro: []string{n.ID}, title: title, text: text,
 		step: engine.Step{Text: step, Command: f.onNode(n.Object.Name), Runbook: runbooks + "node-not-ready.md"},
 	}
 	m.pro = append(m.pro, f.ids(engine.EvidenceEvent, func(e engine.Evidence) bool {

@@ -27,15 +27,15 @@ func outOfMemory(f *facts) (finding, bool) {
 	}
 	limit := f.field(engine.EvidenceContainer, e.Container, "memory_limit")
 	m := finding{strength: 1, pro: []string{e.ID}}
-	m.step = engine.Step{Text: "Raise the memory limit, after a look at how much it uses when it is well.", Field: f.path(e.Container, "resources.limits.memory"), Runbook: runbooks + "oom-killed.md"}
+	m.step = engine.Step{Text: "Raise the memory limit, after a look at how much it uses.", Field: f.path(e.Container, "resources.limits.memory"), Runbook: runbooks + "oom-killed.md"}
 	if limit == "" {
 		m.strength = 0.6
-		m.title = fmt.Sprintf("container %s used more memory than there was", e.Container)
-		m.text = "The kernel killed it (OOMKilled). Its memory limit is not known, or it has none and the node ran out."
+		m.title = fmt.Sprintf("container %s was killed for its memory", e.Container)
+		m.text = "OOMKilled by the kernel: its limit is not known, or it has none and the node ran out."
 		m.step.Text = "Set a memory limit, and a request that the scheduler can plan with."
 	} else {
 		m.title = fmt.Sprintf("container %s needs more memory than its limit of %s", e.Container, limit)
-		m.text = fmt.Sprintf("The kernel killed it (OOMKilled) when it reached %s.", limit)
+		m.text = "The kernel killed it (OOMKilled) when it reached the limit."
 		if c, ok := f.first(engine.EvidenceContainer, func(c engine.Evidence) bool { return c.Container == e.Container }); ok {
 			m.pro = append(m.pro, c.ID)
 		}
@@ -53,6 +53,7 @@ func outOfMemory(f *facts) (finding, bool) {
 		}
 	}
 	m.because(f, "resources", "image", "env")
+	m.otherwise(f.kubectl("top pods --containers"))
 	return m, true
 }
 

@@ -24,15 +24,16 @@ var probeRules = []rule{
 		}
 		m := p.finding(f)
 		m.title = fmt.Sprintf("the %s probe fails since it was changed: %s", p.kind, probeEdit(change))
-		m.text = fmt.Sprintf("The kubelet says: “%s”. %s.", quote(p.message, 200), strings.TrimSuffix(change.Text, "."))
+		m.text = "The container does not answer as the new probe asks."
 		m.pro = append(m.pro, change.ID)
-		m.step = engine.Step{Text: "Set the probe back to what it was, or let the container answer there.", Command: f.undo(), Field: f.path(p.container, p.kind+"Probe")}
+		m.step = engine.Step{Text: "Correct the probe, or let the container answer it.", Field: f.path(p.container, p.kind+"Probe")}
+		m.goBack(f, change)
 		return m, true
 	}},
 	probe("probe/slow-start", 0.72, func(f *facts, p failing) (string, string, engine.Step, bool) {
 		return fmt.Sprintf("container %s is killed before it has started", p.container),
 			fmt.Sprintf("Its %s probe gives up before it answers for the first time.", p.kind),
-			engine.Step{Text: "Give it a startup probe, or a longer one, that covers its slowest start.", Field: f.path(p.container, "startupProbe.failureThreshold")}, f.starts(p)
+			engine.Step{Text: "Give it a startup probe that lasts as long as its slowest start.", Field: f.path(p.container, "startupProbe.failureThreshold")}, f.starts(p)
 	}),
 	probe("probe/status", 0.8, func(f *facts, p failing) (string, string, engine.Step, bool) {
 		g := status.FindStringSubmatch(p.message)
@@ -42,12 +43,12 @@ var probeRules = []rule{
 		text := "It answers, and says that it is not well."
 		switch g[1][0] {
 		case '4':
-			text = "It answers that there is no such thing, or that the kubelet may not ask: the path or its protection is not what the probe expects."
+			text = "The path is not there, or the kubelet may not ask for it."
 		case '3':
-			text = "It redirects, and the kubelet does not follow to another host."
+			text = "It redirects to another host, where the kubelet does not follow."
 		}
 		return fmt.Sprintf("the %s probe gets HTTP %s from %s", p.kind, g[1], or(p.target(), p.container)), text,
-			engine.Step{Text: "Ask the container the same and read its log at that moment.", Command: f.kubectl("logs %s/%s --tail=100", f.resource(), f.i.Workload.Name), Field: f.path(p.container, p.kind+"Probe")}, true
+			engine.Step{Text: "Read what the container wrote while it was asked.", Command: f.logs(p.container), Field: f.path(p.container, p.kind+"Probe")}, true
 	}),
 	probe("probe/refused", 0.72, func(f *facts, p failing) (string, string, engine.Step, bool) {
 		return fmt.Sprintf("nothing answers the %s probe at %s", p.kind, or(p.target(), "its address")),
@@ -56,11 +57,11 @@ var probeRules = []rule{
 	}),
 	probe("probe/timeout", 0.72, func(f *facts, p failing) (string, string, engine.Step, bool) {
 		return fmt.Sprintf("the %s probe gets no answer in time", p.kind),
-			"The program is there and answers late: it is overloaded, throttled at its CPU limit, or waits for something itself.",
-			engine.Step{Text: "See whether it is throttled or waits for a dependency, before the timeout is raised.", Command: f.kubectl("top pods --containers"), Field: f.path(p.container, p.kind+"Probe.timeoutSeconds"), Runbook: runbooks + "high-cpu.md"}, late.MatchString(p.message)
+			"The program is there and answers late: it is overloaded, throttled at its CPU limit, or waits for another.",
+			engine.Step{Text: "See whether it is at its CPU limit or waits for a dependency, before the timeout is raised.", Command: f.kubectl("top pods --containers"), Field: f.path(p.container, p.kind+"Probe.timeoutSeconds"), Runbook: runbooks + "high-cpu.md"}, late.MatchString(p.message)
 	}),
 	probe("probe/command", 0.65, func(f *facts, p failing) (string, string, engine.Step, bool) {
-		return fmt.Sprintf("the command of the %s probe fails", p.kind), "The probe runs a command in the container, and that says no, or is not there.",
+		return fmt.Sprintf("the command of the %s probe fails", p.kind), "The probe runs a command in the container, and that says no or is not there.",
 			engine.Step{Text: "Run the probe's command in the container.", Field: f.path(p.container, p.kind+"Probe.exec.command")}, !refuses.MatchString(p.message) && !late.MatchString(p.message) && !status.MatchString(p.message)
 	}),
 }
@@ -146,7 +147,7 @@ func probe(name string, prior float64, say func(*facts, failing) (title, text st
 		}
 		m := p.finding(f)
 		m.title, m.step = title, step
-		m.text = fmt.Sprintf("The kubelet says: “%s”. %s", quote(p.message, 200), text)
+		m.text = text
 		m.because(f, "image", "env", "resources", "command", "args")
 		return m, true
 	}}

@@ -22,7 +22,7 @@ var quotaRules = []rule{
 		}
 		m := finding{
 			strength: 1, pro: ids, title: "the quota " + quote(g[1], 60) + " of namespace " + f.i.Workload.Namespace + " is used up",
-			text: "The API server refuses new pods: " + quote(g[2], 200) + ".",
+			text: "The API server refuses new pods: " + quote(g[2], 160) + ".",
 			step: engine.Step{Text: "Raise the quota, or free what uses it.", Command: f.kubectl("describe resourcequota %s", g[1])},
 		}
 		m.pro = append(m.pro, f.ids(engine.EvidenceQuota, func(e engine.Evidence) bool { return e.Fields["name"] == g[1] })...)
@@ -35,8 +35,8 @@ var quotaRules = []rule{
 			return finding{}, false
 		}
 		return finding{
-			strength: 1, pro: ids, title: "the quota " + quote(g[1], 60) + " demands that pods say " + quote(g[2], 80), text: "The API server refuses pods without it.",
-			step: engine.Step{Text: "Set it.", Field: f.path(f.suspect(), "resources")},
+			strength: 1, pro: ids, title: "the quota " + quote(g[1], 60) + " demands " + quote(g[2], 80), text: "The API server refuses pods that do not say it.",
+			step: engine.Step{Text: "Set it in every container.", Command: f.kubectl("describe resourcequota %s", g[1]), Field: f.path(f.suspect(), "resources")},
 		}, true
 	}},
 	{name: "quota/admission", prior: 0.85, classes: []engine.Class{engine.ClassReplicasMissing, engine.ClassRolloutStuck, engine.ClassJobFailed}, match: func(f *facts) (finding, bool) {
@@ -45,8 +45,8 @@ var quotaRules = []rule{
 			return finding{}, false
 		}
 		m := finding{
-			strength: 1, pro: ids, title: "new pods are refused: " + quote(g[1], 100), text: "The API server says: " + quote(g[1], 240) + ".",
-			step: engine.Step{Text: "Make the pod conform to what refuses it, or mend the webhook.", Command: f.describe(f.resource(), f.i.Workload.Name)},
+			strength: 1, pro: ids, title: "new pods are refused: " + quote(g[1], 100), text: "Pods that run stay; none is added or replaced.",
+			step: engine.Step{Text: "Change the pod so that it passes, or the policy that refuses it.", Command: f.describe(f.resource(), f.i.Workload.Name)},
 		}
 		m.because(f)
 		return m, true

@@ -42,6 +42,7 @@ type finding struct {
 	title    string
 	text     string
 	step     engine.Step
+	node     string // that it is about, of rules of nodes
 }
 
 // rules is every cause that we know, and the policy: where two are equally likely, the one that stands first comes first. What
@@ -141,7 +142,7 @@ func lastChange(f *facts) *engine.Change {
 		text := changeText(e)
 		switch {
 		case last == nil || e.At.After(last.At):
-			last = &engine.Change{At: e.At, By: e.Fields["by"], Revision: e.Fields["revision"], Text: text, Details: []string{text}}
+			last = &engine.Change{New: e.Fields["what"] == "created", At: e.At, By: e.Fields["by"], Revision: e.Fields["revision"], Text: text, Details: []string{text}}
 		case e.At.Equal(last.At):
 			last.Details = append(last.Details, text)
 		}

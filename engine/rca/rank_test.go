@@ -115,7 +115,7 @@ func sound(t tester, d engine.Diagnosis) {
 }
 
 // command is what a shell takes literally.
-var command = regexp.MustCompile(`^(?:kubectl [-a-zA-Z0-9 /=.,]*)?$`)
+var command = regexp.MustCompile(`^(?:kubectl [-a-zA-Z0-9 /=.,:]*)?$`)
 
 func TestPriorsAndCalibration(t *testing.T) {
 	i := incidentOf("Deployment", engine.ClassCrashLoop)

@@ -1,8 +1,8 @@
 package rca
 
 import (
-	"fmt"
-	"strings"
+	"strconv"
+	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -24,8 +24,16 @@ var rolloutRules = []rule{
 			m.pro = append(m.pro, f.ids(engine.EvidenceRollout, func(engine.Evidence) bool { return true })...)
 		}
 		m.title = "it began after a change: " + quote(changeText(e), 120)
-		m.text = fmt.Sprintf("%s. The change came shortly before, and nothing else is known to have changed.", quote(strings.TrimSuffix(e.Text, "."), 240))
-		m.step = engine.Step{Text: "Go back to the revision before, and look at the change in peace.", Command: f.undo(), Runbook: runbooks + "replicas-missing.md"}
+		m.text = "That was " + timing(age) + "."
+		m.step = engine.Step{Runbook: runbooks + "replicas-missing.md"}
+		switch who := inGit.FindString(e.Fields["by"]); {
+		case e.Fields["what"] == "configmap":
+			m.step.Text, m.step.Command = "Compare the ConfigMap with what it was, and put it back.", f.describe("configmap", e.Fields["from"])
+		case who != "":
+			m.step.Text = "Revert the change in Git (" + who + " takes back what is done by hand), then look at it in peace."
+		default:
+			m.step.Text, m.step.Command = "Bring back the revision before, then look at the change in peace.", f.undo()
+		}
 		return m, true
 	}},
 	{general: true, name: "rollout/deadline", prior: 0.3, classes: []engine.Class{engine.ClassRolloutStuck}, match: func(f *facts) (finding, bool) {
@@ -34,8 +42,23 @@ var rolloutRules = []rule{
 			return finding{}, false
 		}
 		return finding{
-			strength: 1, pro: []string{e.ID}, title: "the new pods do not become available in time", text: quote(or(e.Fields["message"], e.Text), 200),
-			step: engine.Step{Text: "See why the newest pods are not ready.", Command: f.kubectl("rollout status %s/%s --timeout=5s", f.resource(), f.i.Workload.Name)},
+			strength: 1, pro: []string{e.ID}, title: "the new pods do not become available in time", text: "The rollout is past its progress deadline.",
+			step: engine.Step{Text: "See which of the newest pods are not ready, and why.", Command: f.kubectl("get pods -o wide")},
 		}, true
 	}},
+}
+
+// timing says how long before the onset a change was made.
+func timing(age time.Duration) string {
+	switch {
+	case age < -10*time.Second:
+		return "just after it began"
+	case age < 10*time.Second:
+		return "just before it began"
+	case age < time.Minute:
+		return "less than a minute before it began"
+	case age < 2*time.Minute:
+		return "a minute before it began"
+	}
+	return strconv.Itoa(int(age.Minutes())) + " minutes before it began"
 }

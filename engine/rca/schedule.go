@@ -23,7 +23,7 @@ var scheduleRules = []rule{
 		resource := insufficient.FindStringSubmatch(r.text)[1]
 		m := v.finding(1)
 		m.title = fmt.Sprintf("the pod asks for more %s than any node has%s", resource, f.request(resource))
-		m.text = fmt.Sprintf("No node that it may run on could hold it even if it were empty: %s.", v.sentence())
+		m.text = "No node that it may run on could hold it, even if it were empty."
 		m.step = engine.Step{Text: "Lower the request, or add a node type that is large enough.", Field: f.path(f.suspect(), "resources.requests."+resource), Command: "kubectl describe nodes"}
 		m.because(f, "resources")
 		return m, true
@@ -46,29 +46,29 @@ var scheduleRules = []rule{
 		}
 		m := v.finding(v.weight(nodes))
 		m.title = "not enough " + strings.Join(names, " and ") + " free on the nodes" + f.request(names[0])
-		m.text = fmt.Sprintf("The scheduler says: %s.", v.sentence())
+		m.text = v.extent(nodes)
 		m.step = engine.Step{Text: "Add nodes (or see why the autoscaler does not), or lower requests that are larger than the use.", Command: "kubectl describe nodes", Field: f.path(f.suspect(), "resources.requests")}
 		m.because(f, "resources")
 		return m, true
 	}},
 	placed("schedule/taint", 0.82, tainted, "the nodes have a taint that the pod does not tolerate", "tolerations",
-		"Add a toleration, or take the taint off when it should not be there."),
+		"Add a toleration, or take the taint off when it should not be there.", "kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints"),
 	placed("schedule/affinity", 0.82, regexp.MustCompile(`didn't match Pod's node (?:affinity/selector|affinity|selector)|didn't match node selector`), "no node matches the pod's node selector or affinity", "nodeSelector",
-		"Correct the selector, or label nodes so that they match."),
-	placed("schedule/spread", 0.8, regexp.MustCompile(`didn't (?:match|satisfy) (?:existing )?(?:pods? )?(?:pod )?(?:(?:anti-)?affinity|topology spread)[^,.]*`), "the pod's (anti-)affinity or spread towards other pods leaves no node", "affinity",
-		"Add nodes, or make the rule a preference."),
+		"Correct the selector, or label nodes so that they match.", "kubectl get nodes --show-labels"),
+	placed("schedule/spread", 0.8, regexp.MustCompile(`didn't (?:match|satisfy) (?:existing )?(?:pods? )?(?:pod )?(?:(?:anti-)?affinity|topology spread)[^,.]*`), "the pod's (anti-)affinity or spread towards other pods leaves no node", "",
+		"Add nodes, or make the rule a preference.", "get pods -o wide"),
 	placed("schedule/volume-zone", 0.88, regexp.MustCompile(`volume node affinity conflict`), "the pod's volume is in another zone than the free nodes", "",
-		"Add a node in the volume's zone: an EBS volume cannot leave its own."),
+		"Add a node in the volume's zone: an EBS volume cannot leave its own.", "kubectl get nodes -L topology.kubernetes.io/zone"),
 	generally(placed("schedule/volume-unbound", 0.8, regexp.MustCompile(`unbound immediate PersistentVolumeClaims|didn't find available persistent volumes to bind`), "the pod waits for a volume that is not bound", "",
-		"See why the claim has no volume.")),
+		"See why the claim has no volume.", "get pvc")),
 	placed("schedule/volume-count", 0.85, regexp.MustCompile(`exceed max volume count`), "the nodes cannot attach more volumes", "",
-		"Add nodes, or use an instance type that attaches more."),
+		"Add nodes, or use an instance type that attaches more.", "kubectl describe nodes"),
 	placed("schedule/too-many-pods", 0.85, regexp.MustCompile(`Too many pods`), "the nodes hold as many pods as they may", "",
-		"Add nodes, or raise the limit (on EKS: prefix delegation)."),
-	placed("schedule/ports", 0.85, regexp.MustCompile(`didn't have free ports`), "the host port that the pod wants is taken on every node", "containers[…].ports[…].hostPort",
-		"Drop the host port, or run fewer replicas than nodes."),
+		"Add nodes, or raise the limit (on EKS: prefix delegation).", "kubectl get nodes -o custom-columns=NAME:.metadata.name,PODS:.status.allocatable.pods"),
+	placed("schedule/ports", 0.85, regexp.MustCompile(`didn't have free ports`), "the host port that the pod wants is taken", "containers[*].ports",
+		"Drop the host port, or run no more replicas than there are nodes.", "get pods -o wide"),
 	placed("schedule/cordoned", 0.8, regexp.MustCompile(`were unschedulable|no nodes available to schedule pods`), "the nodes are cordoned, or there are none", "",
-		"Uncordon a node, or add one."),
+		"See why the nodes are cordoned; uncordon one, or add one.", "kubectl get nodes"),
 }
 
 var (
@@ -185,10 +185,17 @@ func (v schedulerVerdict) finding(strength float64) finding {
 	return finding{strength: strength, pro: append([]string(nil), v.ids...)}
 }
 
-// sentence is the scheduler's, without what it says of preemption.
-func (v schedulerVerdict) sentence() string {
-	text, _, _ := strings.Cut(v.text, "preemption: ")
-	return quote(strings.TrimRight(text, "., "), 220)
+// extent says how many nodes a reason rules out.
+func (v schedulerVerdict) extent(nodes int) string {
+	switch {
+	case v.nodes <= 0:
+		return "The scheduler finds no node for the pod."
+	case v.nodes == 1:
+		return "This rules out the only node."
+	case nodes >= v.nodes:
+		return fmt.Sprintf("This rules out all %d nodes.", v.nodes)
+	}
+	return fmt.Sprintf("This rules out %d of %d nodes; the others have other reasons.", nodes, v.nodes)
 }
 
 // request says how much a container asks for, when that is known.
@@ -202,7 +209,8 @@ func (f *facts) request(resource string) string {
 	return ""
 }
 
-func placed(name string, prior float64, re *regexp.Regexp, title, field, step string) rule {
+// placed makes the rule for a reason that rules out nodes. A command that begins with "get" is about the workload's namespace.
+func placed(name string, prior float64, re *regexp.Regexp, title, field, step, command string) rule {
 	return rule{name: name, classes: scheduleClasses, prior: prior, match: func(f *facts) (finding, bool) {
 		v, ok := f.verdict()
 		r, hit := v.reason(re)
@@ -217,9 +225,14 @@ func placed(name string, prior float64, re *regexp.Regexp, title, field, step st
 		if re == tainted && r.nodes < v.nodes && !strings.Contains(r.text, "{node.kubernetes.io/") {
 			m.strength *= 0.5 // nodes that are set apart refuse ordinary pods by design; what the others lack is the cause
 		}
-		m.text = fmt.Sprintf("The scheduler says: %s.", v.sentence())
-		m.step = engine.Step{Text: step, Command: "kubectl get nodes -o wide"}
-		if field != "" {
+		m.text = v.extent(r.nodes)
+		m.step = engine.Step{Text: step, Command: command}
+		if strings.HasPrefix(command, "get ") {
+			m.step.Command = f.kubectl(command)
+		}
+		if re == tainted && strings.Contains(r.text, "{node.kubernetes.io/") {
+			m.step = engine.Step{Text: "See what is wrong with the nodes: Kubernetes gave them the taint itself.", Command: "kubectl describe nodes"}
+		} else if field != "" {
 			m.step.Field = f.podField(field)
 		}
 		m.because(f, "placement", "volume")

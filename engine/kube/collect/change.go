@@ -169,8 +169,12 @@ func (s *subject) when(at time.Time) string {
 	if at.IsZero() || s.incident.StartedAt.IsZero() {
 		return ""
 	}
+	const near = 5 * time.Second // the onset is not known more exactly
 	d := s.incident.StartedAt.Sub(at).Round(time.Second)
-	if d < 0 {
+	switch {
+	case d.Abs() < near:
+		return "just before the onset"
+	case d < 0:
 		return (-d).String() + " after the onset"
 	}
 	return d.String() + " before the onset"

@@ -306,4 +306,6 @@ func TestTheFirstRevisionIsShownAsTheMaking(t *testing.T) {
 	is := template("api:1")
 	found, _ := gather(t, client(deployment(is), replicaSet(1, time.Minute, is)), incident("Deployment", "api"))
 	wantTexts(t, "changes", found, "created, 1m0s before the onset, author unknown")
+	found, _ = gather(t, client(deployment(is), replicaSet(1, 0, is)), incident("Deployment", "api"))
+	wantTexts(t, "changes", found, "created, just before the onset, author unknown")
 }
