@@ -46,7 +46,10 @@ func (h *Handlers) Click(ctx context.Context, c engine.Click) (engine.Reply, err
 			return h.askCorrection(i, b)
 		}
 	case engine.ActionSilence:
-		if err := h.writable(ctx); err != nil {
+		if err := h.writable(ctx); engine.CodeOf(err) == engine.Forbidden {
+			d.Reason = engine.UserMessage(err, c.ID)
+			return h.refuse(ctx, d)
+		} else if err != nil {
 			return engine.Reply{}, err
 		}
 	}
@@ -75,7 +78,7 @@ func (h *Handlers) writable(ctx context.Context) error {
 		return err
 	}
 	if p.On {
-		return engine.Errorf(engine.Forbidden, "Writes are paused by <@%s> since %s; `/autopilot resume` ends it.", p.By.ID, p.At.UTC().Format("2006-01-02 15:04 UTC"))
+		return engine.Errorf(engine.Forbidden, "writes are paused by <@%s> since %s; `/autopilot resume` ends it", p.By.ID, p.At.UTC().Format("2006-01-02 15:04 UTC"))
 	}
 	return nil
 }

@@ -99,6 +99,9 @@ func TestPauseStopsSilences(t *testing.T) {
 	if engine.CodeOf(err) != engine.Forbidden || !strings.Contains(err.Error(), "<@UBEN>") {
 		t.Errorf("error %v, want a refusal that names who paused", err)
 	}
+	if len(s.decisions) != 1 || s.decisions[0].Allowed || !strings.Contains(s.decisions[0].Reason, "paused") {
+		t.Errorf("audited %+v, want the refusal", s.decisions)
+	}
 	if _, err := h.Click(t.Context(), click("UANA", "acknowledge", "7")); err != nil {
 		t.Errorf("acknowledging while paused: %v", err)
 	}

@@ -14,7 +14,7 @@ var commands = []engine.HelpLine{
 	{Usage: "/autopilot status", Text: "what is open, which clusters are watched, and whether writes are paused"},
 	{Usage: "/autopilot incidents [namespace[/workload]] [critical|warning|info] [open|acknowledged|resolved|all] [mine] [cluster=…] [class=…] [last=24h]", Text: "find incidents"},
 	{Usage: "/autopilot show <number>", Text: "one incident with its causes and evidence"},
-	{Usage: "/autopilot pause [reason]", Text: "stop every write the bot makes outside Slack"},
+	{Usage: "/autopilot pause [reason]", Text: "stop every write the bot makes outside Slack, but for calling the pager"},
 	{Usage: "/autopilot resume", Text: "end the pause"},
 	{Usage: "/autopilot help", Text: "this list"},
 }

@@ -126,7 +126,8 @@ func describe(f engine.IncidentFilter) string {
 	return strings.Join(words, " ")
 }
 
-// pause stops or starts every write that the bot makes outside Slack and its own database.
+// pause stops or starts every write that the bot makes outside Slack and its own database, but for the pager: nobody is to sleep
+// through an incident because of a pause.
 func (h *Handlers) pause(ctx context.Context, c engine.Command, q query) (engine.Reply, error) {
 	d := engine.Decision{ID: c.ID, Action: engine.Action(q.verb), By: c.By, At: h.Now(), Reason: q.reason}
 	ok, reason := h.allowed(ctx, c.By, d.Action, engine.Workload{})
@@ -139,9 +140,9 @@ func (h *Handlers) pause(ctx context.Context, c engine.Command, q query) (engine
 		return engine.Reply{}, err
 	}
 	if q.verb == "resume" {
-		return engine.Reply{Text: "Resumed. The bot may write again: silences now, and what else its roles allow."}, nil
+		return engine.Reply{Text: "Resumed. The bot may write again; silences that waited are made or ended within a quarter of an hour."}, nil
 	}
-	return engine.Reply{Text: "Paused. The bot goes on watching and telling, and writes nothing outside Slack until somebody says `/autopilot resume`."}, nil
+	return engine.Reply{Text: "Paused. The bot goes on watching, and telling here and at the pager; it writes nothing else until somebody says `/autopilot resume`."}, nil
 }
 
 // refuse records a refusal and gives it as the error that the person sees.
