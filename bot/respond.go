@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"encoding/json"
+	"net/url"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -64,7 +65,7 @@ func (b *Bot) ephemeral(ctx context.Context, to address, m view.Message) error {
 		content = append(content, slack.MsgOptionTS(to.Thread))
 	}
 	var first error
-	if to.URL != "" {
+	if to.URL != "" && b.answers(to.URL) {
 		options := append(content, slack.MsgOptionResponseURL(to.URL, slack.ResponseTypeEphemeral))
 		_, _, first = b.api.PostMessageContext(ctx, to.Channel, options...)
 		if first == nil || !classify(first).certain() || classify(first).kind == contentRefused {
@@ -76,4 +77,16 @@ func (b *Bot) ephemeral(ctx context.Context, to address, m view.Message) error {
 	}
 	_, err := b.api.PostEphemeralContext(ctx, to.Channel, to.User, content...)
 	return err
+}
+
+// answers tells whether an address is where Slack takes answers: it came in a payload, and we must not be made to post elsewhere.
+func (b *Bot) answers(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	if api, err := url.Parse(b.cfg.APIURL); err == nil && u.Scheme == api.Scheme && u.Host == api.Host {
+		return true
+	}
+	return u.Scheme == "https" && (u.Host == "hooks.slack.com" || u.Host == "hooks.slack-gov.com")
 }
