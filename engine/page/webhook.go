@@ -50,8 +50,8 @@ func PagerDutyWebhook(secret engine.Secret, header http.Header, body []byte) ([]
 		return nil, engine.Wrap(engine.Invalid, err, "the body is not a PagerDuty v3 webhook")
 	}
 	e := delivery.Event
-	if e.Type == "" {
-		return nil, engine.Errorf(engine.Invalid, "the body is not a PagerDuty v3 webhook: it has no event.event_type")
+	if e.Type == "" || e.ID == "" { // without an id, the second event would be taken for the first
+		return nil, engine.Errorf(engine.Invalid, "the body is not a PagerDuty v3 webhook: it has no event.event_type or no event.id")
 	}
 	what, known := map[string]string{"incident.acknowledged": Acknowledge, "incident.resolved": Resolve}[e.Type]
 	incident, ours := incidentOf(e.Data.IncidentKey)

@@ -47,6 +47,7 @@ func TestPagerDutyWebhook(t *testing.T) {
 		"a ping":       {`{"event":{"id":"1","event_type":"pagey.ping","data":{"message":"Hello from your friend Pagey!","type":"ping"}}}`, nil, ""},
 		"not JSON":     {"<html>", nil, engine.Invalid},
 		"no event":     {"{}", nil, engine.Invalid},
+		"no id":        {strings.Replace(delivery("incident.resolved", person, "autopilot-incident-42"), `"01BS"`, `""`, 1), nil, engine.Invalid},
 	} {
 		got, err := PagerDutyWebhook(hookSecret, http.Header{"X-Pagerduty-Signature": {signature(hookSecret, tt.body)}}, []byte(tt.body))
 		if engine.CodeOf(err) != tt.code {
