@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/handlers"
 )
 
 func call(t *testing.T, args ...string) (code int, out, errs string) {
@@ -120,5 +124,16 @@ func TestServerEndsWithItsContext(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestReadinessTellsNoAddresses(t *testing.T) {
+	ready := func(context.Context) error {
+		return engine.Wrap(engine.Unavailable, errors.New("dial tcp 10.0.0.7:5432: user=autopilot"), "the database does not answer")
+	}
+	w := httptest.NewRecorder()
+	routes(&handlers.Handlers{}, Secrets{}, ready).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	if w.Code != http.StatusServiceUnavailable || strings.TrimSpace(w.Body.String()) != "the database does not answer" {
+		t.Errorf("%d %s; want 503 with the message alone", w.Code, w.Body)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/page"
 	"github.com/eks-autopilot/autopilot/handlers"
 )
@@ -25,7 +26,8 @@ func routes(h *handlers.Handlers, s Secrets, ready func(context.Context) error) 
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := ready(r.Context()); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			// Whoever asks has shown no token: only the message, not the error behind it with its addresses.
+			http.Error(w, engine.UserMessage(err, "-"), http.StatusServiceUnavailable)
 			return
 		}
 		w.WriteHeader(http.StatusOK)
