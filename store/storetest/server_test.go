@@ -152,7 +152,7 @@ func TestTCPPort(t *testing.T) {
 func TestStartFailsWithTheServersReason(t *testing.T) {
 	a := freePort(t)
 	start(t, t.TempDir(), storetest.WithPort(a))
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	_, err := storetest.StartServer(ctx, t.TempDir(), storetest.WithPort(a))
 	if err == nil || !strings.Contains(err.Error(), "Address already in use") {
