@@ -29,6 +29,7 @@ const (
 	observeTimeout = 30 * time.Second
 	retryMin       = 200 * time.Millisecond
 	retryMax       = 30 * time.Second
+	recallEvery    = 10 * time.Minute
 	workers        = 4
 )
 
@@ -130,8 +131,19 @@ func (c *Cluster) Status() (synced time.Time, problem string) {
 	return since, problem
 }
 
-// recall asks the Sink what it still holds firing, until it answers.
+// recall looks again at what the Sink holds firing and at what we told it, at the start and then from time to time: another
+// replica that watched the same cluster for a moment may have had the last word, or the database may be an older one.
 func (w *watcher) recall(ctx context.Context) {
+	for {
+		if !w.recollect(ctx) || !pause(ctx, recallEvery) {
+			return
+		}
+		w.doubt()
+	}
+}
+
+// recollect asks the Sink what it still holds firing, until it answers. It is false when ctx ended.
+func (w *watcher) recollect(ctx context.Context) bool {
 	for wait := retryMin; ; wait = min(2*wait, retryMax) {
 		held, err := w.watching(ctx)
 		if err == nil {
@@ -139,14 +151,34 @@ func (w *watcher) recall(ctx context.Context) {
 				w.owe(workload)
 				w.queue.Add(workload)
 			}
-			return
+			return true
 		}
-		w.c.log.WarnContext(ctx, "cannot ask what is still firing", "error", err)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
+		if ctx.Err() == nil {
+			w.c.log.WarnContext(ctx, "cannot ask what is still firing", "error", err)
 		}
+		if !pause(ctx, wait) {
+			return false
+		}
+	}
+}
+
+// doubt has everything that the Sink took told to it once more. What it holds already changes nothing there.
+func (w *watcher) doubt() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for workload := range w.known {
+		w.known[workload] = accepted{}
+		w.queue.Add(workload)
+	}
+}
+
+// pause waits. It is false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
 }
 

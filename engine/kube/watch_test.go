@@ -106,6 +106,22 @@ func TestWatchBoundsAStorm(t *testing.T) {
 	})
 }
 
+func TestWatchRepeatsItselfInCaseItWasNotTheLastToSpeak(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		watching(t, s, deployment("ill", 1), replicaSet("ill-1", "ill"), crashed(pod("ill-1-x", by("ReplicaSet", "ill-1")), 5))
+		settle()
+		want(t, s, "Deployment/ill: crash_loop")
+
+		s.mu.Lock()
+		s.firing = []engine.Workload{workload("Deployment", "healed")} // as a replica that was behind told last
+		s.mu.Unlock()
+		time.Sleep(recallEvery)
+		settle()
+		want(t, s, "Deployment/healed:", "Deployment/ill: crash_loop")
+	})
+}
+
 func TestWatchDerivesEverythingAfterAStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{firing: []engine.Workload{workload("Deployment", "gone"), workload("Deployment", "healed")}}
