@@ -112,7 +112,7 @@ type Overview struct {
 	BySev    map[Severity]int
 	Clusters []ClusterState
 	Paused   Pause
-	Watchdog time.Time // the last Watchdog alert; zero when none was ever seen
+	Watchdog time.Time // the last Watchdog alert, of the cluster where that is longest ago; zero when none was ever seen
 }
 
 // ClusterState says whether a cluster is watched, and since when what is known of it is current.

@@ -75,6 +75,14 @@ func TestOverview(t *testing.T) {
 	equal(t, "watchdog", o.Watchdog, synced.Add(time.Minute))
 	equal(t, "at", o.At, synced)
 
+	_, err = w.WatchCluster(ctx, "dev", "replica-a", time.Hour)
+	w.must(err)
+	w.must(w.SawWatchdog(ctx, "dev", synced.Add(-time.Hour)))
+	w.must(w.SawWatchdog(ctx, "removed", synced.Add(-48*time.Hour)))
+	o, err = w.Overview(ctx)
+	w.must(err)
+	equal(t, "watchdog of the cluster that is silent", o.Watchdog, synced.Add(-time.Hour))
+
 	w.pass(25 * time.Hour)
 	o, err = w.Overview(ctx)
 	w.must(err)

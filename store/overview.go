@@ -9,6 +9,10 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
+// Of several clusters the one that was heard of longest ago counts, or one that is heard would hide one that is not. Those that
+// are not in the configuration any more have no lease.
+const watchdogSQL = `SELECT min(w.at) FROM watchdog w JOIN cluster_lease c USING (cluster) WHERE c.until IS NOT NULL`
+
 // Overview gives the dashboard as it is at one moment. At most 500 open incidents are listed; BySev counts all of them.
 func (s *Store) Overview(ctx context.Context) (engine.Overview, error) {
 	o := engine.Overview{At: s.now(), BySev: map[engine.Severity]int{}}
@@ -29,7 +33,7 @@ func (s *Store) Overview(ctx context.Context) (engine.Overview, error) {
 		if o.Paused, err = loadPause(ctx, tx); err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, `SELECT max(at) FROM watchdog`).Scan(zeroTime{&o.Watchdog})
+		return tx.QueryRow(ctx, watchdogSQL).Scan(zeroTime{&o.Watchdog})
 	})
 	return o, err
 }

@@ -41,6 +41,7 @@ type Options struct {
 	Log       *slog.Logger          // nil means slog.Default()
 	MaxConns  int                   // 0 means 20
 	Retention time.Duration         // how long evidence and considerations of resolved incidents are kept; 0 means 30 days
+	Payloads  time.Duration         // how long what Slack sent is kept; 0 means 72 hours; Slack repeats a payload for hours, not days
 }
 
 // Store is the open database. Its methods may be called from many goroutines.
@@ -53,6 +54,7 @@ type Store struct {
 	clock     func() time.Time
 	log       *slog.Logger
 	retention time.Duration
+	payloads  time.Duration // how long they are kept
 
 	mu      sync.Mutex
 	leases  map[string]lease           // by message key: what this process was given to deliver
@@ -80,6 +82,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if o.Retention == 0 {
 		o.Retention = 30 * 24 * time.Hour
 	}
+	if o.Payloads == 0 {
+		o.Payloads = 72 * time.Hour
+	}
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, badURL(err)
@@ -98,7 +103,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, failure(err)
 	}
 	s := &Store{
-		pool: pool, rules: o.Rules, clock: o.Now, log: o.Log, retention: o.Retention,
+		pool: pool, rules: o.Rules, clock: o.Now, log: o.Log, retention: o.Retention, payloads: o.Payloads,
 		leases: map[string]lease{}, wakings: map[chan struct{}]struct{}{},
 	}
 	if s.tasks, err = newInserter(pool, o.Log); err != nil {

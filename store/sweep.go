@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	inboxRetention = 48 * time.Hour // Slack repeats a payload for hours, not days
-	leftBehind     = 10 * time.Minute
+	leftBehind = 10 * time.Minute
+	unwatched  = "24 hours" // after which a cluster whose lease nobody took counts as removed from the configuration
 
 	// What a person resolved while it fired is still compared with what the sources say.
 	longResolved = `(SELECT i.id FROM incidents i WHERE i.status = 'resolved' AND i.resolved_at < $1
@@ -23,7 +23,7 @@ const (
 // or diagnosed, and whose task is gone.
 func (s *Store) Sweep(ctx context.Context) error {
 	now := s.now()
-	if err := s.write(ctx, func(ctx context.Context, tx pgx.Tx) error { return forget(ctx, tx, now, s.retention) }); err != nil {
+	if err := s.write(ctx, func(ctx context.Context, tx pgx.Tx) error { return s.forget(ctx, tx, now) }); err != nil {
 		return err
 	}
 	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
@@ -36,14 +36,15 @@ func (s *Store) Sweep(ctx context.Context) error {
 }
 
 // forget deletes what is too old. Incidents, their timelines, decisions and the audit log stay.
-func forget(ctx context.Context, tx pgx.Tx, now time.Time, retention time.Duration) error {
+func (s *Store) forget(ctx context.Context, tx pgx.Tx, now time.Time) error {
 	b := &pgx.Batch{}
-	b.Queue(`DELETE FROM inbox WHERE received_at < $1`, now.Add(-inboxRetention))
-	long := now.Add(-retention)
+	b.Queue(`DELETE FROM inbox WHERE received_at < $1`, now.Add(-s.payloads))
+	long := now.Add(-s.retention)
 	b.Queue(`DELETE FROM diagnoses WHERE incident_id IN `+longResolved, long)
 	b.Queue(`DELETE FROM considerations WHERE incident_id IN `+longResolved, long)
 	b.Queue(`DELETE FROM signals WHERE incident_id IN `+longResolved, long)
 	b.Queue(`DELETE FROM home_viewers WHERE seen_at < $1`, long)
+	b.Queue(`DELETE FROM cluster_lease WHERE until < now() - interval '` + unwatched + `'`)
 	return tx.SendBatch(ctx, b).Close()
 }
 

@@ -40,7 +40,7 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	rules := cfg.rules()
 
 	st, err := store.Open(ctx, secrets.DatabaseURL.Reveal(), store.Options{
-		Rules: func() incident.Rules { return rules }, Log: log, Retention: cfg.Retention.Evidence,
+		Rules: func() incident.Rules { return rules }, Log: log, Retention: cfg.Retention.Evidence, Payloads: cfg.Retention.Payloads,
 	})
 	if err != nil {
 		return err
