@@ -40,6 +40,8 @@ const (
 const (
 	kwokAnnotation = "kwok.x-k8s.io/node"
 	simulated      = "simulated"
+	// lostAnnotation is put on the pods of a node that goes, which are then no longer ready.
+	lostAnnotation = "autopilot.local/node-lost"
 )
 
 //go:embed stages/*.yaml
@@ -174,10 +176,36 @@ func (c *Cluster) failNode(ctx context.Context, name string, fail bool) error {
 	if fail {
 		value = "NotReady"
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{FailAnnotation: value}}})
+	patch, err := annotate(FailAnnotation, value)
 	if err != nil {
 		return err
 	}
-	_, err = c.client.CoreV1().Nodes().Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
-	return err
+	if _, err := c.client.CoreV1().Nodes().Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		return err
+	}
+	return c.losePods(ctx, name, value)
+}
+
+// losePods has the pods of a simulated node go with it, as the node controller has it with a real node's, or come back.
+func (c *Cluster) losePods(ctx context.Context, node string, value any) error {
+	patch, err := annotate(lostAnnotation, value)
+	if err != nil {
+		return err
+	}
+	pods, err := c.client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + node})
+	if err != nil {
+		return err
+	}
+	for _, p := range pods.Items {
+		_, err := c.client.CoreV1().Pods(p.Namespace).Patch(ctx, p.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// annotate is a patch that sets an annotation, or takes it off when value is nil.
+func annotate(name string, value any) ([]byte, error) {
+	return json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{name: value}}})
 }

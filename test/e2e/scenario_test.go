@@ -12,6 +12,7 @@ import (
 // TestScenarios plays every built-in fault on the real node, all at once against one bot: each makes one incident with the right
 // first cause and its evidence in one thread, and is resolved there after the fix.
 func TestScenarios(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	all, err := scenario.Builtin()
 	if err != nil {

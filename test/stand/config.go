@@ -46,7 +46,7 @@ func (c BotConfig) YAML() []byte {
 	if c.Alertmanager != "" {
 		line("    alertmanager: %s", c.Alertmanager)
 	}
-	line("slack:\n  api_url: %s\n  channels:\n    incidents: \"#incidents\"\n    fallback: \"#general\"", c.SlackAPI)
+	line("slack:\n  api_url: %s\n  channels:\n    incidents: \"#incidents\"\n    fallback: \"#oncall\"", c.SlackAPI)
 	line("roles:")
 	line("  - {name: viewer, members: [everyone], may: [view]}")
 	line("  - {name: responder, members: [%s], may: [acknowledge, assign, silence, resolve, logs, diagnose, verdict]}", group("oncall"))
