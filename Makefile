@@ -27,8 +27,8 @@ demo: setup
 # The end-to-end tests share two cores with what they start, so packages run one after another.
 test: setup
 	go vet ./...
-	go test -count=1 -p 2 -timeout 20m $$(go list ./... | grep -v -e /test/e2e -e /test/cluster)
-	go test -count=1 -p 1 -timeout 40m ./test/cluster/... ./test/e2e/...
+	go test $(TESTFLAGS) -count=1 -p 2 -timeout 20m $$(go list ./... | grep -v -e /test/e2e -e /test/cluster)
+	go test $(TESTFLAGS) -count=1 -p 1 -timeout 40m ./test/cluster/... ./test/e2e/...
 
 race:
 	go test -race -count=1 -p 1 -timeout 30m ./engine/... ./store/... ./bot/... ./handlers/... ./cmd/autopilot/... ./test/slack
