@@ -12,6 +12,7 @@ const (
 	cardChildren = 8
 	cardQuotes   = 2
 	cardQuote    = 140 // units of a quote: two lines on a phone
+	cardChange   = 160
 	cardGaps     = 4
 )
 
@@ -245,7 +246,7 @@ func change(i engine.Incident) []string {
 	if last.New {
 		return []string{"*Last change:* none: the workload is new (created " + before(last.At, i.StartedAt) + author + ")"}
 	}
-	line := "*Last change:* " + outside(last.Text, 300)
+	line := "*Last change:* " + outside(middle(tame(clip(last.Text, 1000)), cardChange), 300)
 	if more := len(last.Details) - 1; more > 0 {
 		line += " and " + plural(more, "more", "more")
 	}

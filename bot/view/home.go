@@ -136,7 +136,7 @@ func line(i engine.Incident, reader, base string, now time.Time) string {
 
 func threadLink(i engine.Incident, base string) string {
 	text := fmt.Sprintf("%d %s", i.ID, outside(title(i), 160))
-	address := permalink(base, i.Thread)
+	address := Permalink(base, i.Thread)
 	switch {
 	case address != "":
 		return link(address, strings.ReplaceAll(text, "|", "/"))

@@ -118,7 +118,7 @@ func incident(c *canvas, i engine.Incident, base string) string {
 			return "• " + when(e.At) + " " + eventText(e, 250)
 		})...)...)
 	}
-	if address := permalink(base, i.Thread); address != "" {
+	if address := Permalink(base, i.Thread); address != "" {
 		c.context(link(address, "Go to the thread"))
 	}
 	return notice(i)

@@ -199,8 +199,8 @@ func link(address, text string) string {
 	return "<" + strings.ReplaceAll(address, "&", "&amp;") + "|" + text + ">"
 }
 
-// permalink is the address of a message in the workspace at base; "" when it is not known.
-func permalink(base string, t engine.Thread) string {
+// Permalink is the address of a message in the workspace at base; "" when it is not known.
+func Permalink(base string, t engine.Thread) string {
 	if base == "" || t.Channel == "" || t.TS == "" {
 		return ""
 	}

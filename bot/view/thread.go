@@ -126,7 +126,7 @@ func evidence(q quote, now time.Time) string {
 }
 
 func changeInFull(last *engine.Change) []string {
-	if last == nil || len(last.Details) == 0 {
+	if last == nil || last.New || len(last.Details) == 0 {
 		return nil
 	}
 	return append([]string{"*What changed last* (" + when(last.At) + ")"}, list(last.Details, 8, func(detail string) string {

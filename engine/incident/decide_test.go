@@ -169,6 +169,10 @@ func TestDiagnosed(t *testing.T) {
 	more := diagnosis(at(12), "b", "a")
 	more.Gaps = []engine.Gap{{Collector: "logs", Reason: "timed out"}}
 	equal(t, "a gap is shown", keys(incident.Diagnosed(w.full(41), more, w.r, w.now)), "41/card 41/diagnosis")
+	w.watch(api)
+	if p := incident.Diagnosed(w.full(41), diagnosis(at(15), "c"), w.r, w.now); !p.Empty() {
+		t.Errorf("when nothing fires any more: %+v", p)
+	}
 	w.must(w.decide(41, ana, engine.ActionResolve))
 	if p := incident.Diagnosed(w.full(41), diagnosis(at(20), "c"), w.r, w.now); !p.Empty() {
 		t.Errorf("after the end: %+v", p)

@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	// changeBefore is how long before the onset a change is still suspected of it, changeAfter how long after: the onset is
-	// known less well than the change.
+	// changeBefore is how long before the onset a change is still suspected of it, changeAfter how long after: clocks differ a
+	// little. What was changed later is a repair: within seconds, when a script or a quick hand made it.
 	changeBefore = 30 * time.Minute
-	changeAfter  = 2 * time.Minute
+	changeAfter  = 3 * time.Second
 )
 
 // facts is the evidence, as rules ask for it.

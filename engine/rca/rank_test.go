@@ -164,6 +164,10 @@ func TestLastChange(t *testing.T) {
 	if diff := cmp.Diff(want, Rank(incidentOf("Deployment"), evidence, nil, nil, onset).LastChange); diff != "" {
 		t.Error(diff)
 	}
+	repair := piece(engine.EvidenceChange, "what=image", "from=a:2", "to=a:1", "revision=5", "ago=-5s")
+	if d := Rank(incidentOf("Deployment", engine.ClassCrashLoop), []engine.Evidence{repair}, nil, nil, onset); d.LastChange != nil || len(d.Causes) > 0 {
+		t.Errorf("a repair seconds after the onset is a suspect: %+v", d)
+	}
 	if got := Rank(incidentOf("Deployment"), nil, nil, nil, onset).LastChange; got != nil {
 		t.Errorf("a change out of nothing: %+v", got)
 	}

@@ -51,8 +51,6 @@ var rolloutRules = []rule{
 // timing says how long before the onset a change was made.
 func timing(age time.Duration) string {
 	switch {
-	case age < -10*time.Second:
-		return "just after it began"
 	case age < 10*time.Second:
 		return "just before it began"
 	case age < time.Minute:
