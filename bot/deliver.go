@@ -289,7 +289,12 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (view.Message, erro
 	if err != nil {
 		return view.Message{}, err
 	}
-	who := func() []engine.Mention { return b.mentions(ctx, b.content.Mentions(i)) }
+	who := func() []engine.Mention {
+		if d.TS == "" && i.Status != engine.Open {
+			return nil // it comes late, and somebody took it meanwhile: nobody is to be woken
+		}
+		return b.mentions(ctx, b.content.Mentions(i))
+	}
 	switch d.Kind {
 	case engine.MessageCard:
 		return view.Card(i, who()), nil
@@ -310,6 +315,9 @@ func (b *Bot) workspaceURL() string {
 	}
 	return ""
 }
+
+// ThreadURL is the address of an incident's thread; "" before it was posted, or while Slack has not told the workspace's.
+func (b *Bot) ThreadURL(t engine.Thread) string { return view.Permalink(b.workspaceURL(), t) }
 
 func (b *Bot) publishHome(ctx context.Context, d engine.Delivery, m view.Message) {
 	if b.wait(ctx, d, "views.publish") {

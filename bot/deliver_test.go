@@ -33,6 +33,29 @@ func (r *rig) once(channel, key string) slack.Message {
 	return found[0]
 }
 
+func TestNobodyIsWokenForWhatSomebodyTook(t *testing.T) {
+	r := newRig(t, slack.Config{})
+	r.content.who = []engine.Mention{{Group: "oncall"}}
+	i := incident(42)
+	i.Status, i.AcknowledgedBy, i.AcknowledgedAt = engine.Acknowledged, engine.Person{ID: r.ids["ana"]}, time.Unix(1, 0)
+	r.content.put(i)
+	const escalation = "incident/42/escalation/1"
+	r.outbox.want(card(42),
+		engine.Message{Key: escalation, Kind: engine.MessageEscalation, Subject: 42, Detail: 1, Channel: "#incidents", ThreadKey: engine.CardKey(42), Broadcast: true})
+	b, _ := r.start()
+	r.delivered(escalation, 1)
+	for _, key := range []string{engine.CardKey(42), escalation} {
+		if m := ours(r.messages("#incidents", ""), key); len(m) != 1 || strings.Contains(m[0].Text, "<!subteam^") {
+			t.Errorf("%s: %+v; want it once, and nobody woken", key, m)
+		}
+	}
+	address := b.ThreadURL(engine.Thread{Channel: "C1", TS: "17.42"})
+	if !strings.HasPrefix(address, "http") || !strings.HasSuffix(address, "/archives/C1/p1742") {
+		t.Errorf("thread %q", address)
+	}
+	r.noViolations()
+}
+
 func TestCardAndThread(t *testing.T) {
 	r := newRig(t, slack.Config{})
 	r.content.who = []engine.Mention{{Group: "oncall"}}
