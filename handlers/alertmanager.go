@@ -17,6 +17,10 @@ import (
 	"github.com/eks-autopilot/autopilot/engine/rca"
 )
 
+// ownersWithin is how long all alerts of one call may ask whose pods they are about. An API server that is gone, which makes
+// alerts fire, must not keep them from being told.
+const ownersWithin = 5 * time.Second
+
 // maxWebhook bounds a webhook's body. Alertmanager's own groups stay far below it.
 const maxWebhook = 8 << 20
 
@@ -127,6 +131,8 @@ func (h *Handlers) TakeAlerts(ctx context.Context, path string, alerts []engine.
 	order := []engine.Workload{}
 	byWorkload := map[engine.Workload][]engine.Signal{}
 	held := map[string]map[string]engine.Workload{}
+	asking, done := context.WithTimeout(ctx, ownersWithin)
+	defer done()
 	for _, a := range alerts {
 		c, err := h.alertCluster(path, a)
 		if err != nil {
@@ -148,7 +154,7 @@ func (h *Handlers) TakeAlerts(ctx context.Context, path string, alerts []engine.
 			}
 			held[c.Name] = workloads(firing)
 		}
-		s := signal(ctx, c, a, held[c.Name])
+		s := signal(asking, c, a, held[c.Name])
 		if _, seen := byWorkload[s.Workload]; !seen {
 			order = append(order, s.Workload)
 		}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -152,6 +153,26 @@ func TestAnAlertStaysWithItsWorkload(t *testing.T) {
 	if err != nil || len(s.observed) != 1 || s.observed[0].Workload != api || s.observed[0].Signals[0].Workload != api {
 		t.Errorf("observed %+v, %v; want the end of the signal of %v", s.observed, err, api)
 	}
+}
+
+func TestAnApiServerThatHangsDoesNotKeepAlertsFromBeingTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s, _ := fixture(t)
+		h.Clusters[0].Owner = func(ctx context.Context, _, _, _ string) (engine.Workload, bool) {
+			<-ctx.Done()
+			return engine.Workload{}, false
+		}
+		var alerts []engine.Alert
+		for _, pod := range []string{"a", "b", "c"} {
+			alerts = append(alerts, engine.Alert{
+				Fingerprint: pod, Labels: map[string]string{"alertname": "Down", "namespace": "shop", "pod": pod}, StartsAt: noon,
+			})
+		}
+		began := time.Now()
+		if err := h.TakeAlerts(t.Context(), "prod", alerts); err != nil || len(s.observed) != 3 || time.Since(began) > ownersWithin {
+			t.Errorf("%v, %d kept after %s; want 3 within %s", err, len(s.observed), time.Since(began), ownersWithin)
+		}
+	})
 }
 
 func TestAnAlertThatIsNotKeptDoesNotHoldUpTheOthers(t *testing.T) {

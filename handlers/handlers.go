@@ -88,7 +88,7 @@ type Cluster struct {
 	Receiver     string // the receiver in Alertmanager that is us: what is routed to others alone is not ours; "" means all are
 }
 
-// Handlers holds what every edge needs. All fields but Pagers are required.
+// Handlers holds what every edge needs. All fields but Pagers and Thread are required.
 type Handlers struct {
 	Incidents Incidents
 	Decisions Decisions
@@ -96,6 +96,7 @@ type Handlers struct {
 	Diagnoses Diagnoses
 	Signals   Signals
 	Groups    Groups
+	Thread    func(engine.Thread) string // the address of an incident's thread, for the pager
 	Pagers    []Pager
 	Clusters  []Cluster
 	Policy    policy.Policy

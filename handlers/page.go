@@ -20,13 +20,17 @@ func (h *Handlers) page(ctx context.Context, t engine.Task) error {
 	if !stillSo(t.Detail, i) {
 		return nil
 	}
+	link := ""
+	if h.Thread != nil {
+		link = h.Thread(i.Thread)
+	}
 	told := 0
 	var later, never []error
 	if len(h.Pagers) == 0 {
 		never = append(never, errors.New("no pager is configured"))
 	}
 	for _, p := range h.Pagers {
-		err := p.Send(ctx, t.Detail, i, "")
+		err := p.Send(ctx, t.Detail, i, link)
 		if err == nil {
 			told++
 			continue

@@ -44,6 +44,8 @@ func (h *Handlers) pollCluster(ctx context.Context, c Cluster) error {
 		return err
 	}
 	held, still := workloads(firing), map[string]bool{}
+	asking, done := context.WithTimeout(ctx, ownersWithin)
+	defer done()
 	var problem error
 	for _, a := range listed {
 		if !a.EndsAt.IsZero() {
@@ -53,7 +55,7 @@ func (h *Handlers) pollCluster(ctx context.Context, c Cluster) error {
 		if _, known := held[a.Fingerprint]; known || !h.lost(c, a) {
 			continue
 		}
-		s := signal(ctx, c, a, held)
+		s := signal(asking, c, a, held)
 		problem = errors.Join(problem, h.observe(ctx, s.Workload, s))
 	}
 	return errors.Join(problem, h.endAbsent(ctx, c, firing, still))

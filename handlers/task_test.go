@@ -289,8 +289,8 @@ type fakePager struct {
 
 func (p fakePager) Name() string { return p.name }
 
-func (p fakePager) Send(_ context.Context, what string, i engine.Incident, _ string) error {
-	*p.sent = append(*p.sent, p.name+" "+what)
+func (p fakePager) Send(_ context.Context, what string, _ engine.Incident, link string) error {
+	*p.sent = append(*p.sent, strings.TrimSpace(p.name+" "+what+" "+link))
 	return p.fail
 }
 
@@ -328,6 +328,22 @@ func TestPage(t *testing.T) {
 		if len(sent) != c.sent || engine.CodeOf(err) != c.code || !slices.Equal(s.paged, c.recorded) {
 			t.Errorf("%s: %v, sent %v, recorded %v; want %d sent, code %q, recorded %v", c.name, err, sent, s.paged, c.sent, c.code, c.recorded)
 		}
+	}
+}
+
+func TestPageLeadsToTheThread(t *testing.T) {
+	h, s, _ := fixture(t)
+	i := s.incidents[7]
+	i.Thread = engine.Thread{Channel: "C1", TS: "17.42"}
+	s.incidents[7] = i
+	var sent []string
+	h.Pagers = []Pager{fakePager{"pager", &sent, nil}}
+	h.Thread = func(t engine.Thread) string { return "https://acme.slack.com/" + t.Channel + "/" + t.TS }
+	if err := h.page(t.Context(), engine.Task{IncidentID: 7, Detail: "trigger"}); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"pager trigger https://acme.slack.com/C1/17.42"}, sent); d != "" {
+		t.Error(d)
 	}
 }
 

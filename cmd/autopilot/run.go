@@ -67,7 +67,7 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 		BotToken: secrets.SlackBotToken, AppToken: secrets.SlackAppToken, APIURL: cfg.Slack.APIURL,
 		Channels: cfg.channels(), Fallback: cfg.Slack.Channels.Fallback, Replica: replica(), Log: log,
 	}, st, st, st, h)
-	h.Groups = b
+	h.Groups, h.Thread = b, b.ThreadURL
 
 	listener, err := net.Listen("tcp", cfg.HTTP.Listen)
 	if err != nil {
