@@ -84,6 +84,23 @@ func TestFacetsJoin(t *testing.T) {
 	equal(t, "title after the worst ended", p.Incident.Title, "payments/api is being OOM-killed")
 }
 
+// TestWhatIsConsideredIsShown holds that the thread's diagnosis, which tells why which signal belongs to the incident, is drawn anew
+// with each that joins, also when the card has nothing new to say.
+func TestWhatIsConsideredIsShown(t *testing.T) {
+	w := newWorld(t)
+	w.watch(api, w.signal(api, engine.ClassEvicted))
+	w.apply(incident.Diagnosed(w.full(41), diagnosis(start, "a"), w.r, w.now))
+	w.pass(time.Minute)
+	alert := w.signal(api, engine.ClassEvicted)
+	alert.ID, alert.Summary = "fp1", "shop/api: a pod was evicted"
+	p := w.alert(api, alert)
+	equal(t, "verdict", p.Considered[0].Verdict, "joined")
+	equal(t, "messages", keys(p), "41/card 41/diagnosis")
+	if p := w.alert(api, alert); !p.Empty() {
+		t.Errorf("the same alert again is shown again: %+v", p)
+	}
+}
+
 func TestClearRelapseResolve(t *testing.T) {
 	w := newWorld(t)
 	w.watch(api, w.signal(api, engine.ClassCrashLoop))

@@ -97,6 +97,10 @@ func (d *draft) finish() Plan {
 	d.i.Version++
 	sortSignals(d.i.Signals)
 	d.plan.Incident = &d.i
+	// The diagnosis shows what was considered, too.
+	if len(d.plan.Considered) > 0 && !slices.ContainsFunc(d.thread, func(m engine.Message) bool { return m.Kind == engine.MessageDiagnosis }) {
+		d.showDiagnosis()
+	}
 	if hasCard(d.i) {
 		channel := d.r.Route.channelOf(d.i)
 		d.plan.Messages = append(d.plan.Messages, engine.Message{
