@@ -2,7 +2,8 @@ package rca
 
 import (
 	"fmt"
-	"net"
+	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ func (f *facts) serviceOf(addr string) (namespace, name string) {
 	host := hostOf(addr)
 	parts := strings.Split(strings.ToLower(host), ".")
 	switch {
-	case !nameRE.MatchString(parts[0]) || host == "localhost" || net.ParseIP(host) != nil:
+	case !nameRE.MatchString(parts[0]) || host == "localhost" || isAddress(host):
 		return "", ""
 	case len(parts) == 1:
 		return f.i.Workload.Namespace, parts[0]
@@ -28,11 +29,12 @@ func (f *facts) serviceOf(addr string) (namespace, name string) {
 	return "", ""
 }
 
-func hostOf(addr string) string {
-	if host, _, err := net.SplitHostPort(addr); err == nil {
-		return host
-	}
-	return addr
+// hostOf takes the port, and the brackets of an IPv6 address, off an address.
+func hostOf(addr string) string { return (&url.URL{Host: addr}).Hostname() }
+
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }
 
 // other is the other side of a connection that failed: what is known of it, and what to do.
@@ -109,7 +111,7 @@ func (f *facts) outside(signature, host string) other {
 		return other{step: "Check how " + shown + " is written; if it is right, look at the cluster's DNS.", command: dnsPods}
 	case host == "" || host == "localhost":
 		return other{} // the rule's own step must do
-	case net.ParseIP(host) != nil:
+	case isAddress(host):
 		return other{step: "See what has the address " + shown + ", and whether it is up.", command: "kubectl get services -A -o wide"}
 	case signature == "dependency-timeout":
 		return other{step: "See whether " + shown + " is up, and whether security groups and network policies let the pods reach it.", command: f.kubectl("get networkpolicies")}
