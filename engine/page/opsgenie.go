@@ -43,7 +43,7 @@ type ogAction struct {
 }
 
 // Send tells Opsgenie to make, acknowledge or close the incident's alert; link leads to its thread and may be "".
-// It fails with Unavailable (see RetryAfter), Invalid or Forbidden.
+// It fails with Unavailable, Invalid or Forbidden.
 func (o *Opsgenie) Send(ctx context.Context, what string, i engine.Incident, link string) error {
 	byAlias := func(verb string) string { return "/v2/alerts/" + key(i.ID) + "/" + verb + "?identifierType=alias" }
 	switch what {

@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -36,9 +35,8 @@ type Config struct {
 }
 
 const (
-	maxAnswer    = 64 << 10
-	keyPrefix    = "autopilot-incident-"
-	retryDefault = 30 * time.Second
+	maxAnswer = 64 << 10
+	keyPrefix = "autopilot-incident-"
 )
 
 // key is the pager's name for an incident: PagerDuty's dedup_key, Opsgenie's alias.
@@ -53,12 +51,6 @@ func incidentOf(key string) (id int64, ok bool) {
 	id, err := strconv.ParseInt(digits, 10, 64)
 	return id, err == nil && id > 0 && strconv.FormatInt(id, 10) == digits
 }
-
-// Busy is the error of a pager that asks for patience. It is wrapped in an engine.Error with code Unavailable.
-type Busy struct{ After time.Duration }
-
-// Error says how long to wait.
-func (b *Busy) Error() string { return "try again in " + b.After.String() }
 
 // sender posts JSON to a vendor.
 type sender struct {
@@ -118,34 +110,18 @@ func (s *sender) post(ctx context.Context, path string, body any) error {
 
 // refused turns an answer into an error. It never repeats the key, which a vendor may have quoted.
 func (s *sender) refused(resp *http.Response, answer []byte) error {
-	said := strings.ReplaceAll(strings.TrimSpace(string(answer[:min(len(answer), 300)])), s.secret.Reveal(), "***")
+	said := strings.ReplaceAll(strings.TrimSpace(string(answer)), s.secret.Reveal(), "***")
+	said = shorten(strings.ToValidUTF8(said, "\uFFFD"), 300) // only now, or a cut key would not be known as one
 	text := fmt.Sprintf("%s answered %d: %s", s.vendor, resp.StatusCode, said)
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500:
-		return &engine.Error{Code: engine.Unavailable, Message: text, Err: &Busy{After: retryAfter(resp.Header)}}
+		return engine.Errorf(engine.Unavailable, "%s", text)
 	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
 		return engine.Errorf(engine.Forbidden, "%s", text)
 	case resp.StatusCode == http.StatusNotFound:
 		return engine.Errorf(engine.NotFound, "%s", text)
 	}
 	return engine.Errorf(engine.Invalid, "%s", text)
-}
-
-func retryAfter(h http.Header) time.Duration {
-	seconds, err := strconv.Atoi(h.Get("Retry-After"))
-	if err != nil || seconds < 0 {
-		return retryDefault
-	}
-	return min(time.Duration(seconds)*time.Second, time.Hour)
-}
-
-// RetryAfter gives how long a pager asked to wait; ok is false when err says nothing of it.
-func RetryAfter(err error) (after time.Duration, ok bool) {
-	var busy *Busy
-	if !errors.As(err, &busy) {
-		return 0, false
-	}
-	return busy.After, true
 }
 
 // shorten cuts s to n characters, ending in an ellipsis when something was lost.
