@@ -147,30 +147,15 @@ func (o *objects) eventsAbout(keys []string, now time.Time) []*corev1.Event {
 	var out []*corev1.Event
 	for _, key := range keys {
 		for _, e := range find[corev1.Event](o.events, byObject, key) {
-			if e.Type == corev1.EventTypeWarning && now.Sub(eventTime(e)) <= eventWindow {
+			if e.Type == corev1.EventTypeWarning && now.Sub(collect.Happened(e)) <= eventWindow {
 				out = append(out, e)
 			}
 		}
 	}
 	slices.SortFunc(out, func(a, b *corev1.Event) int {
-		return cmp.Or(eventTime(a).Compare(eventTime(b)), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(collect.Happened(a).Compare(collect.Happened(b)), cmp.Compare(a.Name, b.Name))
 	})
 	return out
-}
-
-// eventTime is when an event last happened, in whichever of its fields the reporter wrote that.
-func eventTime(e *corev1.Event) time.Time {
-	last := e.LastTimestamp.Time
-	if e.Series != nil && e.Series.LastObservedTime.After(last) {
-		last = e.Series.LastObservedTime.Time
-	}
-	if last.IsZero() {
-		last = e.EventTime.Time
-	}
-	if last.IsZero() {
-		last = e.CreationTimestamp.Time
-	}
-	return last
 }
 
 // isTop tells whether an object is the workload itself, with nothing above it that people would speak of instead.

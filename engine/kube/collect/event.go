@@ -54,7 +54,7 @@ func (s *subject) eventsOf(ctx context.Context, refs ...engine.ObjectRef) ([]eng
 			}
 			return 1
 		}
-		return cmp.Or(cmp.Compare(warns(a), warns(b)), happened(&b).Compare(happened(&a)), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(warns(a), warns(b)), Happened(&b).Compare(Happened(&a)), cmp.Compare(a.Name, b.Name))
 	})
 	var out []engine.Evidence
 	for _, e := range found[:min(len(found), maxEvents)] {
@@ -89,7 +89,7 @@ func eventEvidence(e corev1.Event) engine.Evidence {
 		text = fmt.Sprintf("%s (%d times)", text, count)
 	}
 	return engine.Evidence{
-		ID: "event/" + e.Namespace + "/" + e.Name, Kind: engine.EvidenceEvent, At: happened(&e), Text: text, Container: containerOf(e.InvolvedObject.FieldPath),
+		ID: "event/" + e.Namespace + "/" + e.Name, Kind: engine.EvidenceEvent, At: Happened(&e), Text: text, Container: containerOf(e.InvolvedObject.FieldPath),
 		Object: engine.ObjectRef{Kind: e.InvolvedObject.Kind, Namespace: e.InvolvedObject.Namespace, Name: e.InvolvedObject.Name, UID: string(e.InvolvedObject.UID)},
 		Fields: map[string]string{"type": e.Type, "reason": e.Reason, "message": e.Message, "count": number(count), "component": component},
 	}
@@ -105,8 +105,8 @@ func containerOf(path string) string {
 	return ""
 }
 
-// happened is when an event last happened, in whichever of its fields the reporter wrote that.
-func happened(e *corev1.Event) time.Time {
+// Happened is when an event last happened, in whichever of its fields the reporter wrote that.
+func Happened(e *corev1.Event) time.Time {
 	last := e.LastTimestamp.Time
 	if e.Series != nil && e.Series.LastObservedTime.After(last) {
 		last = e.Series.LastObservedTime.Time

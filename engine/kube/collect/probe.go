@@ -52,7 +52,7 @@ func lastFailure(list []corev1.Event, probe, container string) (message string, 
 		if named := containerOf(e.InvolvedObject.FieldPath); named != "" && named != container {
 			continue
 		}
-		if when := happened(e); message == "" || when.After(at) {
+		if when := Happened(e); message == "" || when.After(at) {
 			message, at = e.Message, when
 		}
 	}
