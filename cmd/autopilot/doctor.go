@@ -57,7 +57,12 @@ func checkDatabase(ctx context.Context, secrets Secrets) []engine.Check {
 	if err := st.Check(ctx); err != nil {
 		return append(checks, engine.Missed(engine.CheckFail, area, "schema", err.Error(), "this version's schema", "run autopilot migrate"))
 	}
-	return append(checks, engine.Passed(area, "schema", "current"))
+	checks = append(checks, engine.Passed(area, "schema", "current"))
+	if err := st.VerifyAudit(ctx); err != nil {
+		return append(checks, engine.Missed(engine.CheckFail, area, "audit log", err.Error(), "an unbroken chain",
+			"find out who can write to the database; a backup has the rows as they were"))
+	}
+	return append(checks, engine.Passed(area, "audit log", "its chain is unbroken"))
 }
 
 func checkCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, log *slog.Logger) []engine.Check {
