@@ -36,7 +36,8 @@ func words(e engine.Evidence) string {
 	for again := true; again; {
 		again = false
 		for _, head := range heads {
-			if rest := head.ReplaceAllString(text, ""); rest != text && strings.TrimSpace(rest) != "" {
+			// What is left must still be a sentence: "OOMKilled" alone says less than the state of the container does.
+			if rest := head.ReplaceAllString(text, ""); rest != text && strings.Contains(strings.TrimSpace(rest), " ") {
 				text, again = rest, true
 			}
 		}
@@ -77,10 +78,11 @@ func fold(all []engine.Evidence) []quote {
 	return out
 }
 
-// best chooses at most n quotes for a card: the first of each kind before a second of any. The last change has a line of its own.
+// best chooses at most n quotes for a card: the first of each kind before a second of any. The last change has a line of its
+// own, and what is missing that the workload refers to is what the cause itself says.
 func best(all []quote, n int) []quote {
 	var out, rest []quote
-	kinds := map[engine.EvidenceKind]bool{engine.EvidenceChange: true}
+	kinds := map[engine.EvidenceKind]bool{engine.EvidenceChange: true, engine.EvidenceReference: true}
 	for _, q := range all {
 		switch {
 		case !kinds[q.Kind]:

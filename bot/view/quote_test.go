@@ -34,6 +34,7 @@ func TestWordsComeToThePoint(t *testing.T) {
 		{evidenceOf(engine.EvidenceContainer, "a", "container app of a is running, ready, 0 restarts"), "running, ready, 0 restarts"},
 		{evidenceOf(engine.EvidenceTermination, "a", "container app of a ended with exit code 3 (Error) after 2s, 4 restarts"), "exit code 3 (Error) after 2s, 4 restarts"},
 		{evidenceOf(engine.EvidencePod, "a", "pod a is Pending on no node: Unschedulable: 0/1 nodes are available: 1 Insufficient cpu."), "0/1 nodes are available: 1 Insufficient cpu."},
+		{evidenceOf(engine.EvidenceContainer, "a", "container app of a is terminated, not ready, 0 restarts: OOMKilled"), "terminated, not ready, 0 restarts: OOMKilled"},
 		{evidenceOf(engine.EvidencePod, "a", "pod a is Pending on no node: "), "pod a is Pending on no node:"},
 		{evidenceOf(engine.EvidenceContainer, "a", `container x of a is waiting, not ready, 1 restart: RunContainerError: failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "serve": executable file not found in $PATH`), `exec: "serve": executable file not found in $PATH`},
 	} {
@@ -65,6 +66,7 @@ func TestACardQuotesTwoKinds(t *testing.T) {
 		evidenceOf(engine.EvidenceLog, "a", "FATAL: no db"), evidenceOf(engine.EvidenceLog, "b", "FATAL: no db"), evidenceOf(engine.EvidenceLog, "a", "gave up"),
 		evidenceOf(engine.EvidenceChange, "", "image 1 → 2"),
 		evidenceOf(engine.EvidenceTermination, "a", "container x of a ended with exit code 3 (Error)"),
+		evidenceOf(engine.EvidenceReference, "", "Service db does not exist"),
 	}}
 	ids := func(n ...int) (out []string) {
 		for _, k := range n {
@@ -77,6 +79,8 @@ func TestACardQuotesTwoKinds(t *testing.T) {
 		ids  []string
 		want []string
 	}{
+		{"what is missing stands in the cause", ids(0, 5, 4), []string{"> `FATAL: no db`", "> `exit code 3 (Error)`"}},
+		{"but is better than nothing", ids(5), []string{"> `Service db does not exist`"}},
 		{"the log line and the exit code", ids(0, 1, 2, 3, 4), []string{"> `FATAL: no db`", "> `exit code 3 (Error)`"}},
 		{"two lines of one kind when there is no other", ids(0, 1, 2, 3), []string{"> `FATAL: no db`", "> `gave up`"}},
 		{"never the same twice", ids(0, 1), []string{"> `FATAL: no db`"}},
