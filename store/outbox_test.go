@@ -214,7 +214,7 @@ func TestLeaseThatRanOut(t *testing.T) {
 	ctx := t.Context()
 	other := storetest.Open(t, w.url, store.Options{Rules: rules, Now: w.now})
 	w.declare(card(1, "#a", 1), card(2, "#a", 1))
-	d, _, err := w.Lease(ctx, "a", 30*time.Millisecond)
+	d, _, err := w.Lease(ctx, "a", 2*time.Second)
 	w.must(err)
 	w.must(w.BeginPost(ctx, d.Key))
 	var again engine.Delivery
