@@ -129,6 +129,23 @@ func waitNode(t *testing.T, c *cluster.Cluster, name string, want corev1.Conditi
 	})
 }
 
+// waitReady waits until a pod's Ready condition has a status.
+func waitReady(t *testing.T, c *cluster.Cluster, name string, want corev1.ConditionStatus, limit time.Duration) {
+	t.Helper()
+	waitFor(t, limit, func() error {
+		pod, err := c.Client().CoreV1().Pods("default").Get(t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		for _, cond := range pod.Status.Conditions {
+			if cond.Type == corev1.PodReady && cond.Status == want {
+				return nil
+			}
+		}
+		return fmt.Errorf("pod %s: want Ready %s, has %+v", name, want, pod.Status.Conditions)
+	})
+}
+
 // TestKWOK runs what needs no rights: the control plane, simulated nodes, and every way in which a
 // simulated pod fails.
 func TestKWOK(t *testing.T) {
@@ -187,14 +204,18 @@ func TestKWOK(t *testing.T) {
 
 	t.Run("node down and up", func(t *testing.T) {
 		const node = "kwok-002"
+		create(t, c, "on-the-node", func(p *corev1.Pod) { p.Spec.NodeName = node })
+		waitReady(t, c, "on-the-node", corev1.ConditionTrue, 30*time.Second)
 		if err := c.KillNode(t.Context(), node); err != nil {
 			t.Fatal(err)
 		}
 		waitNode(t, c, node, corev1.ConditionUnknown, 30*time.Second)
+		waitReady(t, c, "on-the-node", corev1.ConditionFalse, 10*time.Second)
 		if err := c.RestoreNode(t.Context(), node); err != nil {
 			t.Fatal(err)
 		}
 		waitNode(t, c, node, corev1.ConditionTrue, time.Second)
+		waitReady(t, c, "on-the-node", corev1.ConditionTrue, 10*time.Second)
 	})
 
 	t.Run("parts", func(t *testing.T) { parts(t, c) })
