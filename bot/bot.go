@@ -2,7 +2,6 @@ package bot
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -123,6 +122,3 @@ func pause(ctx context.Context, d time.Duration) bool {
 		return true
 	}
 }
-
-// ended tells whether err only says that ctx is over.
-func ended(err error) bool { return errors.Is(err, context.Canceled) }

@@ -2,7 +2,6 @@ package bot_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -265,7 +264,7 @@ func TestRunRefusesATokenThatCanNeverWork(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, slack.Config{})
 			tt.change(&r.config)
-			r.config.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+			r.config.Log = slog.New(slog.DiscardHandler)
 			b := bot.New(r.config, r.inbox, r.outbox, r.content, r.handler)
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()

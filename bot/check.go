@@ -67,7 +67,7 @@ func (b *Bot) checkBotToken(ctx context.Context) []engine.Check {
 	b.self.CompareAndSwap(nil, who)
 	checks := []engine.Check{engine.Passed(area, "bot token", "accepted by "+who.url)}
 	var granted []string
-	for _, s := range strings.Split(header.Get("X-OAuth-Scopes"), ",") {
+	for s := range strings.SplitSeq(header.Get("X-OAuth-Scopes"), ",") {
 		granted = append(granted, strings.TrimSpace(s))
 	}
 	for _, s := range Scopes() {

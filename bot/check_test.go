@@ -50,14 +50,22 @@ func TestCheckFindsWhatIsMissing(t *testing.T) {
 		level engine.CheckLevel
 		found string
 	}{
-		{"scope", func(r *rig) error { return r.control.Scopes(r.t.Context(), []string{"files:write"}, nil) },
-			"scope files:write", engine.CheckFail, "not granted"},
-		{"user groups", func(r *rig) error { return r.control.Scopes(r.t.Context(), []string{"usergroups:read"}, nil) },
-			"user groups", engine.CheckWarn, "missing_scope"},
-		{"bot token", func(r *rig) error { return r.control.Token(r.t.Context(), "revoke", "bot") },
-			"bot token", engine.CheckFail, "token_revoked"},
-		{"app token", func(r *rig) error { return r.control.Token(r.t.Context(), "revoke", "app") },
-			"app token", engine.CheckFail, "token_revoked"},
+		{
+			"scope", func(r *rig) error { return r.control.Scopes(r.t.Context(), []string{"files:write"}, nil) },
+			"scope files:write", engine.CheckFail, "not granted",
+		},
+		{
+			"user groups", func(r *rig) error { return r.control.Scopes(r.t.Context(), []string{"usergroups:read"}, nil) },
+			"user groups", engine.CheckWarn, "missing_scope",
+		},
+		{
+			"bot token", func(r *rig) error { return r.control.Token(r.t.Context(), "revoke", "bot") },
+			"bot token", engine.CheckFail, "token_revoked",
+		},
+		{
+			"app token", func(r *rig) error { return r.control.Token(r.t.Context(), "revoke", "app") },
+			"app token", engine.CheckFail, "token_revoked",
+		},
 		{"archived channel", func(r *rig) error {
 			_, err := r.control.Channel(r.t.Context(), "archive", "incidents", "")
 			return err

@@ -2,7 +2,6 @@ package bot_test
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -312,7 +311,7 @@ func TestLateReplyTakesItsThreadAlong(t *testing.T) {
 func TestNoChannelLeft(t *testing.T) {
 	r := newRig(t, slack.Config{})
 	r.config.Fallback = "#incidents"
-	r.config.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	r.config.Log = slog.New(slog.DiscardHandler)
 	_, err := r.control.Channel(t.Context(), "archive", "incidents", "")
 	r.must(err)
 	r.content.put(incident(42))
@@ -372,7 +371,7 @@ func TestRefusedBlocksBecomePlainText(t *testing.T) {
 
 func TestWhatSlackAlwaysRefusesIsGivenUp(t *testing.T) {
 	r := newRig(t, slack.Config{})
-	r.config.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	r.config.Log = slog.New(slog.DiscardHandler)
 	r.must(r.control.Fault(t.Context(), slack.Fault{Method: "chat.postMessage", Kind: "error", Error: "invalid_arguments"}))
 	r.content.put(incident(42))
 	r.outbox.want(card(42))

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -113,10 +114,8 @@ func (b *Bot) messages(ctx context.Context, channel, thread string, since time.T
 		if err != nil {
 			return err
 		}
-		for _, m := range page {
-			if seen(m) {
-				return nil
-			}
+		if slices.ContainsFunc(page, seen) {
+			return nil
 		}
 		if next == "" {
 			return nil

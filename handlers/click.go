@@ -52,6 +52,7 @@ func (h *Handlers) Click(ctx context.Context, c engine.Click) (engine.Reply, err
 		} else if err != nil {
 			return engine.Reply{}, err
 		}
+	default: // nothing is needed before the decision
 	}
 	i, err = h.Decisions.Decide(ctx, d)
 	if err != nil {
@@ -67,8 +68,9 @@ func done(d engine.Decision, i engine.Incident) string {
 		return fmt.Sprintf("Looking again for the cause of incident %d; the thread will show what is found.", i.ID)
 	case engine.ActionVerdict:
 		return "Thank you. Answers like yours are what the confidence on these cards will be measured by."
+	default: // the card shows it
+		return ""
 	}
-	return ""
 }
 
 // writable refuses while the bot is paused.

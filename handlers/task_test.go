@@ -126,13 +126,20 @@ func TestSilenceMatchesTheWorkloadAndNothingElse(t *testing.T) {
 		{"pods with names of another kind", kind("Rollout", "web"), []labels{
 			{"alertname": "Crash", "namespace": "payments", "pod": "web.2"}, {"alertname": "Crash", "namespace": "payments", "pod": "web.1"},
 		}, []Matchers{{Labels: labels{"alertname": "Crash", "namespace": "payments"}, Patterns: labels{"pod": `web\.1|web\.2`}}}},
-		{"a StatefulSet's pods", kind("StatefulSet", "db"), []labels{{"alertname": "Crash", "namespace": "payments", "pod": "db-0"}},
-			[]Matchers{{Labels: labels{"alertname": "Crash", "namespace": "payments"}, Patterns: labels{"pod": "db-[0-9]+"}}}},
+		{
+			"a StatefulSet's pods", kind("StatefulSet", "db"),
+			[]labels{{"alertname": "Crash", "namespace": "payments", "pod": "db-0"}},
+			[]Matchers{{Labels: labels{"alertname": "Crash", "namespace": "payments"}, Patterns: labels{"pod": "db-[0-9]+"}}},
+		},
 		{"a node", engine.Workload{Cluster: "prod", Kind: engine.KindNode, Name: "n1"}, []labels{
 			{"alertname": "KubeNodeNotReady", "namespace": "monitoring", "node": "n1", "instance": "10.0.0.1:8080"},
 		}, []Matchers{{Labels: labels{"alertname": "KubeNodeNotReady", "namespace": "monitoring", "node": "n1"}}}},
-		{"an alert that names nothing", engine.Workload{Cluster: "prod", Kind: "Alert", Name: "Broken"}, []labels{{"alertname": "Broken"}},
-			[]Matchers{{Labels: labels{"alertname": "Broken"}}}},
+		{
+			"an alert that names nothing",
+			engine.Workload{Cluster: "prod", Kind: "Alert", Name: "Broken"},
+			[]labels{{"alertname": "Broken"}},
+			[]Matchers{{Labels: labels{"alertname": "Broken"}}},
+		},
 		{"nothing names it: the silence would hit the namespace", web, []labels{
 			{"alertname": "Crash", "namespace": "payments", "pod": "web-7bfc9d8f6d-x2x9k"},
 			{"alertname": "Missing", "namespace": "payments", "deployment": "web"},

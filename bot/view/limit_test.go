@@ -243,7 +243,7 @@ func every(i engine.Incident, o engine.Overview, r []engine.Reply, who []engine.
 
 func TestGoldenValuesKeepLimits(t *testing.T) {
 	form := engine.Form{Title: "t", Text: "x", Fields: []engine.Field{{Name: "f", Label: "l"}}}
-	replies := []engine.Reply{{Text: "hello"}, {Incident: ref(acknowledged())}, {Overview: ref(dashboard())}}
+	replies := []engine.Reply{{Text: "hello"}, {Incident: new(acknowledged())}, {Overview: new(dashboard())}}
 	for _, i := range []engine.Incident{opened(), diagnosed(), acknowledged(), resolved(), nodeDown()} {
 		for name, m := range every(i, dashboard(), replies, oncall, form) {
 			checkDrawing(t, name, m)

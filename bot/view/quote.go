@@ -32,6 +32,7 @@ func words(e engine.Evidence) string {
 		if said := e.Fields["message"]; said != "" {
 			text = said
 		}
+	default: // all others read as they were written
 	}
 	for again := true; again; {
 		again = false

@@ -53,7 +53,7 @@ func TestGolden(t *testing.T) {
 		"reply_help":            view.Reply(engine.Reply{Text: "There is no command `staus`; did you mean `status`?", Help: &engine.Help{Commands: []engine.HelpLine{{Usage: "/autopilot status", Text: "what is open where"}, {Usage: "/autopilot show <id>", Text: "one incident"}}}}, workspace),
 		"reply_incidents":       view.Reply(engine.Reply{Incidents: &engine.IncidentList{Filter: "cluster=prod-eu", Incidents: []engine.Incident{diagnosed(), resolved()}, More: true}}, workspace),
 		"reply_incidents_empty": view.Reply(engine.Reply{Incidents: &engine.IncidentList{}}, workspace),
-		"reply_incident":        view.Reply(engine.Reply{Incident: ref(acknowledged())}, workspace),
+		"reply_incident":        view.Reply(engine.Reply{Incident: new(acknowledged())}, workspace),
 		"reply_logs":            view.Reply(engine.Reply{Logs: &engine.LogExcerpt{Pod: "api-7f9c-x2", Container: "api", Previous: true, Lines: []string{"starting", "FATAL: ``` <db>"}, Redactions: 1}}, workspace),
 		"modal": view.Modal(engine.Form{
 			Name: "correction", Title: "What was it really, in the end?", Text: "The card says: cannot reach db:5432.",
@@ -79,8 +79,6 @@ func TestGolden(t *testing.T) {
 		})
 	}
 }
-
-func ref[T any](v T) *T { return &v }
 
 func must(m view.Message, err error) view.Message {
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -92,14 +93,11 @@ func names() string {
 	if err != nil {
 		return err.Error()
 	}
-	list := ""
-	for n, s := range all {
-		if n > 0 {
-			list += ", "
-		}
-		list += s.Name
+	list := make([]string, 0, len(all))
+	for _, s := range all {
+		list = append(list, s.Name)
 	}
-	return list
+	return strings.Join(list, ", ")
 }
 
 // demo starts the stand, plays the fault, and takes everything away again.

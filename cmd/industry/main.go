@@ -72,13 +72,13 @@ func serve(ctx context.Context, ln net.Listener, service *Service, drain time.Du
 	server := &http.Server{Handler: service.Handler(), ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
-	log.Info("serving", "address", ln.Addr().String(), "callees", service.cfg.Callees)
+	log.InfoContext(ctx, "serving", "address", ln.Addr().String(), "callees", service.cfg.Callees)
 	select {
 	case err := <-served:
 		return err
 	case <-ctx.Done():
 	}
-	log.Info("stopping", "drain", drain.String())
+	log.InfoContext(ctx, "stopping", "drain", drain.String())
 	service.stopping.Store(true)
 	select {
 	case err := <-served:
@@ -91,7 +91,7 @@ func serve(ctx context.Context, ln net.Listener, service *Service, drain time.Du
 	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
 		err = errors.Join(err, ended)
 	}
-	log.Info("stopped")
+	log.InfoContext(ctx, "stopped")
 	return err
 }
 

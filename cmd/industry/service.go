@@ -53,7 +53,7 @@ func NewService(cfg Config) *Service {
 			Buckets: prometheus.DefBuckets,
 		}, []string{"method", "code"}),
 		fault: cfg.Fault,
-		rng:   rand.New(rand.NewPCG(cfg.Seed, 0)),
+		rng:   rand.New(rand.NewPCG(cfg.Seed, 0)), //nolint:gosec // A seed that gives the same faults again is what is wanted.
 	}
 	s.registry.MustRegister(s.duration, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s
@@ -102,7 +102,7 @@ func (s *Service) serveWork(w http.ResponseWriter, r *http.Request) {
 	status, body := s.work(r.Context())
 	s.duration.WithLabelValues(method(r), strconv.Itoa(status)).Observe(time.Since(began).Seconds())
 	if status != http.StatusOK {
-		s.cfg.Log.Warn("request failed", "status", status, "error", body.Error, "took", time.Since(began).String())
+		s.cfg.Log.WarnContext(r.Context(), "request failed", "status", status, "error", body.Error, "took", time.Since(began).String())
 	}
 	answer(w, status, body)
 }

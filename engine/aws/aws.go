@@ -114,12 +114,10 @@ func (a *Account) Check(ctx context.Context, cluster string) []engine.Check {
 
 // failed gives an error of the SDK its code.
 func failed(err error, message string) error {
-	var missing *ekstypes.ResourceNotFoundException
-	if errors.As(err, &missing) {
+	if _, missing := errors.AsType[*ekstypes.ResourceNotFoundException](err); missing {
 		return engine.Wrap(engine.NotFound, err, message)
 	}
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		switch api.ErrorCode() {
 		case "AccessDenied", "AccessDeniedException", "UnrecognizedClientException", "InvalidClientTokenId",
 			"ExpiredToken", "ExpiredTokenException", "SignatureDoesNotMatch":

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	tokenPrefix   = "k8s-aws-v1."
+	tokenPrefix   = "k8s-aws-v1." //nolint:gosec // How a token begins is public.
 	clusterHeader = "x-k8s-aws-id"
 	// EKS takes a token for 15 minutes from its signature, whatever its X-Amz-Expires says; one minute is for clocks that differ.
 	tokenLife = 14 * time.Minute

@@ -84,8 +84,13 @@ func Alert(cluster string, a engine.Alert, owner func(kind, namespace, name stri
 
 // controllers are the labels that name one, with its kind. The mixin's job is the scrape job, so a Job is job_name alone.
 var controllers = []struct{ label, kind string }{
-	{"deployment", "Deployment"}, {"statefulset", "StatefulSet"}, {"daemonset", "DaemonSet"}, {"cronjob", "CronJob"},
-	{"job_name", "Job"}, {"replicaset", "ReplicaSet"}, {"persistentvolumeclaim", "PersistentVolumeClaim"},
+	{"deployment", "Deployment"},
+	{"statefulset", "StatefulSet"},
+	{"daemonset", "DaemonSet"},
+	{"cronjob", "CronJob"},
+	{"job_name", "Job"},
+	{"replicaset", "ReplicaSet"},
+	{"persistentvolumeclaim", "PersistentVolumeClaim"},
 }
 
 // aboutNodes are the classes for which a node label names what is hurt, and not merely where something runs.

@@ -47,7 +47,7 @@ func claimPending(v *view) {
 		}
 		warned := len(v.eventsOf("PersistentVolumeClaim", c.Name, string(c.UID), "ProvisioningFailed", "FailedBinding", "ProvisioningCleanupFailed", "VolumeMismatch")) > 0
 		classless := c.Spec.StorageClassName == nil || *c.Spec.StorageClassName == ""
-		if !(warned || classless || slices.ContainsFunc(v.Pods, heldBackByClaim)) || !v.due(c.CreationTimestamp.Time, claimAfter) {
+		if (!warned && !classless && !slices.ContainsFunc(v.Pods, heldBackByClaim)) || !v.due(c.CreationTimestamp.Time, claimAfter) {
 			continue
 		}
 		v.add(found{

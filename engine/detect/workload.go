@@ -101,7 +101,7 @@ func (v *view) deploymentStuck() {
 	fails := slices.ContainsFunc(v.failed, func(p *corev1.Pod) bool {
 		return slices.ContainsFunc(p.OwnerReferences, func(o metav1.OwnerReference) bool { return o.Kind == "ReplicaSet" && o.Name == newest.Name })
 	})
-	if fails && serving > 0 && newest.Status.ReadyReplicas < int32(count(newest.Spec.Replicas)) {
+	if fails && serving > 0 && int(newest.Status.ReadyReplicas) < count(newest.Spec.Replicas) {
 		v.whole(found{
 			class: engine.ClassRolloutStuck, since: newest.CreationTimestamp.Time,
 			text: fmt.Sprintf("is stuck in its rollout: the pods of revision %d fail, older ones still serve", revision(newest)),
@@ -169,7 +169,7 @@ func (v *view) replicated() (replicated, bool) {
 	switch {
 	case v.Deployment != nil:
 		d := v.Deployment
-		return replicated{d.CreationTimestamp.Time, d.Status.ObservedGeneration < d.Generation || d.Status.UpdatedReplicas < int32(count(d.Spec.Replicas)) && !v.createRefused()}, true
+		return replicated{d.CreationTimestamp.Time, d.Status.ObservedGeneration < d.Generation || int(d.Status.UpdatedReplicas) < count(d.Spec.Replicas) && !v.createRefused()}, true
 	case v.StatefulSet != nil:
 		s := v.StatefulSet
 		return replicated{s.CreationTimestamp.Time, s.Status.ObservedGeneration < s.Generation || s.Status.UpdateRevision != s.Status.CurrentRevision}, true

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -50,8 +51,8 @@ func Escalate(i engine.Incident, r Rules, now time.Time) Plan {
 
 // since is when the on-call was last told: the time that the next repetition is counted from.
 func since(i engine.Incident) time.Time {
-	for k := len(i.Timeline) - 1; k >= 0; k-- {
-		if e := i.Timeline[k]; told[e.Kind] || e.Kind == EventEscalated {
+	for _, e := range slices.Backward(i.Timeline) {
+		if told[e.Kind] || e.Kind == EventEscalated {
 			return e.At
 		}
 	}

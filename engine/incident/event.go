@@ -1,6 +1,10 @@
 package incident
 
-import "github.com/eks-autopilot/autopilot/engine"
+import (
+	"slices"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
 
 // The kinds of event on a timeline. An event's text is a sentence without its subject's name, which stands in By.
 const (
@@ -48,8 +52,8 @@ func quiet(i engine.Incident) bool {
 }
 
 func unannounced(i engine.Incident) bool {
-	for k := len(i.Timeline) - 1; k >= 0; k-- {
-		switch kind := i.Timeline[k].Kind; {
+	for _, e := range slices.Backward(i.Timeline) {
+		switch kind := e.Kind; {
 		case told[kind]:
 			return false
 		case kind == EventOpenedQuietly || kind == EventReopenedQuietly:
@@ -61,8 +65,8 @@ func unannounced(i engine.Incident) bool {
 
 // episode is the timeline since the incident was last opened or reopened.
 func episode(i engine.Incident) []engine.Event {
-	for k := len(i.Timeline) - 1; k >= 0; k-- {
-		switch i.Timeline[k].Kind {
+	for k, e := range slices.Backward(i.Timeline) {
+		switch e.Kind {
 		case EventOpened, EventOpenedQuietly, EventReopened, EventReopenedQuietly:
 			return i.Timeline[k:]
 		}

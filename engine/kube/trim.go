@@ -56,7 +56,7 @@ var kept = []string{
 }
 
 func trimMeta(m *metav1.ObjectMeta) {
-	m.ManagedFields, m.Finalizers, m.SelfLink, m.GenerateName = nil, nil, "", ""
+	m.ManagedFields, m.Finalizers, m.GenerateName = nil, nil, ""
 	var annotations map[string]string
 	for _, key := range kept {
 		if v, ok := m.Annotations[key]; ok {

@@ -71,7 +71,7 @@ func signed(secret engine.Secret, headers []string, body []byte) bool {
 	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
 	mac.Write(body)
 	want := mac.Sum(nil)
-	for _, part := range strings.Split(strings.Join(headers, ","), ",") {
+	for part := range strings.SplitSeq(strings.Join(headers, ","), ",") {
 		digits, ok := strings.CutPrefix(strings.TrimSpace(part), "v1=")
 		if !ok {
 			continue

@@ -22,26 +22,42 @@ type pull struct {
 // pulls is the reasons in the order in which a text is tried: one pull fails for one reason, the first that its words name.
 // The words are those of containerd 1.7 and 2.x, of CRI-O and of registries.
 var pulls = []pull{
-	{"image/invalid-name", 0.95, regexp.MustCompile(`(?i)(?:couldn't parse image|invalid reference format|InvalidImageName|failed to apply default image tag)`),
-		"the image name %s is not valid", "It cannot be parsed as a name.", "Correct the name.", ""},
-	{"image/rate-limit", 0.92, regexp.MustCompile(`(?i)(?:toomanyrequests|too many requests|rate limit)`),
+	{
+		"image/invalid-name", 0.95, regexp.MustCompile(`(?i)(?:couldn't parse image|invalid reference format|InvalidImageName|failed to apply default image tag)`),
+		"the image name %s is not valid", "It cannot be parsed as a name.", "Correct the name.", "",
+	},
+	{
+		"image/rate-limit", 0.92, regexp.MustCompile(`(?i)(?:toomanyrequests|too many requests|rate limit)`),
 		"the registry limits how often %s may be pulled", "Too many pulls came from this address or account.",
-		"Pull with an account of your own, or through a cache such as ECR's pull-through cache.", ""},
-	{"image/unauthorized", 0.88, regexp.MustCompile(`(?i)(?:unauthorized|authentication required|authorization failed|no basic auth credentials|403 Forbidden|denied: |pull access denied|insufficient_scope|not authorized to perform: ecr:)`),
+		"Pull with an account of your own, or through a cache such as ECR's pull-through cache.", "",
+	},
+	{
+		"image/unauthorized", 0.88, regexp.MustCompile(`(?i)(?:unauthorized|authentication required|authorization failed|no basic auth credentials|403 Forbidden|denied: |pull access denied|insufficient_scope|not authorized to perform: ecr:)`),
 		"the registry does not let the node pull %s", "The credentials are missing or not accepted, or the repository does not exist: registries often do not tell which.",
-		"Check the pull secret and the repository's name; on ECR, the node role's policy too.", "imagePullSecrets"},
-	{"image/no-platform", 0.92, regexp.MustCompile(`(?i)(?:no match for platform|no matching manifest for|no child with platform)`),
+		"Check the pull secret and the repository's name; on ECR, the node role's policy too.", "imagePullSecrets",
+	},
+	{
+		"image/no-platform", 0.92, regexp.MustCompile(`(?i)(?:no match for platform|no matching manifest for|no child with platform)`),
 		"image %s is not made for the node's processor", "The registry has it for other architectures alone.",
-		"Build it for the node's architecture, or pin the pods to nodes that fit.", "nodeSelector"},
-	{"image/never", 0.95, regexp.MustCompile(`(?i)(?:ErrImageNeverPull|is not present with pull policy of Never)`),
-		"image %s is not on the node and may not be pulled", "The pull policy is Never.", "Load the image onto the node, or change the pull policy.", "imagePullPolicy"},
-	{"image/disk-full", 0.9, regexp.MustCompile(`(?i)no space left on device`),
-		"the node's disk is full: no room for image %s", "Unpacking the image failed.", "Free the node's disk, or give nodes a larger one.", "-"},
-	{"image/unreachable", 0.85, regexp.MustCompile(`(?i)(?:no such host|i/o timeout|connection refused|dial tcp|network is unreachable|no route to host|TLS handshake timeout|connection reset|deadline exceeded|Client\.Timeout|name resolution|x509:|server misbehaving|\bEOF\b|50[234] )`),
+		"Build it for the node's architecture, or pin the pods to nodes that fit.", "nodeSelector",
+	},
+	{
+		"image/never", 0.95, regexp.MustCompile(`(?i)(?:ErrImageNeverPull|is not present with pull policy of Never)`),
+		"image %s is not on the node and may not be pulled", "The pull policy is Never.", "Load the image onto the node, or change the pull policy.", "imagePullPolicy",
+	},
+	{
+		"image/disk-full", 0.9, regexp.MustCompile(`(?i)no space left on device`),
+		"the node's disk is full: no room for image %s", "Unpacking the image failed.", "Free the node's disk, or give nodes a larger one.", "-",
+	},
+	{
+		"image/unreachable", 0.85, regexp.MustCompile(`(?i)(?:no such host|i/o timeout|connection refused|dial tcp|network is unreachable|no route to host|TLS handshake timeout|connection reset|deadline exceeded|Client\.Timeout|name resolution|x509:|server misbehaving|\bEOF\b|50[234] )`),
 		"the registry of %s cannot be reached", "The node gets no answer from there.",
-		"Check the node's DNS and way out (NAT, proxy, VPC endpoints), and the registry's state.", "-"},
-	{"image/not-found", 0.92, regexp.MustCompile(`(?i)(?:not found|manifest unknown|name unknown|repository .* does not exist|NotFound)`),
-		"image %s does not exist", "The registry has no such tag or repository.", "Correct the tag, or push the image.", ""},
+		"Check the node's DNS and way out (NAT, proxy, VPC endpoints), and the registry's state.", "-",
+	},
+	{
+		"image/not-found", 0.92, regexp.MustCompile(`(?i)(?:not found|manifest unknown|name unknown|repository .* does not exist|NotFound)`),
+		"image %s does not exist", "The registry has no such tag or repository.", "Correct the tag, or push the image.", "",
+	},
 }
 
 var imageRules = append(known(pulls), rule{

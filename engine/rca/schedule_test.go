@@ -16,20 +16,27 @@ func TestParseVerdict(t *testing.T) {
 	}{
 		{
 			"0/4 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 1 node(s) were unschedulable, 2 Insufficient cpu. preemption: 0/4 nodes are available: 2 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.",
-			4, 2, []reason{{1, "node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }"}, {1, "node(s) were unschedulable"}, {2, "Insufficient cpu"}},
+			4, 2,
+			[]reason{{1, "node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }"}, {1, "node(s) were unschedulable"}, {2, "Insufficient cpu"}},
 			"This rules out 1 of 4 nodes; the others have other reasons.",
 		},
 		{
 			"0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.",
-			1, 1, []reason{{1, "Insufficient cpu"}}, "This rules out the only node.",
+			1, 1,
+			[]reason{{1, "Insufficient cpu"}},
+			"This rules out the only node.",
 		},
 		{
 			"0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.",
-			2, 2, []reason{{2, "pod has unbound immediate PersistentVolumeClaims"}}, "This rules out 1 of 2 nodes; the others have other reasons.",
+			2, 2,
+			[]reason{{2, "pod has unbound immediate PersistentVolumeClaims"}},
+			"This rules out 1 of 2 nodes; the others have other reasons.",
 		},
 		{
 			"0/2 nodes are available: 2 node(s) had untolerated taint {team: a, b}.",
-			2, 0, []reason{{2, "node(s) had untolerated taint {team: a, b}"}}, "This rules out 1 of 2 nodes; the others have other reasons.",
+			2, 0,
+			[]reason{{2, "node(s) had untolerated taint {team: a, b}"}},
+			"This rules out 1 of 2 nodes; the others have other reasons.",
 		},
 		{"no nodes available to schedule pods", 0, 0, []reason{{0, "no nodes available to schedule pods"}}, "The scheduler finds no node for the pod."},
 	}

@@ -47,7 +47,7 @@ var lines = []struct{ line, name, detail string }{
 	{"bash: line 1: nod: command not found", "command-not-found", "nod"},
 	{"ModuleNotFoundError: No module named 'flask'", "missing-module", "flask"},
 	{"Error: Cannot find module 'express'", "missing-module", "express"},
-	{"flag provided but not defined: -listen-adress", "bad-config", "flag provided but not defined: -listen-adress"},
+	{"flag provided but not defined: -listn-address", "bad-config", "flag provided but not defined: -listn-address"},
 	{"yaml: line 12: did not find expected key", "bad-config", "yaml: line 12: did not find expected key"},
 	{"Error: unknown flag: --verbos", "bad-config", "unknown flag: --verbos"},
 	{`nginx: [emerg] unknown directive "servr" in /etc/nginx/nginx.conf:3`, "bad-config", ""},

@@ -126,8 +126,13 @@ func TestRegistry(t *testing.T) {
 			t.Errorf("%s: %s %s (%v), want %d with %s", tt.path, resp.Status, body, err, tt.status, tt.text)
 		}
 	}
-	if resp, err := http.Get(url + "/v2/private/api/manifests/v1"); err != nil || !strings.HasPrefix(resp.Header.Get("WWW-Authenticate"), "Basic") {
-		t.Errorf("a private image does not say how to authenticate: %v", err)
+	resp, err := http.Get(url + "/v2/private/api/manifests/v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if !strings.HasPrefix(resp.Header.Get("WWW-Authenticate"), "Basic") {
+		t.Error("a private image does not say how to authenticate")
 	}
 }
 

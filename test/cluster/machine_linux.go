@@ -160,7 +160,7 @@ func (s *slot) makeCgroups() error {
 	}
 	for _, tree := range trees {
 		if controllers, err := os.ReadFile(filepath.Join(tree, "cgroup.controllers")); err == nil {
-			for _, name := range strings.Fields(string(controllers)) {
+			for name := range strings.FieldsSeq(string(controllers)) {
 				// A controller that cannot be handed down is the kubelet's to judge: it names those it misses.
 				_ = os.WriteFile(filepath.Join(tree, "cgroup.subtree_control"), []byte("+"+name), 0)
 			}

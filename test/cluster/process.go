@@ -128,7 +128,7 @@ func (p *part) ended() error {
 	if err != nil {
 		body = []byte(err.Error())
 	}
-	return fmt.Errorf("%s ended: %v; its log ends:\n%s", p.name, p.err, tail(body, 2000))
+	return fmt.Errorf("%s ended: %w; its log ends:\n%s", p.name, p.err, tail(body, 2000))
 }
 
 // kill ends the part and waits until it is gone.

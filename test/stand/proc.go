@@ -158,7 +158,7 @@ func (p *Process) Running() error {
 	case p.cmd == nil:
 		return fmt.Errorf("%s was not started", p.Name)
 	default:
-		return fmt.Errorf("%s ended: %v; its log ends:\n%s", p.Name, p.err, tail(p.LogFile(), 15))
+		return fmt.Errorf("%s ended: %w; its log ends:\n%s", p.Name, p.err, tail(p.LogFile(), 15))
 	}
 }
 

@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -11,9 +12,7 @@ import (
 // onCard is what every click on the incident's card says about where it was.
 func onCard(action string, more object) object {
 	body := object{"user": "U0ANA", "channel": "C0INC", "message_ts": "1731590460.000400", "block_id": "buttons", "action_id": action}
-	for key, value := range more {
-		body[key] = value
-	}
+	maps.Copy(body, more)
 	return body
 }
 
@@ -48,9 +47,7 @@ func TestAccessoriesTellTheServer(t *testing.T) {
 	says := func(block, action string, more object) object {
 		body := object{"block_id": block, "action_id": action}
 		for _, part := range []object{at, more} {
-			for key, value := range part {
-				body[key] = value
-			}
+			maps.Copy(body, part)
 		}
 		return body
 	}

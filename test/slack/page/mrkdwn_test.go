@@ -17,8 +17,10 @@ func show(t *testing.T, texts []string) (html, text []string) {
 	f := newFake(t)
 	f.Messages["C0INC"] = nil
 	for i, s := range texts {
-		f.Messages["C0INC"] = append(f.Messages["C0INC"], object{"type": "message", "ts": fmt.Sprintf("%d.000000", 1731590000+i), "user": "U0BOT", "bot_id": "B0AUTO", "text": "-",
-			"blocks": []object{{"type": "section", "text": object{"type": "mrkdwn", "text": s}}}})
+		f.Messages["C0INC"] = append(f.Messages["C0INC"], object{
+			"type": "message", "ts": fmt.Sprintf("%d.000000", 1731590000+i), "user": "U0BOT", "bot_id": "B0AUTO", "text": "-",
+			"blocks": []object{{"type": "section", "text": object{"type": "mrkdwn", "text": s}}},
+		})
 	}
 	p := openOn(t, f, "/?user=U0ANA#/c/C0INC", desk)
 	p.until(fmt.Sprintf(`document.querySelectorAll(".message").length === %d`, len(texts)))
