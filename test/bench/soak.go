@@ -35,6 +35,9 @@ func soak(ctx context.Context, args []string, out io.Writer) error {
 		var problems []error
 		for n := range *runs {
 			own := *seed + uint64(n)
+			if err := r.connected(ctx); err != nil {
+				return err
+			}
 			v, err := r.soakRun(ctx, own, n)
 			if ctx.Err() != nil {
 				return ctx.Err()

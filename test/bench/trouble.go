@@ -94,6 +94,15 @@ func (r *room) calm(ctx context.Context) error {
 	})
 }
 
+// connected waits until both sockets are open. Slack opens one a minute once thirty were opened in short order, which no real day
+// brings and a soak soon does.
+func (r *room) connected(ctx context.Context) error {
+	return r.until(ctx, 2*patience, "both sockets to be open", func(ctx context.Context) (bool, error) {
+		state, err := r.reader.State(ctx)
+		return state.Sockets == 2, err
+	})
+}
+
 // presses are buttons, in the order in which somebody presses them, and what each brings onto the card.
 var presses = []struct{ label, shows string }{
 	{"Acknowledge", "Acknowledged by"},
