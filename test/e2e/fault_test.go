@@ -42,7 +42,7 @@ func (w *world) noDoubles(subject, ts string) {
 // TestKilled kills the bot at random moments from the fault to its resolution: nothing is lost and nothing is said twice.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, only("killed"))
 	s := fault(t, "crash", "killed")
 	random := rand.New(rand.NewPCG(1, 2))
 	kill := func() {
@@ -76,7 +76,7 @@ func TestKilled(t *testing.T) {
 // stored; the incident is told when the database is back.
 func TestDatabaseOutage(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, only("outage"))
 	first := fault(t, "config", "outage-a")
 	card := w.breakIt(first)
 	w.must(w.postgres.Stop(t.Context()))
@@ -104,7 +104,7 @@ func TestDatabaseOutage(t *testing.T) {
 // TestSlackTrouble drops the sockets, withholds Slack's answer after it took a post, and then has Slack refuse posts for a while.
 func TestSlackTrouble(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, only("trouble"))
 	control := w.slack.Control()
 	// Slack takes the first post and breaks the connection before it answers: the bot must find it again, not post it twice.
 	w.must(control.Fault(t.Context(), slack.Fault{Method: "chat.postMessage", Kind: "drop_after_accept", Count: 1}))

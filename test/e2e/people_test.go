@@ -67,7 +67,7 @@ func (w *world) openStore() *store.Store {
 // decision is a row of an unbroken audit log.
 func TestPeople(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, only("people"))
 	s := fault(t, "crash", "people")
 	card := w.breakIt(s)
 	w.card(60*time.Second, "people/api", "db:5432")
@@ -158,7 +158,7 @@ func inputOf(t *testing.T, v slack.View) (block, action string) {
 
 func TestCommands(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, only("commands"))
 	w.breakIt(fault(t, "config", "commands"))
 	say := func(who, text string) {
 		t.Helper()

@@ -7,13 +7,16 @@ import (
 	"time"
 
 	"github.com/eks-autopilot/autopilot/test/scenario"
+	"github.com/eks-autopilot/autopilot/test/stand"
 )
 
 // TestScenarios plays every built-in fault on the real node, all at once against one bot: each makes one incident with the right
 // first cause and its evidence in one thread, and is resolved there after the fix.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, func(cfg *stand.BotConfig) {
+		cfg.Ignore = []string{"alert*", "commands", "escalation*", "killed", "outage*", "people", "trouble"} // of the other tests
+	})
 	all, err := scenario.Builtin()
 	if err != nil {
 		t.Fatal(err)
