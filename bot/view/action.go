@@ -1,6 +1,7 @@
 package view
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -56,8 +57,7 @@ func verdict(i engine.Incident, key string) []slack.Block {
 		return nil
 	}
 	rule := i.Diagnosis.Causes[0].Rule
-	for n := len(i.Verdicts) - 1; n >= 0; n-- {
-		v := i.Verdicts[n]
+	for _, v := range slices.Backward(i.Verdicts) {
 		if v.Rule != rule {
 			continue
 		}

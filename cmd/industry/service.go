@@ -167,7 +167,7 @@ func (s *Service) setFault(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.fault = fault
 	s.mu.Unlock()
-	s.cfg.Log.Info("fault set", "error_rate", fault.ErrorRate, "delay", fault.Delay.String())
+	s.cfg.Log.InfoContext(r.Context(), "fault set", "error_rate", fault.ErrorRate, "delay", fault.Delay.String())
 	answer(w, http.StatusOK, fault)
 }
 
