@@ -1,6 +1,7 @@
 package prom
 
 import (
+	"cmp"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -16,9 +17,10 @@ import (
 
 // Alertmanager is an Alertmanager, spoken to by its API v2. Its methods may be called at the same time.
 type Alertmanager struct {
-	url    string
-	client *http.Client
-	now    func() time.Time
+	url      string
+	client   *http.Client
+	receiver string // that is the bot
+	now      func() time.Time
 }
 
 // ConnectAlertmanager prepares an Alertmanager. It fails with Invalid for an address that cannot be one; it does not speak to it.
@@ -27,7 +29,7 @@ func ConnectAlertmanager(cfg Config) (*Alertmanager, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Alertmanager{url: strings.TrimRight(base, "/"), client: client, now: cfg.Now}
+	a := &Alertmanager{url: strings.TrimRight(base, "/"), client: client, receiver: cmp.Or(cfg.Receiver, "autopilot"), now: cfg.Now}
 	if a.now == nil {
 		a.now = time.Now
 	}
@@ -77,7 +79,7 @@ func (a *Alertmanager) Started(ctx context.Context) (time.Time, error) {
 	return status.Uptime, err
 }
 
-// Check tries whether Alertmanager answers, whether a Watchdog alert fires, and whether anyone but one receiver hears of alerts.
+// Check tries whether Alertmanager answers, whether a Watchdog alert fires, and whether the bot hears of alerts, and not it alone.
 func (a *Alertmanager) Check(ctx context.Context) []engine.Check {
 	const area = "alertmanager"
 	var status struct {
@@ -101,11 +103,30 @@ func (a *Alertmanager) checkReceivers(ctx context.Context, area string) engine.C
 	if err := a.call(ctx, http.MethodGet, "/api/v2/receivers", nil, &receivers); err != nil {
 		return engine.Missed(engine.CheckWarn, area, name, err.Error(), want, "check the permissions of the token")
 	}
-	if len(receivers) < 2 {
-		return engine.Missed(engine.CheckWarn, area, name, fmt.Sprintf("%d receiver", len(receivers)), want,
+	var ours, others []string
+	for _, r := range receivers {
+		if a.isBot(r.Name) {
+			ours = append(ours, r.Name)
+		} else {
+			others = append(others, r.Name)
+		}
+	}
+	switch {
+	case len(ours) == 0:
+		return engine.Missed(engine.CheckWarn, area, name, strings.Join(others, ", "), "a receiver "+a.receiver,
+			"add the receiver of deploy/alerts/alertmanager.yaml, or name yours in clusters[].receiver")
+	case len(others) == 0:
+		return engine.Missed(engine.CheckWarn, area, name, "the bot alone", want,
 			"route critical alerts to a pager as well: when the bot is down, its own receiver tells nobody")
 	}
-	return engine.Passed(area, name, fmt.Sprintf("%d receivers", len(receivers)))
+	return engine.Passed(area, name, "the bot, and "+strings.Join(others, ", "))
+}
+
+// isBot tells whether a receiver leads to the bot: by its name, as the shipped configuration names the Watchdog's beside it, or
+// as the Prometheus operator writes it, behind the namespace and the object.
+func (a *Alertmanager) isBot(name string) bool {
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	return name == a.receiver || name == a.receiver+"-watchdog"
 }
 
 func (a *Alertmanager) checkWatchdog(ctx context.Context, area string) engine.Check {

@@ -21,6 +21,8 @@ type Config struct {
 	Headers map[string]engine.Secret // sent as they are
 	Timeout time.Duration            // of one request; 0 means 10 s
 
+	Receiver string // of an Alertmanager: the name of the one that is the bot, for Check; "" means autopilot
+
 	Transport http.RoundTripper // nil means http.DefaultTransport
 	Now       func() time.Time  // nil means time.Now
 }

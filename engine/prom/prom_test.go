@@ -258,4 +258,18 @@ func TestCheckOfAnAlertmanager(t *testing.T) {
 	if got := levels(guarded); got != "reach ok, recei ok, Watch ok" {
 		t.Errorf("two receivers and a Watchdog: %s", got)
 	}
+	both, err := ConnectAlertmanager(Config{URL: alertmanager(t, "autopilot", "autopilot-watchdog")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := levels(both); got != "reach ok, recei warn, Watch warn" {
+		t.Errorf("both receivers are the bot: %s", got)
+	}
+	other, err := ConnectAlertmanager(Config{URL: alertmanager(t, "autopilto", "pager"), Receiver: "autopilot"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := levels(other); got != "reach ok, recei warn, Watch warn" {
+		t.Errorf("the bot is none of the receivers: %s", got)
+	}
 }
