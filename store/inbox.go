@@ -10,8 +10,9 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-// mostClaims is how often a payload is tried: one that ends its process each time must not do so for ever.
-const mostClaims = 5
+// mostClaims is how often a payload is tried: one that ends its process each time must not do so for ever. With claims of a minute
+// it outlasts the ten minutes for which the bot tries a click again.
+const mostClaims = 12
 
 // Receive keeps a payload before it is acknowledged and claims it for this process until claim has passed. fresh is false
 // when a payload of that ID was already kept. It fails with engine.Invalid for a payload without an ID.

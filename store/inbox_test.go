@@ -77,13 +77,13 @@ func TestPoisonousPayloadIsGivenUp(t *testing.T) {
 	_, err := w.Receive(t.Context(), payload("e1"), 0)
 	w.must(err)
 	tries := 0
-	for range 10 {
+	for range 20 {
 		list, err := w.Abandoned(t.Context(), 9, 0)
 		w.must(err)
 		tries += len(list)
 	}
-	equal(t, "tries after the first", tries, 4)
-	equal(t, "problem", w.sql(`SELECT finished_at IS NOT NULL, problem FROM inbox`), "true given up: it was begun 5 times and never finished")
+	equal(t, "tries after the first", tries, 11)
+	equal(t, "problem", w.sql(`SELECT finished_at IS NOT NULL, problem FROM inbox`), "true given up: it was begun 12 times and never finished")
 }
 
 func TestAbandonedIsClaimedOnce(t *testing.T) {
