@@ -47,7 +47,7 @@ func (b *Bot) openSocket(ctx context.Context) (*socket, error) {
 	defer cancel()
 	_, address, err := b.api.StartSocketModeContext(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("apps.connections.open: %w", err)
+		return nil, fmt.Errorf(openMethod+": %w", err)
 	}
 	dialer := websocket.Dialer{HandshakeTimeout: handshake}
 	conn, response, err := dialer.DialContext(ctx, address, nil)

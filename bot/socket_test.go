@@ -110,6 +110,15 @@ func TestAllSocketsBreak(t *testing.T) {
 	}
 }
 
+// TestSocketsShareTheirLimit: what Slack tells one socket's opening holds for the other's.
+func TestSocketsShareTheirLimit(t *testing.T) {
+	r := newRig(t, slack.Config{})
+	r.must(r.control.Fault(t.Context(), slack.Fault{Method: "apps.connections.open", Kind: "ratelimit", RetryAfter: 1, Count: 1}))
+	r.start()
+	r.eventually("both sockets are open", func() bool { return r.sockets() == 2 })
+	r.noViolations()
+}
+
 func TestWhatCannotBeStoredIsNotAcknowledged(t *testing.T) {
 	r := newRig(t, slack.Config{AckTimeout: 300 * time.Millisecond})
 	r.start()

@@ -8,6 +8,9 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
+// openMethod gives the address of a socket. Slack limits it for the app, whichever of the sockets asks.
+const openMethod = "apps.connections.open"
+
 // farewell is how long a socket whose end was announced is read on; Slack closes it within seconds.
 const farewell = time.Minute
 
@@ -21,12 +24,19 @@ func (b *Bot) holdSocket(ctx context.Context, slot int) error {
 	}
 	wait, ever := b.timing.Retry, false
 	for ctx.Err() == nil {
+		if rest := b.gate.rest(openMethod, b.now()); rest > 0 {
+			pause(ctx, rest)
+			continue
+		}
 		s, err := b.openSocket(ctx)
 		if err != nil {
 			why := classify(err)
 			if appTokenIsWrong(why) && !ever {
 				return engine.Errorf(engine.Invalid, "Slack refuses the app token (%s); give an xapp- token with connections:write, "+
 					"from Basic Information of the app, and switch Socket Mode on: %w", why.code, err)
+			}
+			if why.kind == slowDown {
+				b.gate.shut(openMethod, b.now().Add(why.wait))
 			}
 			delay := max(wait, why.wait)
 			log.WarnContext(ctx, "slack socket could not be opened; trying again", "error", err, "wait", delay)
