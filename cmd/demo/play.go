@@ -138,7 +138,7 @@ func (p *play) resolvedInThread(ctx context.Context) error {
 			return false, err
 		}
 		thread, err := p.reader.ThreadText(ctx, card.TS)
-		return strings.Contains(thread, "\nResolved"), err
+		return strings.Contains(thread, "\n----\nResolved"), err
 	})
 	if err != nil {
 		return fmt.Errorf("the resolution was not seen in the thread: %w", err)

@@ -126,7 +126,7 @@ func TestSlackTrouble(t *testing.T) {
 	w.must(control.Fault(t.Context(), slack.Fault{Method: "chat.update", Kind: "ratelimit", RetryAfter: 3, ForMS: 8000}))
 	w.must(w.player.Fix(t.Context(), s))
 	w.card(120*time.Second, "trouble/api", "(resolved)")
-	w.thread(60*time.Second, card.TS, "Acknowledged", "Resolved")
+	w.thread(60*time.Second, card.TS, "\n----\nAcknowledged", "\n----\nResolved")
 	w.noDoubles("trouble/api", card.TS)
 	violations, err := control.Violations(t.Context())
 	w.must(err)
