@@ -327,6 +327,8 @@ func TestConfigRefused(t *testing.T) {
 		{cluster.Config{Mode: "minikube"}, `want "node"`},
 		{cluster.Config{Mode: cluster.KWOK, KWOKNodes: -1}, "want 0 or more"},
 		{cluster.Config{Mode: cluster.KWOK, CrashLoopMax: time.Hour}, "the kubelet takes 1s to 5m0s"},
+		{cluster.Config{Mode: cluster.KWOK, NodeGrace: time.Second}, "want whole seconds, at least 4"},
+		{cluster.Config{Mode: cluster.KWOK, NodeGrace: 4500 * time.Millisecond}, "want whole seconds, at least 4"},
 	} {
 		if _, err := cluster.Start(t.Context(), tt.cfg); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: error %v, want %q in it", tt.cfg, err, tt.want)

@@ -159,7 +159,7 @@ func (c *Cluster) kwok() spec {
 		"--manage-all-nodes=false", "--manage-nodes-with-annotation-selector=" + kwokAnnotation + "=fake",
 		// Where the API server finds their logs: with us, and not with the server of KWOK's own.
 		"--node-ip=" + c.net.Host, "--node-port=" + strconv.Itoa(c.logPort), "--server-address=127.0.0.1:0",
-		"--cidr=10.99.0.0/16", "--node-lease-duration-seconds=12", "--v=WARN",
+		"--cidr=10.99.0.0/16", fmt.Sprintf("--node-lease-duration-seconds=%d", int(c.cfg.NodeGrace.Seconds())), "--v=WARN",
 	}}
 }
 

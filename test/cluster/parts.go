@@ -227,8 +227,8 @@ func (c *Cluster) controllerManager() spec {
 			"--service-account-private-key-file="+c.path("pki", "service-account.key"), "--root-ca-file="+c.path("pki", "ca.crt"),
 			"--use-service-account-credentials", "--leader-elect=false", "--allocate-node-cidrs=false",
 			"--flex-volume-plugin-dir="+c.path("volumeplugins"),
-			// A node is NotReady 12 s after its last lease, in place of 50 s.
-			"--node-monitor-period=2s", "--node-monitor-grace-period=12s",
+			// By default a node is NotReady 12 s after its last lease, in place of 50 s.
+			"--node-monitor-period=2s", "--node-monitor-grace-period="+c.cfg.NodeGrace.String(),
 			"--kube-api-qps=500", "--kube-api-burst=1000",
 		),
 		check: c.page(c.url(c.ports.controllers, "/healthz")),
