@@ -25,7 +25,7 @@ func memory(ctx context.Context, args []string, out io.Writer) error {
 	if err := parse(f, args); err != nil {
 		return err
 	}
-	r, leave, err := enter(ctx, "bench-memory", cluster.Config{Mode: cluster.KWOK, KWOKNodes: *nodes})
+	r, leave, err := enter(ctx, "bench-memory", cluster.Config{Mode: cluster.KWOK, KWOKNodes: *nodes, NodeGrace: 2 * time.Minute})
 	if err != nil {
 		return err
 	}
