@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -71,24 +70,31 @@ func look(ctx context.Context, client kubernetes.Interface, scenario, namespace 
 	if !ok {
 		return nil, fmt.Errorf("scenario %s: what shows its failure is not known here", scenario)
 	}
-	var w watch.Interface
-	if f.pod != nil {
-		w, err = client.CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{})
-	} else {
-		w, err = client.CoreV1().Events(namespace).Watch(ctx, metav1.ListOptions{})
+	begin := func() (watch.Interface, error) {
+		if f.pod != nil {
+			return client.CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{})
+		}
+		return client.CoreV1().Events(namespace).Watch(ctx, metav1.ListOptions{})
 	}
+	w, err := begin()
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context) (sight, error) {
-		defer w.Stop()
+		defer func() { w.Stop() }()
 		for {
 			select {
 			case <-ctx.Done():
 				return sight{}, fmt.Errorf("the API server did not show the failure: %w", ctx.Err())
 			case e, open := <-w.ResultChan():
 				if !open {
-					return sight{}, errors.New("the watch ended")
+					// A busy API server drops watches. A new one begins with all that there is.
+					again, err := begin()
+					if err != nil {
+						return sight{}, err
+					}
+					w = again
+					continue
 				}
 				switch o := e.Object.(type) {
 				case *corev1.Pod:
