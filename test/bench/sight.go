@@ -70,45 +70,72 @@ func look(ctx context.Context, client kubernetes.Interface, scenario, namespace 
 	if !ok {
 		return nil, fmt.Errorf("scenario %s: what shows its failure is not known here", scenario)
 	}
-	begin := func() (watch.Interface, error) {
-		if f.pod != nil {
-			return client.CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{})
+	// see looks at one object, and says whether it shows the failure.
+	see := func(o any) (s sight, ok bool) {
+		switch o := o.(type) {
+		case *corev1.Pod:
+			return sight{at: time.Now(), pod: o}, f.pod != nil && f.pod(o)
+		case *corev1.Event:
+			return sight{at: time.Now()}, o.Reason == f.event
 		}
-		return client.CoreV1().Events(namespace).Watch(ctx, metav1.ListOptions{})
+		return sight{}, false
 	}
-	w, err := begin()
+	there, w, err := listAndWatch(ctx, client, namespace, f.pod == nil)
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context) (sight, error) {
 		defer func() { w.Stop() }()
 		for {
+			for _, o := range there {
+				if s, ok := see(o); ok {
+					return s, nil
+				}
+			}
+			there = nil
 			select {
 			case <-ctx.Done():
 				return sight{}, fmt.Errorf("the API server did not show the failure: %w", ctx.Err())
 			case e, open := <-w.ResultChan():
-				if !open {
-					// A busy API server drops watches. A new one begins with all that there is.
-					again, err := begin()
-					if err != nil {
-						return sight{}, err
-					}
-					w = again
+				if open {
+					there = []any{e.Object}
 					continue
 				}
-				switch o := e.Object.(type) {
-				case *corev1.Pod:
-					if f.pod(o) {
-						return sight{at: time.Now(), pod: o}, nil
-					}
-				case *corev1.Event:
-					if o.Reason == f.event {
-						return sight{at: time.Now()}, nil
-					}
+				// A busy API server drops watches.
+				objects, again, err := listAndWatch(ctx, client, namespace, f.pod == nil)
+				if err != nil {
+					return sight{}, err
 				}
+				there, w = objects, again
 			}
 		}
 	}, nil
+}
+
+// listAndWatch gives the pods, or the events, that are there, and a watch of what changes from then on.
+func listAndWatch(ctx context.Context, client kubernetes.Interface, namespace string, events bool) (there []any, w watch.Interface, err error) {
+	if events {
+		api := client.CoreV1().Events(namespace)
+		list, err := api.List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, e := range list.Items {
+			there = append(there, &e)
+		}
+		w, err = api.Watch(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion})
+		return there, w, err
+	}
+	api := client.CoreV1().Pods(namespace)
+	list, err := api.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range list.Items {
+		there = append(there, &p)
+	}
+	w, err = api.Watch(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion})
+	return there, w, err
 }
 
 // exited is when the container of a sight ended. precise says that it is the time of the last line that the container wrote,
