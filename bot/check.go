@@ -3,8 +3,10 @@ package bot
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -49,7 +51,7 @@ func (b *Bot) Check(ctx context.Context) []engine.Check {
 	for _, name := range slices.Compact(channels) {
 		checks = append(checks, b.checkChannel(ctx, name))
 	}
-	if _, err := b.Groups(ctx, "U0"); err != nil {
+	if err := patiently(ctx, func() error { _, err := b.Groups(ctx, "U0"); return err }); err != nil {
 		checks = append(checks, engine.Missed(engine.CheckWarn, area, "user groups", explain(err), "a list of user groups",
 			"add the scope usergroups:read and reinstall the app; until then only roles by person work"))
 	} else {
@@ -59,7 +61,9 @@ func (b *Bot) Check(ctx context.Context) []engine.Check {
 }
 
 func (b *Bot) checkBotToken(ctx context.Context) []engine.Check {
-	who, header, err := b.authTest(ctx)
+	var who *identity
+	var header http.Header
+	err := patiently(ctx, func() (err error) { who, header, err = b.authTest(ctx); return err })
 	if err != nil {
 		return []engine.Check{engine.Missed(engine.CheckFail, area, "bot token", explain(err), "a token that Slack accepts",
 			"install the app and copy the xoxb- token from OAuth & Permissions")}
@@ -83,7 +87,7 @@ func (b *Bot) checkBotToken(ctx context.Context) []engine.Check {
 }
 
 func (b *Bot) checkAppToken(ctx context.Context) engine.Check {
-	if _, _, err := b.api.StartSocketModeContext(ctx); err != nil {
+	if err := patiently(ctx, func() error { _, _, err := b.api.StartSocketModeContext(ctx); return err }); err != nil {
 		return engine.Missed(engine.CheckFail, area, "app token", explain(err), "a token that opens sockets",
 			"make an xapp- token with connections:write in Basic Information, and switch Socket Mode on")
 	}
@@ -101,11 +105,16 @@ func (b *Bot) checkChannel(ctx context.Context, name string) engine.Check {
 		}
 		return engine.Missed(level, area, row, found, "a channel that the bot is a member of", fix)
 	}
-	id, err := b.ResolveChannel(ctx, name)
+	var id string
+	err := patiently(ctx, func() (err error) { id, err = b.ResolveChannel(ctx, name); return err })
 	if err != nil {
 		return miss(explain(err), "create it, or invite the bot if it is private")
 	}
-	c, err := b.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: id})
+	var c *slack.Channel
+	err = patiently(ctx, func() (err error) {
+		c, err = b.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: id})
+		return err
+	})
 	switch {
 	case err != nil:
 		return miss(explain(err), "invite the bot: /invite @autopilot in "+name)
@@ -115,4 +124,27 @@ func (b *Bot) checkChannel(ctx context.Context, name string) engine.Check {
 		return miss("the bot is not a member", "invite the bot: /invite @autopilot in "+name)
 	}
 	return engine.Passed(area, row, fmt.Sprintf("member of %s", id))
+}
+
+// patiently asks, and asks again as long as Slack says only that it is asked too often: a busy workspace is no fault to be found.
+// It gives up when the wait would be longer than the context lasts.
+func patiently(ctx context.Context, ask func() error) error {
+	for {
+		err := ask()
+		if err == nil {
+			return nil
+		}
+		p := classify(err)
+		if p.kind != slowDown {
+			return err
+		}
+		if until, limited := ctx.Deadline(); limited && time.Until(until) < p.wait {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(p.wait):
+		}
+	}
 }

@@ -42,6 +42,19 @@ func TestCheckOfASoundInstallation(t *testing.T) {
 	}
 }
 
+func TestCheckWaitsWhereSlackAsksForIt(t *testing.T) {
+	r := newRig(t, slack.Config{})
+	r.config.Channels = []string{"#incidents"}
+	for _, method := range []string{"auth.test", "apps.connections.open", "conversations.list", "conversations.info", "usergroups.list"} {
+		r.must(r.control.Fault(t.Context(), slack.Fault{Method: method, Kind: "ratelimit", RetryAfter: 1, Count: 1}))
+	}
+	for name, c := range r.check() {
+		if !c.OK {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}
+
 func TestCheckFindsWhatIsMissing(t *testing.T) {
 	tests := []struct {
 		name  string
