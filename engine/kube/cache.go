@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -51,6 +52,7 @@ func newObjects(client kubernetes.Interface, now func() time.Time) *objects {
 	o.daemonSets = informer(o, client, "daemonsets", &appsv1.DaemonSet{}, apps.DaemonSets(""), "", nil)
 	o.jobs = informer(o, client, "jobs", &batchv1.Job{}, client.BatchV1().Jobs(""), "", cache.Indexers{byController: indexController})
 	o.claims = informer(o, client, "persistentvolumeclaims", &corev1.PersistentVolumeClaim{}, core.PersistentVolumeClaims(""), "", nil)
+	o.health.kinds = len(o.informers)
 	return o
 }
 
@@ -211,7 +213,8 @@ func indexObject(obj any) ([]string, error) {
 
 // health remembers which kinds are listened to, and since when those that are not were not.
 type health struct {
-	now func() time.Time
+	now   func() time.Time
+	kinds int // how many there are
 
 	mu       sync.Mutex
 	problems map[string]problem
@@ -269,13 +272,20 @@ func (h *health) report() (since time.Time, text string) {
 	var parts []string
 	for _, cause := range slices.Sorted(maps.Keys(causes)) {
 		slices.Sort(causes[cause])
-		parts = append(parts, fmt.Sprintf("cannot watch %s: %s", strings.Join(causes[cause], ", "), cause))
+		what := strings.Join(causes[cause], ", ")
+		if len(causes[cause]) == h.kinds {
+			what = "anything"
+		}
+		parts = append(parts, fmt.Sprintf("cannot watch %s: %s", what, cause))
 	}
 	return since, strings.Join(parts, "; ")
 }
 
 // why is the short reason of a failed request.
 func why(err error) string {
+	if sending, ok := errors.AsType[*url.Error](err); ok {
+		err = sending.Err // the address asked for differs by kind and says nothing to people
+	}
 	var status apierrors.APIStatus
 	switch {
 	case apierrors.IsForbidden(err):

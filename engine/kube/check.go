@@ -49,10 +49,10 @@ func (c *Cluster) Check(ctx context.Context) []engine.Check {
 	area := "kubernetes " + c.name
 	version, err := c.client.Discovery().ServerVersion()
 	if err != nil {
-		return []engine.Check{engine.Missed(engine.CheckFail, area, "reach "+c.host, why(err), "an answer of the API server",
+		return []engine.Check{engine.Missed(engine.CheckFail, area, "reach "+c.host(), why(err), "an answer of the API server",
 			"check the address, the network path and the credentials of cluster "+c.name)}
 	}
-	checks := []engine.Check{engine.Passed(area, "reach "+c.host, version.GitVersion)}
+	checks := []engine.Check{engine.Passed(area, "reach "+c.host(), version.GitVersion)}
 	for _, need := range Needs {
 		checks = append(checks, c.may(ctx, area, need))
 	}

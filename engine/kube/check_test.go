@@ -107,7 +107,7 @@ func reviewing(denied ...string) *Cluster {
 		d.FakedServerVersion = &version.Info{GitVersion: "v1.37.2"}
 	}
 	c := newCluster("prod", client, nil, nil)
-	c.host = "https://api:6443"
+	c.host = func() string { return "https://api:6443" }
 	return c
 }
 
@@ -140,7 +140,7 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 }
 
 func TestCheckOfAClusterThatDoesNotAnswer(t *testing.T) {
-	c, err := Connect(Config{Name: "prod", EKS: &EKS{Endpoint: "https://127.0.0.1:1", CA: testCA(t), Token: fixedToken("t")}})
+	c, err := Connect(Config{Name: "prod", EKS: &EKS{Find: fixedPlace("https://127.0.0.1:1", testCA(t)), Token: fixedToken("t")}})
 	if err != nil {
 		t.Fatal(err)
 	}

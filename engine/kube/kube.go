@@ -8,7 +8,6 @@ package kube
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -41,8 +40,9 @@ type Config struct {
 
 // EKS is what is needed to speak to an EKS cluster without an exec plug-in. Package aws has all three.
 type EKS struct {
-	Endpoint string // https URL of the API server
-	CA       []byte // PEM
+	// Find gives the https URL of the API server and the certificate authority (PEM) that it is known by. It is called when the
+	// cluster is first spoken to, again until it answers, and when the server that it named does not.
+	Find func(ctx context.Context) (endpoint string, ca []byte, err error)
 	// Token gives a bearer token and when it must no longer be used. It is called again after that, not before.
 	Token func(ctx context.Context) (token string, expiry time.Time, err error)
 }
@@ -50,7 +50,7 @@ type EKS struct {
 // Cluster is one Kubernetes cluster. Its methods may be called at the same time.
 type Cluster struct {
 	name   string
-	host   string
+	host   func() string // the address of the API server, for people
 	client kubernetes.Interface
 	derive func(detect.Scene) detect.Result
 	lines  int // of LogsOf
@@ -61,21 +61,33 @@ type Cluster struct {
 	watch *watcher // nil while the cluster is not watched here
 }
 
-// Connect prepares a cluster. It fails with Invalid when the configuration cannot work; it does not speak to the cluster.
+// Connect prepares a cluster. It fails with Invalid when the configuration cannot work. It does not speak to the cluster, nor
+// read how it is reached: a cluster that cannot be found fails its own requests, with Unavailable, until it can.
 func Connect(cfg Config) (*Cluster, error) {
 	if cfg.Name == "" {
 		return nil, engine.Errorf(engine.Invalid, "a cluster needs a name")
 	}
-	rc, err := restConfig(cfg)
-	if err != nil {
-		return nil, engine.Wrap(engine.Invalid, err, "cluster "+cfg.Name+" cannot be configured")
+	if cfg.EKS != nil && (cfg.EKS.Find == nil || cfg.EKS.Token == nil) {
+		return nil, engine.Errorf(engine.Invalid, "cluster %s: EKS needs a way to find the API server and a source of tokens", cfg.Name)
 	}
-	client, err := kubernetes.NewForConfig(rc)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	r := newReach(cfg.Name, cfg.Now, finder(cfg))
+	client, err := kubernetes.NewForConfig(&rest.Config{
+		// The name stands for the address, in what client-go logs.
+		Host: "https://" + cfg.Name + ".invalid", Transport: r, UserAgent: "autopilot", QPS: cmp.Or(cfg.QPS, 50), Burst: cmp.Or(cfg.Burst, 100),
+		ContentConfig: rest.ContentConfig{
+			// Protobuf halves the work of decoding ten thousand pods.
+			ContentType:        "application/vnd.kubernetes.protobuf",
+			AcceptContentTypes: "application/vnd.kubernetes.protobuf,application/json",
+		},
+	})
 	if err != nil {
 		return nil, engine.Wrap(engine.Invalid, err, "cluster "+cfg.Name+" cannot be configured")
 	}
 	c := newCluster(cfg.Name, client, cfg.Log, cfg.Now)
-	c.host, c.lines = rc.Host, cfg.LogLines
+	c.host, c.lines = r.host, cfg.LogLines
 	return c, nil
 }
 
@@ -96,39 +108,31 @@ func LogTo(log *slog.Logger) { klog.SetSlogLogger(log.With("component", "client-
 // Name is the cluster's name in the configuration.
 func (c *Cluster) Name() string { return c.name }
 
-func restConfig(cfg Config) (*rest.Config, error) {
-	rc, err := baseConfig(cfg)
-	if err != nil {
-		return nil, err
-	}
-	rc.QPS = cmp.Or(cfg.QPS, 50)
-	rc.Burst = cmp.Or(cfg.Burst, 100)
-	rc.UserAgent = "autopilot"
-	// Protobuf halves the work of decoding ten thousand pods.
-	rc.ContentType = "application/vnd.kubernetes.protobuf"
-	rc.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
-	return rc, nil
-}
-
-func baseConfig(cfg Config) (*rest.Config, error) {
+// finder gives what finds the cluster: each call reads the files, or asks AWS, anew.
+func finder(cfg Config) func(ctx context.Context) (*rest.Config, error) {
 	switch {
 	case cfg.EKS != nil:
-		if cfg.EKS.Endpoint == "" || len(cfg.EKS.CA) == 0 || cfg.EKS.Token == nil {
-			return nil, errors.New("EKS needs an endpoint, a certificate authority and a source of tokens")
-		}
 		source := &tokenSource{fetch: cfg.EKS.Token, now: cfg.Now}
-		if source.now == nil {
-			source.now = time.Now
+		return func(ctx context.Context) (*rest.Config, error) {
+			endpoint, ca, err := cfg.EKS.Find(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if len(ca) == 0 {
+				return nil, engine.Errorf(engine.Unavailable, "no certificate authority is known for %s", endpoint)
+			}
+			rc := &rest.Config{Host: endpoint, TLSClientConfig: rest.TLSClientConfig{CAData: ca}}
+			rc.Wrap(source.wrap)
+			return rc, nil
 		}
-		rc := &rest.Config{Host: cfg.EKS.Endpoint, TLSClientConfig: rest.TLSClientConfig{CAData: cfg.EKS.CA}}
-		rc.Wrap(source.wrap)
-		return rc, nil
 	case cfg.InCluster:
-		return rest.InClusterConfig()
+		return func(context.Context) (*rest.Config, error) { return rest.InClusterConfig() }
 	default:
-		rules := clientcmd.NewDefaultClientConfigLoadingRules()
-		rules.ExplicitPath = cfg.Kubeconfig
-		overrides := &clientcmd.ConfigOverrides{CurrentContext: cfg.Context}
-		return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
+		return func(context.Context) (*rest.Config, error) {
+			rules := clientcmd.NewDefaultClientConfigLoadingRules()
+			rules.ExplicitPath = cfg.Kubeconfig
+			overrides := &clientcmd.ConfigOverrides{CurrentContext: cfg.Context}
+			return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
+		}
 	}
 }

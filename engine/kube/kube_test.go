@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,20 +42,47 @@ func testCA(t *testing.T) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
+func fixedPlace(endpoint string, ca []byte) func(context.Context) (string, []byte, error) {
+	return func(context.Context) (string, []byte, error) { return endpoint, ca, nil }
+}
+
 func TestConnectRefusesWhatCannotWork(t *testing.T) {
-	ca := testCA(t)
 	for name, cfg := range map[string]Config{
-		"no name":            {},
-		"EKS without a CA":   {Name: "a", EKS: &EKS{Endpoint: "https://x", Token: fixedToken("t")}},
-		"EKS without tokens": {Name: "a", EKS: &EKS{Endpoint: "https://x", CA: ca}},
-		"EKS with a bad CA":  {Name: "a", EKS: &EKS{Endpoint: "https://x", CA: []byte("no PEM"), Token: fixedToken("t")}},
-		"no such kubeconfig": {Name: "a", Kubeconfig: filepath.Join(t.TempDir(), "absent")},
-		"not in a cluster":   {Name: "a", InCluster: true},
+		"no name":             {},
+		"EKS without address": {Name: "a", EKS: &EKS{Token: fixedToken("t")}},
+		"EKS without tokens":  {Name: "a", EKS: &EKS{Find: fixedPlace("https://x", testCA(t))}},
+	} {
+		if c, err := Connect(cfg); engine.CodeOf(err) != engine.Invalid {
+			t.Errorf("%s: %v, %v", name, c, err)
+		}
+	}
+}
+
+// TestAClusterThatCannotBeFoundFailsItsOwnRequests wants each to say why, with a code that is worth trying again.
+func TestAClusterThatCannotBeFoundFailsItsOwnRequests(t *testing.T) {
+	absent := filepath.Join(t.TempDir(), "absent")
+	for name, tt := range map[string]struct {
+		cfg  Config
+		says string
+	}{
+		"EKS does not tell": {Config{EKS: &EKS{Token: fixedToken("t"), Find: func(context.Context) (string, []byte, error) {
+			return "", nil, engine.Errorf(engine.NotFound, "EKS cluster a is not there")
+		}}}, "EKS cluster a is not there"},
+		"EKS with a bad CA":  {Config{EKS: &EKS{Find: fixedPlace("https://x", []byte("no PEM")), Token: fixedToken("t")}}, "unable to load root certificates"},
+		"EKS without a CA":   {Config{EKS: &EKS{Find: fixedPlace("https://x", nil), Token: fixedToken("t")}}, "no certificate authority"},
+		"no such kubeconfig": {Config{Kubeconfig: absent}, absent},
+		"not in a cluster":   {Config{InCluster: true}, "in-cluster"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("KUBERNETES_SERVICE_HOST", "")
-			if c, err := Connect(cfg); engine.CodeOf(err) != engine.Invalid {
-				t.Errorf("Connect: %v, %v", c, err)
+			tt.cfg.Name = "a"
+			c, err := Connect(tt.cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = c.client.Discovery().ServerVersion()
+			if engine.CodeOf(err) != engine.Unavailable || !strings.Contains(why(err), tt.says) {
+				t.Errorf("%v; want it unavailable, and %q", err, tt.says)
 			}
 		})
 	}
@@ -70,14 +98,18 @@ users: [{name: u, user: {token: t}}]}`), 0o600)
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ context, host string }{{"", "https://a:6443"}, {"b", "https://b:6443"}} {
-		c, err := Connect(Config{Name: "prod", Kubeconfig: file, Context: tt.context})
-		if err != nil || c.host != tt.host || c.Name() != "prod" {
-			t.Errorf("context %q: %+v, %v; want host %s", tt.context, c, err, tt.host)
+		rc, err := finder(Config{Name: "prod", Kubeconfig: file, Context: tt.context})(t.Context())
+		if err != nil || rc.Host != tt.host {
+			t.Errorf("context %q: %+v, %v; want host %s", tt.context, rc, err, tt.host)
 		}
 	}
-	if _, err := Connect(Config{Name: "prod", Kubeconfig: file, Context: "c"}); engine.CodeOf(err) != engine.Invalid {
-		t.Errorf("a context that is not there: %v", err)
+	if _, err := finder(Config{Name: "prod", Kubeconfig: file, Context: "c"})(t.Context()); err == nil {
+		t.Error("a context that is not there was found")
 	}
+}
+
+func caOf(srv *httptest.Server) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
 }
 
 // TestTokensAreKeptUntilTheyExpire drives the real client against a TLS server that notes the tokens it is sent.
@@ -101,7 +133,7 @@ func TestTokensAreKeptUntilTheyExpire(t *testing.T) {
 	c, err := Connect(Config{
 		Name: "prod", Now: func() time.Time { return now },
 		EKS: &EKS{
-			Endpoint: srv.URL, CA: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}),
+			Find: fixedPlace(srv.URL, caOf(srv)),
 			Token: func(context.Context) (string, time.Time, error) {
 				made++
 				return fmt.Sprintf("token-%d", made), now.Add(14 * time.Minute), broken
