@@ -25,6 +25,7 @@ type connected struct {
 	receiver     string // in Alertmanager, that is us
 }
 
+// connectClusters prepares every cluster and speaks to none: one that is away keeps the bot from watching that one alone.
 func connectClusters(ctx context.Context, cfg Config, secrets Secrets, log *slog.Logger) ([]connected, error) {
 	var all []connected
 	for _, cl := range cfg.Clusters {
@@ -45,11 +46,10 @@ func connectCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, logs
 		if err != nil {
 			return c, err
 		}
-		endpoint, ca, err := account.EKS(ctx, cl.EKS.Name)
-		if err != nil {
-			return c, err
+		k.EKS = &kube.EKS{
+			Find:  func(ctx context.Context) (string, []byte, error) { return account.EKS(ctx, cl.EKS.Name) },
+			Token: account.Token(cl.EKS.Name),
 		}
-		k.EKS = &kube.EKS{Endpoint: endpoint, CA: ca, Token: account.Token(cl.EKS.Name)}
 	}
 	var err error
 	if c.kube, err = kube.Connect(k); err != nil {
