@@ -41,8 +41,8 @@ type webhookAlert struct {
 	Fingerprint  string            `json:"fingerprint"`
 }
 
-// decodeWebhook reads a payload. Errors have the code invalid.
-func decodeWebhook(body []byte) ([]engine.Alert, uint64, error) {
+// decodeWebhook reads a payload that came at now. Errors have the code invalid.
+func decodeWebhook(body []byte, now time.Time) ([]engine.Alert, uint64, error) {
 	var w webhook
 	if err := json.Unmarshal(body, &w); err != nil {
 		return nil, 0, engine.Errorf(engine.Invalid, "the body is not Alertmanager's JSON: %v", err)
@@ -63,9 +63,9 @@ func decodeWebhook(body []byte) ([]engine.Alert, uint64, error) {
 		switch a.Status {
 		case "firing":
 		case "resolved":
-			alert.EndsAt = a.EndsAt
-			if alert.EndsAt.IsZero() {
-				alert.EndsAt = a.StartsAt
+			// One that does not say when it ended was over when it came. An end that is no later than the start would end nothing.
+			if alert.EndsAt = a.EndsAt; !alert.EndsAt.After(a.StartsAt) {
+				alert.EndsAt = now
 			}
 		default:
 			return nil, 0, engine.Errorf(engine.Invalid, "alert %d has the status %q; firing or resolved is wanted", n, cut(a.Status, 20))
@@ -95,7 +95,7 @@ func (h *Handlers) AlertmanagerWebhook(token engine.Secret) http.Handler {
 			http.Error(w, "the body ended early", http.StatusBadRequest)
 			return
 		}
-		alerts, truncated, err := decodeWebhook(body)
+		alerts, truncated, err := decodeWebhook(body, h.Now())
 		if err != nil {
 			h.Log.WarnContext(r.Context(), "webhook refused", "error", err)
 			http.Error(w, engine.UserMessage(err, "-"), http.StatusBadRequest)

@@ -64,6 +64,30 @@ func TestWebhookKeepsEachAlertByItsOwnStatus(t *testing.T) {
 	}
 }
 
+func TestWebhookTakesAResolvedAlertForEnded(t *testing.T) {
+	const zero = "0001-01-01T00:00:00Z"
+	earlier, later := noon.Add(-time.Hour), noon.Add(-time.Minute)
+	for _, c := range []struct {
+		name, starts, ends string
+		want               time.Time
+	}{
+		{"both times", earlier.Format(time.RFC3339), later.Format(time.RFC3339), later},
+		{"no end", earlier.Format(time.RFC3339), zero, noon},
+		{"no time at all", zero, zero, noon},
+		{"an end that is its start", earlier.Format(time.RFC3339), earlier.Format(time.RFC3339), noon},
+	} {
+		h, s, _ := fixture(t)
+		body := `{"version":"4","alerts":[{"status":"resolved","fingerprint":"f","startsAt":"` + c.starts + `","endsAt":"` + c.ends +
+			`","labels":{"alertname":"A","namespace":"payments","deployment":"api"}}]}`
+		if w := post(h, "/webhooks/alertmanager/prod", "s3cret", body); w.Code != http.StatusOK || len(s.observed) != 1 {
+			t.Fatalf("%s: %d %s, observed %+v", c.name, w.Code, w.Body, s.observed)
+		}
+		if got := s.observed[0].Signals[0]; !got.EndsAt.Equal(c.want) || got.Firing() {
+			t.Errorf("%s: ended at %s, want %s", c.name, got.EndsAt, c.want)
+		}
+	}
+}
+
 func TestWebhookFindsTheCluster(t *testing.T) {
 	body := func(label string) string {
 		return strings.Replace(fixtureFile(t, "one.json"), `"CLUSTER"`, label, 1)
@@ -241,7 +265,7 @@ func FuzzWebhook(f *testing.F) {
 	f.Add([]byte(fixtureFile(f, "one.json")))
 	f.Add([]byte(`{"version":"4","alerts":[{"status":"resolved","fingerprint":"f","labels":{"alertname":"A"},"endsAt":"0001-01-01T00:00:00Z"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		alerts, _, err := decodeWebhook(body)
+		alerts, _, err := decodeWebhook(body, noon)
 		if err != nil {
 			if engine.CodeOf(err) != engine.Invalid {
 				t.Errorf("code %s, want invalid: %v", engine.CodeOf(err), err)
