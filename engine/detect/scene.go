@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -27,6 +28,9 @@ type Scene struct {
 	Nodes       map[string]*corev1.Node // the nodes that the pods are on
 	Events      []*corev1.Event         // about the workload and its objects, of the last hour
 	Now         time.Time
+
+	// BindingModes say when storage classes bind a claim, by the class's name. Of a class that is not there, nobody knows.
+	BindingModes map[string]storagev1.VolumeBindingMode
 }
 
 // Result is what a scene shows.

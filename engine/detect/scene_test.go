@@ -2,11 +2,13 @@ package detect_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -291,6 +293,89 @@ func TestClaimsOnTheirOwn(t *testing.T) {
 	}
 	if got := classes(detect.Signals(alone("", pod("p", 1, time.Hour)))); got != "" {
 		t.Errorf("one that a pod uses is the pod's workload's: %q", got)
+	}
+}
+
+// rolling is a DaemonSet of three pods: the last of them updated, five minutes ago, and the last of them failing.
+func rolling(updated, failing int) detect.Scene {
+	s := edit(func(*detect.Scene) {})
+	s.Deployment, s.ReplicaSets, s.Workload.Kind = nil, nil, "DaemonSet"
+	s.DaemonSet = &appsv1.DaemonSet{
+		ObjectMeta: metav1.ObjectMeta{Name: "api", CreationTimestamp: ago(time.Hour)},
+		Status:     appsv1.DaemonSetStatus{DesiredNumberScheduled: 3, UpdatedNumberScheduled: int32(updated), NumberReady: int32(3 - failing)},
+	}
+	for k, p := range s.Pods {
+		p.Labels = map[string]string{appsv1.ControllerRevisionHashLabelKey: "old"}
+		if k >= len(s.Pods)-updated {
+			p.Labels[appsv1.ControllerRevisionHashLabelKey], p.CreationTimestamp = "new", ago(5*time.Minute)
+		}
+		if k >= len(s.Pods)-failing {
+			crashed(p, 1, "Error", 3, time.Second)
+			unready(p, time.Minute)
+		}
+	}
+	return s
+}
+
+func TestDaemonSetsThatAreNotStuck(t *testing.T) {
+	old := rolling(1, 0)
+	crashed(old.Pods[0], 1, "Error", 3, time.Second)
+	for name, s := range map[string]detect.Scene{
+		"no rollout":                     rolling(0, 1),
+		"the rollout is over":            rolling(3, 1),
+		"an old pod fails, the new runs": old,
+		"nothing old serves":             rolling(2, 3),
+	} {
+		if name == "no rollout" {
+			s.DaemonSet.Status.UpdatedNumberScheduled = 3
+		}
+		if got := classes(detect.Signals(s)); strings.Contains(got, "rollout_stuck") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+func TestClaimsThatWaitForTheirConsumer(t *testing.T) {
+	late := map[string]storagev1.VolumeBindingMode{"gp3": storagev1.VolumeBindingWaitForFirstConsumer}
+	warning := event("PersistentVolumeClaim", "data", "ProvisioningFailed", "could not create volume", time.Hour, time.Minute)
+	mounted := func(name string) corev1.Volume {
+		return corev1.Volume{Name: "v", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: name}}}
+	}
+	waiting := func(claimed, message string) detect.Scene {
+		return edit(func(s *detect.Scene) {
+			claimIn(s, claim("gp3", time.Minute))
+			refused(s, time.Minute)
+			s.Pods[3].Spec.Volumes, s.Pods[3].Status.Conditions[0].Message = []corev1.Volume{mounted(claimed)}, message
+		})
+	}
+	alone := detect.Scene{
+		Workload: engine.Workload{Namespace: "payments", Kind: "PersistentVolumeClaim", Name: "data"}, Now: now,
+		Claims: []*corev1.PersistentVolumeClaim{claim("gp3", time.Hour)}, Events: []*corev1.Event{warning},
+	}
+	failing := waiting("data", "0/3 nodes are available")
+	failing.Events = append(failing.Events, warning)
+	ephemeral := waiting("", "0/3 nodes are available")
+	ephemeral.Pods[3].Spec.Volumes = []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{Ephemeral: &corev1.EphemeralVolumeSource{}}}}
+	ephemeral.Claims[0].Name = ephemeral.Pods[3].Name + "-v"
+	ephemeral.Events = append(ephemeral.Events, event("PersistentVolumeClaim", ephemeral.Claims[0].Name, "ProvisioningFailed", "could not create volume", time.Hour, time.Minute))
+	for _, c := range []struct {
+		name          string
+		scene         detect.Scene
+		known, unseen bool // whether it is a problem when the class is known, and when it is not
+	}{
+		{"nobody uses it; an old warning is no sign", alone, false, true},
+		{"its pod fits on no node", waiting("data", "0/3 nodes are available: 3 Insufficient cpu."), false, false},
+		{"its pod waits for another claim", waiting("data", "pod has unbound immediate PersistentVolumeClaims."), false, true},
+		{"another claim has no volume", waiting("other", "node(s) didn't find available persistent volumes to bind."), false, true},
+		{"no volume for its pod", waiting("data", "node(s) didn't find available persistent volumes to bind."), true, true},
+		{"its volume cannot be made", failing, true, true},
+		{"the volume of its pod's own claim cannot be made", ephemeral, true, true},
+	} {
+		got := strings.Contains(classes(detect.Signals(c.scene)), "claim_pending")
+		c.scene.BindingModes = late
+		if known := strings.Contains(classes(detect.Signals(c.scene)), "claim_pending"); known != c.known || got != c.unseen {
+			t.Errorf("%s: a problem %t, and %t when the class is not known; want %t, %t", c.name, known, got, c.known, c.unseen)
+		}
 	}
 }
 

@@ -74,6 +74,34 @@ func rolloutStuck(v *view) {
 				text: "is stuck in its rollout: the first updated pods fail",
 			})
 		}
+	case v.DaemonSet != nil:
+		v.daemonSetStuck()
+	}
+}
+
+// daemonSetStuck goes by the pods: a DaemonSet does not say which revision it rolls out, but every new pod is of it.
+func (v *view) daemonSetStuck() {
+	if v.DaemonSet.Status.UpdatedNumberScheduled >= v.DaemonSet.Status.DesiredNumberScheduled {
+		return
+	}
+	var newest *corev1.Pod
+	for _, p := range v.Pods {
+		if p.DeletionTimestamp == nil && (newest == nil || p.CreationTimestamp.After(newest.CreationTimestamp.Time)) {
+			newest = p
+		}
+	}
+	if newest == nil {
+		return
+	}
+	updated := func(p *corev1.Pod) bool {
+		return p.Labels[appsv1.ControllerRevisionHashLabelKey] == newest.Labels[appsv1.ControllerRevisionHashLabelKey]
+	}
+	serving := slices.ContainsFunc(v.Pods, func(p *corev1.Pod) bool { return p.DeletionTimestamp == nil && !updated(p) && isReady(p) })
+	if k := slices.IndexFunc(v.failed, updated); k >= 0 && serving {
+		v.whole(found{
+			class: engine.ClassRolloutStuck, since: v.failed[k].CreationTimestamp.Time,
+			text: "is stuck in its rollout: the first updated pods fail, older ones still serve",
+		})
 	}
 }
 
