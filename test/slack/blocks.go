@@ -16,7 +16,7 @@ type surface struct {
 
 var (
 	everywhere = []string{"section", "header", "divider", "image", "actions", "context", "rich_text"}
-	onMessage  = surface{"message", 50, append([]string{"markdown", "table", "context_actions"}, everywhere...)}
+	onMessage  = surface{"message", 50, append([]string{"markdown", "table", "context_actions", "data_visualization"}, everywhere...)}
 	onModal    = surface{"modal", 100, append([]string{"input"}, everywhere...)}
 	onHome     = surface{"home", 100, append([]string{"input"}, everywhere...)}
 )
@@ -36,6 +36,9 @@ func (s *Server) acceptBlocks(blocks []Block, on surface, at, code string) error
 	list := make([]any, len(blocks))
 	for i, b := range blocks {
 		list[i] = b
+	}
+	if s.cfg.NoCharts {
+		on.types = slices.DeleteFunc(slices.Clone(on.types), func(t string) bool { return t == "data_visualization" })
 	}
 	if problems := checkBlocks(list, on, at); len(problems) > 0 {
 		return refuseWith(code, problems)
@@ -91,7 +94,7 @@ func checkBlocks(list []any, on surface, at string) []string {
 		return v.problems
 	}
 	seen := map[string]bool{}
-	markdown, tables := 0, 0
+	markdown, tables, charts := 0, 0, 0
 	for i, item := range list {
 		here := fmt.Sprintf("%s/%d", at, i)
 		b, ok := item.(map[string]any)
@@ -131,6 +134,8 @@ func checkBlocks(list []any, on surface, at string) []string {
 			markdown += utf8.RuneCountInString(text)
 		case "table":
 			tables++
+		case "data_visualization":
+			charts++
 		}
 	}
 	if markdown > maxMarkdown {
@@ -138,6 +143,9 @@ func checkBlocks(list []any, on surface, at string) []string {
 	}
 	if tables > 1 {
 		v.fail(at, "only_one_table_allowed")
+	}
+	if charts > maxCharts {
+		v.fail(at, "no more than %d data_visualization blocks allowed", maxCharts)
 	}
 	return v.problems
 }

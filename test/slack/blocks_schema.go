@@ -175,6 +175,8 @@ var blockRules = map[string]fields{
 		"block_id": blockID, "label": must(plain(2000)), "element": must(typed(elementRules, inInput...)),
 		"dispatch_action": may(boolean), "hint": may(plain(2000)), "optional": may(boolean),
 	},
+	"data_visualization": {"block_id": blockID, "title": must(text(1, 50)), "chart": must(chart)},
+
 	"rich_text": richText["rich_text"],
 	"markdown":  {"block_id": blockID, "text": must(text(1, maxMarkdown))},
 	"table": {

@@ -37,6 +37,11 @@ func sel(options string) string {
 	return `{"type":"static_select","action_id":"s","options":` + options + `}`
 }
 
+// line is a line chart over two days.
+func line(series string) string {
+	return `{"type":"data_visualization","title":"x","chart":{"type":"line","series":[` + series + `],"axis_config":{"categories":["Mon","Tue"]}}}`
+}
+
 // Each limit is met exactly and then passed by one.
 func TestBlockLimits(t *testing.T) {
 	const ok = ""
@@ -91,7 +96,15 @@ func TestBlockLimits(t *testing.T) {
 		{"markdown 12001", `{"type":"markdown","text":"` + x(12001) + `"}`, "must be less than 12001 characters [json-pointer:/blocks/0/text]"},
 		{"rich text", `{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"x","style":{"bold":true}}]}]}`, ok},
 		{"rich text list", `{"type":"rich_text","elements":[{"type":"rich_text_list","style":"stars","elements":[{"type":"rich_text_section","elements":[]}]}]}`, "must be one of [bullet ordered] [json-pointer:/blocks/0/elements/0/style]"},
-		{"unknown block", `{"type":"data_visualization"}`, "unsupported type: data_visualization [json-pointer:/blocks/0/type]"},
+		{"unknown block", `{"type":"hologram"}`, "unsupported type: hologram [json-pointer:/blocks/0/type]"},
+		{"chart", line(`{"name":"use","data":[{"label":"Mon","value":1.5},{"label":"Tue","value":-2}]}`), ok},
+		{"chart without title", `{"type":"data_visualization","chart":{"type":"pie","segments":[{"label":"a","value":1}]}}`, "missing required field: title [json-pointer:/blocks/0]"},
+		{"pie slice of nothing", `{"type":"data_visualization","title":"x","chart":{"type":"pie","segments":[{"label":"a","value":0}]}}`, "must be a number between 1e-15 and 1e+15 [json-pointer:/blocks/0/chart/segments/0/value]"},
+		{"chart of another kind", `{"type":"data_visualization","title":"x","chart":{"type":"radar"}}`, "unsupported type: radar [json-pointer:/blocks/0/chart/type]"},
+		{"point missing", line(`{"name":"use","data":[{"label":"Mon","value":1}]}`), "must have exactly one data point for each category [json-pointer:/blocks/0/chart/series/0/data]"},
+		{"point of no category", line(`{"name":"use","data":[{"label":"Mon","value":1},{"label":"Wed","value":1}]}`), "must have exactly one data point for each category [json-pointer:/blocks/0/chart/series/0/data]"},
+		{"label 21", line(`{"name":"` + x(21) + `","data":[{"label":"Mon","value":1},{"label":"Tue","value":1}]}`), "must be less than 21 characters [json-pointer:/blocks/0/chart/series/0/name]"},
+		{"two series of one name", line(`{"name":"u","data":[{"label":"Mon","value":1},{"label":"Tue","value":1}]},{"name":"u","data":[{"label":"Mon","value":1},{"label":"Tue","value":1}]}`), "series names must be unique [json-pointer:/blocks/0/chart/series/1/name]"},
 		{"input in a message", `{"type":"input"}`, "unsupported type: input [json-pointer:/blocks/0/type]"},
 		{"unknown property", `{"type":"divider","color":"red"}`, "invalid additional property: color [json-pointer:/blocks/0]"},
 		{"unknown element", actions(`{"type":"slider"}`), "unsupported type: slider [json-pointer:/blocks/0/elements/0/type]"},
@@ -121,6 +134,9 @@ func parse(t *testing.T, text string) []any {
 func TestBlockLists(t *testing.T) {
 	divider := func(int) string { return `{"type":"divider"}` }
 	same := func(int) string { return `{"type":"divider","block_id":"b"}` }
+	pie := func(int) string {
+		return `{"type":"data_visualization","title":"x","chart":{"type":"pie","segments":[{"label":"a","value":1}]}}`
+	}
 	for _, c := range []struct {
 		name, list string
 		on         surface
@@ -131,6 +147,9 @@ func TestBlockLists(t *testing.T) {
 		{"100 in a modal", repeat(100, divider), onModal, ""},
 		{"101 on the Home tab", repeat(101, divider), onHome, "no more than 100 items allowed [json-pointer:/blocks]"},
 		{"same block_id", repeat(2, same), onMessage, "`block_id` \"b\" already exists [json-pointer:/blocks/1/block_id]"},
+		{"three charts", repeat(3, pie), onMessage, "no more than 2 data_visualization blocks allowed [json-pointer:/blocks]"},
+		{"two charts", repeat(2, pie), onMessage, ""},
+		{"chart in a modal", repeat(1, pie), onModal, "unsupported type: data_visualization [json-pointer:/blocks/0/type]"},
 		{"markdown in a modal", `[{"type":"markdown","text":"x"}]`, onModal, "unsupported type: markdown [json-pointer:/blocks/0/type]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -238,4 +257,13 @@ func FuzzBlocks(f *testing.F) {
 			}
 		})
 	})
+}
+
+func TestWorkspaceWithoutCharts(t *testing.T) {
+	s := &Server{cfg: Config{NoCharts: true}}
+	blocks := []Block{{"type": "data_visualization", "title": "x", "chart": map[string]any{"type": "pie"}}}
+	err := s.acceptBlocks(blocks, onMessage, "/blocks", "invalid_blocks")
+	if err == nil || !strings.Contains(err.Error(), "invalid_blocks") {
+		t.Errorf("got %v", err)
+	}
 }

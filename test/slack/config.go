@@ -33,6 +33,8 @@ type Config struct {
 	Now  func() time.Time // time.Now when nil
 	Seed uint64           // of ids, tokens and of the choice of a socket
 
+	NoCharts bool // a workspace that Slack has not given the data visualization block yet
+
 	// Page answers every path that is not Slack's or the control API's. A plain note stands there when nil.
 	Page http.Handler
 }
