@@ -12,6 +12,7 @@ const (
 	Choice1h    = "1h"    // ActionSilence: for how long, as a Go duration
 	Choice4h    = "4h"
 	Choice24h   = "24h"
+	ChoiceUndo  = "undo" // ActionSnooze, ActionNotWaste: take it back
 )
 
 // Button is what the buttons and menus of an incident's messages stand for. A Click on one has the Action's name as its
@@ -43,4 +44,36 @@ func ParseButton(value string) (Button, error) {
 		return Button{}, Errorf(Invalid, "this button names no incident; run /autopilot incidents for the current ones")
 	}
 	return Button{Incident: n, Choice: choice, Rule: rule}, nil
+}
+
+// GroupButton is what the buttons of a finding group's card and modal stand for, as Button is for an incident.
+type GroupButton struct {
+	Group  int64
+	Choice string // ChoiceUndo; "" where the action alone says everything
+}
+
+// Value is the button as Click.Value carries it: "g42" or "g42:undo".
+func (b GroupButton) Value() string {
+	value := groupMark + strconv.FormatInt(b.Group, 10)
+	if b.Choice != "" {
+		value += ":" + b.Choice
+	}
+	return value
+}
+
+// groupMark begins the value of a GroupButton: that of a Button begins with a digit.
+const groupMark = "g"
+
+// IsGroupValue tells whether a Click.Value is a GroupButton's, rather than a Button's.
+func IsGroupValue(value string) bool { return strings.HasPrefix(value, groupMark) }
+
+// ParseGroup reads a Click.Value. It fails with Invalid when the value is not one that GroupButton.Value made.
+func ParseGroup(value string) (GroupButton, error) {
+	id, choice, _ := strings.Cut(value, ":")
+	id, marked := strings.CutPrefix(id, groupMark)
+	n, err := strconv.ParseInt(id, 10, 64)
+	if !marked || err != nil || n <= 0 {
+		return GroupButton{}, Errorf(Invalid, "this button names no savings card; run /autopilot savings for the current ones")
+	}
+	return GroupButton{Group: n, Choice: choice}, nil
 }

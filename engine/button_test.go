@@ -23,3 +23,20 @@ func TestButton(t *testing.T) {
 		}
 	}
 }
+
+func TestGroupButton(t *testing.T) {
+	for value, b := range map[string]engine.GroupButton{"g42": {Group: 42}, "g7:undo": {Group: 7, Choice: engine.ChoiceUndo}} {
+		got, err := engine.ParseGroup(value)
+		if err != nil || got != b || b.Value() != value || !engine.IsGroupValue(value) {
+			t.Errorf("ParseGroup(%q) = %v, %v; want %v, whose value is %q", value, got, err, b, b.Value())
+		}
+	}
+	for _, bad := range []string{"", "42", "g", "g0", "g-1", "gx", "g99999999999999999999", "g:undo"} {
+		if _, err := engine.ParseGroup(bad); engine.CodeOf(err) != engine.Invalid {
+			t.Errorf("ParseGroup(%q): error %v, want invalid", bad, err)
+		}
+	}
+	if engine.IsGroupValue(engine.Button{Incident: 42, Choice: engine.Choice4h}.Value()) {
+		t.Error("an incident's button counts as a group's")
+	}
+}

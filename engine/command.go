@@ -33,6 +33,18 @@ type Command struct {
 // one field "cause".
 const FormCorrection = "correction"
 
+// The modals about a finding group. The subject of each is the Value of the GroupButton that opened it. Their fields:
+// FormSnooze has FieldUntil, FieldReason and FieldFinding; FormNotWaste has FieldReason and FieldFinding, which is there only
+// when the group has more than one finding.
+const (
+	FormSnooze   = "snooze"
+	FormNotWaste = "not_waste"
+
+	FieldUntil   = "until"   // a day as 2006-01-02
+	FieldReason  = "reason"  // free text
+	FieldFinding = "finding" // the finding's id, or "all"
+)
+
 // Click is a press of a button, or a choice in a menu.
 type Click struct {
 	ID         string
@@ -63,6 +75,8 @@ type Reply struct {
 	Incidents *IncidentList
 	Incident  *Incident
 	Logs      *LogExcerpt
+	Savings   *Savings
+	Group     *FindingGroup     // opens a modal with all that is known of it
 	Form      *Form             // opens a modal
 	Invalid   map[string]string // a submission's wrong fields: name to what would be right
 }
@@ -70,7 +84,7 @@ type Reply struct {
 // IsZero tells whether there is nothing to answer.
 func (r Reply) IsZero() bool {
 	return r.Text == "" && r.Help == nil && r.Overview == nil && r.Incidents == nil && r.Incident == nil &&
-		r.Logs == nil && r.Form == nil && len(r.Invalid) == 0
+		r.Logs == nil && r.Savings == nil && r.Group == nil && r.Form == nil && len(r.Invalid) == 0
 }
 
 // Help lists the commands.
@@ -96,9 +110,25 @@ type Form struct {
 	Fields  []Field
 }
 
+// FieldKind says what a Field takes.
+type FieldKind string
+
+// The kinds of field.
+const (
+	FieldText   FieldKind = ""
+	FieldDate   FieldKind = "date"   // a day as 2006-01-02
+	FieldSelect FieldKind = "select" // one of the Options
+)
+
 // Field is one input of a Form.
 type Field struct {
 	Name, Label, Hint, Placeholder string
+	Kind                           FieldKind
 	Multiline, Optional            bool
 	MaxLength                      int
+	Value                          string // what it holds at first; the Value of an Option for a select
+	Options                        []Option
 }
+
+// Option is one choice of a select: what comes back, and what is shown.
+type Option struct{ Value, Label string }

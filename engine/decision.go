@@ -26,6 +26,9 @@ const (
 	ActionVerdict     Action = "verdict"
 	ActionPause       Action = "pause"
 	ActionResume      Action = "resume"
+	ActionSnooze      Action = "snooze"    // put findings off until a day
+	ActionNotWaste    Action = "not_waste" // say that findings are none
+	ActionScan        Action = "scan"      // look for waste now
 )
 
 // Decision is what a person decided, or was refused. It is a row with a name and a time.
@@ -42,6 +45,11 @@ type Decision struct {
 	Right   bool          // verdict
 	Rule    string        // verdict: of the cause that the person was shown; "" means the first of now
 	Comment string        // verdict: the correction
+
+	GroupID   int64     // snooze, not_waste: the finding group
+	FindingID int64     // snooze, not_waste: one finding of the group; 0 means all of it
+	Until     time.Time // snooze: when it ends
+	Undo      bool      // snooze, not_waste: take it back
 }
 
 // AuditRow is one line of the hash-chained audit log.

@@ -15,6 +15,7 @@ const (
 	MessageEvent      MessageKind = "event"      // one line of the timeline, in the thread
 	MessageEscalation MessageKind = "escalation" // mentions the on-call, in the thread and the channel
 	MessageHome       MessageKind = "home"       // a person's Home tab
+	MessageSavings    MessageKind = "savings"    // a finding group's card, in the channel
 )
 
 // Message is a wanted message: code declares it, a deliverer makes Slack equal to it.
@@ -22,7 +23,7 @@ const (
 type Message struct {
 	Key       string // stable: "incident/42/card"
 	Kind      MessageKind
-	Subject   int64  // the incident's id
+	Subject   int64  // the incident's id, or the finding group's
 	Detail    int64  // the event's id, or the number of the escalation
 	Person    string // the Slack user of a Home tab
 	Channel   string // a channel id or "#name" as the configuration routes it; "" for a Home tab

@@ -13,12 +13,14 @@ const (
 	TaskExpireSilence TaskKind = "expire_silence" // end it with its incident
 	TaskPollAlerts    TaskKind = "poll_alerts"    // ask Alertmanager what still fires
 	TaskSweep         TaskKind = "sweep"          // retention, and work that was left behind
+	TaskScan          TaskKind = "scan"           // look for waste, save what was found
+	TaskScanDue       TaskKind = "scan_due"       // see whether the schedule wants a scan
 )
 
 // Task is a piece of durable background work. It may run twice: doing it again must change nothing.
 type Task struct {
 	Kind       TaskKind
 	IncidentID int64
-	Detail     string // page: trigger|acknowledge|resolve; silence: the silence's end as RFC 3339
+	Detail     string // page: trigger|acknowledge|resolve; silence: the silence's end as RFC 3339; scan: the scan's id
 	Attempt    int
 }
