@@ -22,12 +22,16 @@ func (b *Bot) Run(ctx context.Context) error {
 	if err := b.identify(ctx); err != nil {
 		return err
 	}
+	wait := b.joinChannels(ctx)
 	g, ctx := errgroup.WithContext(ctx)
 	for slot := range sockets {
 		g.Go(func() error { return b.holdSocket(ctx, slot) })
 	}
 	for n := range workers {
 		g.Go(func() error { b.deliverAll(ctx, n); return nil })
+	}
+	if wait > 0 {
+		g.Go(func() error { b.keepJoining(ctx, wait); return nil })
 	}
 	g.Go(func() error { b.sweep(ctx); return nil })
 	g.Go(func() error { b.watchToken(ctx); return nil })

@@ -40,6 +40,7 @@ type Timing struct {
 	Pace    time.Duration // between two posts in a channel; 1 s
 	Poll    time.Duration // between two looks for due messages when nothing woke us; 1 s
 	Reauth  time.Duration // between two tries of a token that Slack refuses; 30 s
+	Join    time.Duration // between two tries to learn which channels are one and the same; 5 s
 }
 
 func (t Timing) withDefaults() Timing {
@@ -52,6 +53,7 @@ func (t Timing) withDefaults() Timing {
 	t.Pace = cmp.Or(t.Pace, time.Second)
 	t.Poll = cmp.Or(t.Poll, time.Second)
 	t.Reauth = cmp.Or(t.Reauth, 30*time.Second)
+	t.Join = cmp.Or(t.Join, 5*time.Second)
 	return t
 }
 
@@ -73,6 +75,7 @@ type Bot struct {
 	directory directory
 	edits     *rate.Limiter // chat.update, which Slack limits for the whole workspace
 	gate      gate
+	joined    sync.Map       // ids by name, of channels that are routed to by both
 	unposted  sync.Map       // keys whose last post Slack surely refused: no need to look for them
 	inflight  sync.WaitGroup // payloads being received or handled
 }

@@ -187,21 +187,21 @@ func (b *Bot) trouble(ctx context.Context, d engine.Delivery, what string, err e
 
 // channelLost moves the message, or the whole thread it belongs in, to the fallback channel.
 func (b *Bot) channelLost(ctx context.Context, d engine.Delivery, problem string) {
-	log := b.log.With("key", d.Key, "channel", d.Channel, "problem", problem)
-	if b.cfg.Fallback == "" || b.cfg.Fallback == d.Channel {
+	log, fallback := b.log.With("key", d.Key, "channel", d.Channel, "problem", problem), b.lane(b.cfg.Fallback)
+	if fallback == "" || fallback == b.lane(d.Channel) {
 		log.ErrorContext(ctx, "slack channel cannot be written to, and there is no other")
 		b.failed(ctx, d, problem, recheck)
 		return
 	}
-	log.ErrorContext(ctx, "slack channel cannot be written to; using the fallback", "fallback", b.cfg.Fallback)
+	log.ErrorContext(ctx, "slack channel cannot be written to; using the fallback", "fallback", fallback)
 	if d.ThreadKey != "" && d.TS == "" {
 		// What its thread hangs on is in that channel as well. A reply that was posted there moves alone, as the rest may have
 		// moved before.
-		b.settle(ctx, d, "loss", b.outbox.Failed(ctx, d.ThreadKey, problem, b.now(), true, b.cfg.Fallback))
+		b.settle(ctx, d, "loss", b.outbox.Failed(ctx, d.ThreadKey, problem, b.now(), true, fallback))
 		b.failed(ctx, d, problem, retryFirst)
 		return
 	}
-	b.settle(ctx, d, "loss", b.outbox.Failed(ctx, d.Key, problem, b.now(), true, b.cfg.Fallback))
+	b.settle(ctx, d, "loss", b.outbox.Failed(ctx, d.Key, problem, b.now(), true, fallback))
 }
 
 func (b *Bot) drop(ctx context.Context, d engine.Delivery, why string) {

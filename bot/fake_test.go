@@ -96,7 +96,8 @@ type outbox struct {
 	leased map[string]time.Time // by lane
 	paused map[string]time.Time // by channel
 	wake   []chan struct{}
-	forget bool // drops what Delivered says: the process dies before it can save
+	same   map[string]string // ids of channels by name
+	forget bool              // drops what Delivered says: the process dies before it can save
 }
 
 type row struct {
@@ -119,7 +120,7 @@ func (x *outbox) want(messages ...engine.Message) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, m := range messages {
-		m.Version = max(m.Version, 1)
+		m.Version, m.Channel = max(m.Version, 1), cmp.Or(x.same[m.Channel], m.Channel)
 		if r := x.row(m.Key); r != nil {
 			r.Version = m.Version
 			continue
@@ -152,6 +153,16 @@ func (x *outbox) get(key string) row {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return *x.row(key)
+}
+
+func (x *outbox) all() []row {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var out []row
+	for _, r := range x.rows {
+		out = append(out, *r)
+	}
+	return out
 }
 
 func (x *outbox) Lease(_ context.Context, _ string, ttl time.Duration) (engine.Delivery, bool, error) {
@@ -237,6 +248,24 @@ func (x *outbox) Pause(_ context.Context, channel string, until time.Time) error
 	}
 	x.paused[channel] = until
 	delete(x.leased, channel)
+	return nil
+}
+
+func (x *outbox) SameChannel(_ context.Context, name, id string) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if time.Now().Before(x.leased[name]) {
+		return engine.Errorf(engine.Conflict, "a message to %s is being delivered", name)
+	}
+	for _, r := range x.rows {
+		if r.Channel == name {
+			r.Channel = id
+		}
+	}
+	if x.same == nil {
+		x.same = map[string]string{}
+	}
+	x.same[name] = id
 	return nil
 }
 

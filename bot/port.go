@@ -41,6 +41,9 @@ type Outbox interface {
 	// Pause stops a channel, named as Message.Channel names it ("" means all channels of the workspace), until a time, as a 429
 	// asks, and frees the lease.
 	Pause(ctx context.Context, channel string, until time.Time) error
+	// SameChannel says that the channel which messages are routed to by name is the one with this id: both are one lane from then
+	// on, in the order of declaration. It fails with Conflict while a message to that name is being delivered.
+	SameChannel(ctx context.Context, name, id string) error
 	// Wake gives a channel that receives whenever something may have become due. It closes with ctx.
 	Wake(ctx context.Context) <-chan struct{}
 }

@@ -57,6 +57,7 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, p incident.Plan) error {
 		b.Queue(saveLineSQL, l.IncidentID, stamp(e.At), e.Kind, e.By.ID, e.By.Name, e.Text)
 	}
 	for _, m := range p.Messages {
+		m.Channel = s.channel(m.Channel)
 		declare(b, m, s.now())
 	}
 	for _, id := range p.Touched {

@@ -56,10 +56,11 @@ type Store struct {
 	retention time.Duration
 	payloads  time.Duration // how long they are kept
 
-	mu      sync.Mutex
-	leases  map[string]lease           // by message key: what this process was given to deliver
-	wakings map[chan struct{}]struct{} // who called Wake
-	deafen  context.CancelFunc         // ends the listening for them
+	mu       sync.Mutex
+	leases   map[string]lease           // by message key: what this process was given to deliver
+	channels map[string]string          // the id by the name, of those that are routed to by both
+	wakings  map[chan struct{}]struct{} // who called Wake
+	deafen   context.CancelFunc         // ends the listening for them
 
 	background sync.WaitGroup // what Wake started
 }
@@ -104,7 +105,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	s := &Store{
 		pool: pool, rules: o.Rules, clock: o.Now, log: o.Log, retention: o.Retention, payloads: o.Payloads,
-		leases: map[string]lease{}, wakings: map[chan struct{}]struct{}{},
+		leases: map[string]lease{}, channels: map[string]string{}, wakings: map[chan struct{}]struct{}{},
 	}
 	if s.tasks, err = newInserter(pool, o.Log); err != nil {
 		pool.Close()
