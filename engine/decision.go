@@ -41,6 +41,7 @@ type Decision struct {
 	Allowed    bool
 	Reason     string // why it was refused, or what the person gave as a reason
 
+	Episode int           // 0 for whichever; else it is only about the time that the incident was open after its Episode-1st reopening
 	For     time.Duration // silence
 	Right   bool          // verdict
 	Rule    string        // verdict: of the cause that the person was shown; "" means the first of now

@@ -115,3 +115,19 @@ func TestEditDistance(t *testing.T) {
 		}
 	}
 }
+
+func TestPageDetail(t *testing.T) {
+	for _, c := range []struct {
+		what     string
+		reopened int
+		want     string
+	}{{"trigger", 0, "trigger"}, {"resolve", 12, "resolve/12"}} {
+		got := engine.PageDetail(c.what, c.reopened)
+		if what, reopened := engine.ReadPageDetail(got); got != c.want || what != c.what || reopened != c.reopened {
+			t.Errorf("%q reads %q, %d; want %q of %q, %d", got, what, reopened, c.want, c.what, c.reopened)
+		}
+	}
+	if what, reopened := engine.ReadPageDetail("resolve/x"); what != "resolve/x" || reopened != 0 {
+		t.Errorf("what nobody wrote reads %q, %d", what, reopened)
+	}
+}

@@ -1,5 +1,10 @@
 package engine
 
+import (
+	"strconv"
+	"strings"
+)
+
 // TaskKind names a piece of durable background work.
 type TaskKind string
 
@@ -21,6 +26,28 @@ const (
 type Task struct {
 	Kind       TaskKind
 	IncidentID int64
-	Detail     string // page: trigger|acknowledge|resolve; silence: the silence's end as RFC 3339; scan: the scan's id
+	Detail     string // page: see PageDetail; silence: the silence's end as RFC 3339; scan: the scan's id
 	Attempt    int
+}
+
+// PageDetail is the Detail of a page: trigger, acknowledge or resolve, and how often the incident had been reopened. What a pager
+// is to be told late is about the time that the incident was open then.
+func PageDetail(what string, reopened int) string {
+	if reopened == 0 {
+		return what
+	}
+	return what + "/" + strconv.Itoa(reopened)
+}
+
+// ReadPageDetail is the reverse of PageDetail.
+func ReadPageDetail(detail string) (what string, reopened int) {
+	what, digits, ok := strings.Cut(detail, "/")
+	if !ok {
+		return what, 0
+	}
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return detail, 0
+	}
+	return what, n
 }

@@ -17,9 +17,15 @@ func (h *Handlers) page(ctx context.Context, t engine.Task) error {
 	if err != nil {
 		return err
 	}
-	if !stillSo(t.Detail, i) {
+	what, reopened := engine.ReadPageDetail(t.Detail)
+	current := reopened == i.Reopened
+	switch {
+	case current && !stillSo(what, i):
+		return nil
+	case !current && what != "resolve": // the call that it is about has another key, and nobody waits for it any more
 		return nil
 	}
+	i.Reopened = reopened
 	link := ""
 	if h.Thread != nil {
 		link = h.Thread(i.Thread)
@@ -30,12 +36,12 @@ func (h *Handlers) page(ctx context.Context, t engine.Task) error {
 		never = append(never, errors.New("no pager is configured"))
 	}
 	for _, p := range h.Pagers {
-		err := p.Send(ctx, t.Detail, i, link)
+		err := p.Send(ctx, what, i, link)
 		if err == nil {
 			told++
 			continue
 		}
-		h.Log.ErrorContext(ctx, "pager not told", "pager", p.Name(), "incident", i.ID, "what", t.Detail, "error", err)
+		h.Log.ErrorContext(ctx, "pager not told", "pager", p.Name(), "incident", i.ID, "what", what, "error", err)
 		err = fmt.Errorf("%s: %w", p.Name(), err)
 		switch engine.CodeOf(err) {
 		case engine.Unavailable, engine.Internal:
@@ -47,9 +53,11 @@ func (h *Handlers) page(ctx context.Context, t engine.Task) error {
 	switch {
 	case len(later) > 0:
 		return engine.Wrap(engine.Unavailable, errors.Join(later...), "a pager could not be told")
+	case told > 0 && !current:
+		return nil
 	case told > 0:
-		return h.Progress.Paged(ctx, i.ID, t.Detail)
-	case t.Detail == "trigger":
+		return h.Progress.Paged(ctx, i.ID, what)
+	case what == "trigger":
 		if err := h.Progress.Paged(ctx, i.ID, "refused"); err != nil {
 			return err
 		}
@@ -58,7 +66,7 @@ func (h *Handlers) page(ctx context.Context, t engine.Task) error {
 }
 
 // stillSo tells whether what a pager is to be told is still true. The task may be an hour late: by then somebody may have
-// acknowledged the incident, and nobody needs waking; or it is back, and its resolution would put a new call to sleep.
+// acknowledged the incident, and nobody needs waking.
 func stillSo(what string, i engine.Incident) bool {
 	switch what {
 	case "trigger":

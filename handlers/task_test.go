@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -296,8 +297,8 @@ type fakePager struct {
 
 func (p fakePager) Name() string { return p.name }
 
-func (p fakePager) Send(_ context.Context, what string, _ engine.Incident, link string) error {
-	*p.sent = append(*p.sent, strings.TrimSpace(p.name+" "+what+" "+link))
+func (p fakePager) Send(_ context.Context, what string, i engine.Incident, link string) error {
+	*p.sent = append(*p.sent, strings.TrimSpace(fmt.Sprint(p.name, " ", i.Reopened, " ", what, " ", link)))
 	return p.fail
 }
 
@@ -306,22 +307,27 @@ func TestPage(t *testing.T) {
 	for _, c := range []struct {
 		name, what string
 		status     engine.Status
+		reopened   int
 		answers    []error
 		sent       int
 		recorded   []string
 		code       engine.Code
 	}{
-		{"told", "trigger", engine.Open, []error{nil, nil}, 2, []string{"7 trigger"}, ""},
-		{"one does not answer", "trigger", engine.Open, []error{busy, nil}, 2, nil, engine.Unavailable},
-		{"one refuses, the other does not answer", "trigger", engine.Open, []error{refused, busy}, 2, nil, engine.Unavailable},
-		{"one refuses, the other is told", "trigger", engine.Open, []error{refused, nil}, 2, []string{"7 trigger"}, ""},
-		{"both refuse", "trigger", engine.Open, []error{refused, refused}, 2, []string{"7 refused"}, engine.Invalid},
-		{"no pager is left", "trigger", engine.Open, nil, 0, []string{"7 refused"}, engine.Invalid},
-		{"both refuse an end", "resolve", engine.Resolved, []error{refused, refused}, 2, nil, engine.Invalid},
-		{"somebody took it", "trigger", engine.Acknowledged, []error{nil}, 0, nil, ""},
-		{"resolved meanwhile", "acknowledge", engine.Resolved, []error{nil}, 0, nil, ""},
-		{"it is back", "resolve", engine.Open, []error{nil}, 0, nil, ""},
-		{"it ended", "resolve", engine.Resolved, []error{nil}, 1, []string{"7 resolve"}, ""},
+		{"told", "trigger", engine.Open, 0, []error{nil, nil}, 2, []string{"7 trigger"}, ""},
+		{"one does not answer", "trigger", engine.Open, 0, []error{busy, nil}, 2, nil, engine.Unavailable},
+		{"one refuses, the other does not answer", "trigger", engine.Open, 0, []error{refused, busy}, 2, nil, engine.Unavailable},
+		{"one refuses, the other is told", "trigger", engine.Open, 0, []error{refused, nil}, 2, []string{"7 trigger"}, ""},
+		{"both refuse", "trigger", engine.Open, 0, []error{refused, refused}, 2, []string{"7 refused"}, engine.Invalid},
+		{"no pager is left", "trigger", engine.Open, 0, nil, 0, []string{"7 refused"}, engine.Invalid},
+		{"both refuse an end", "resolve", engine.Resolved, 0, []error{refused, refused}, 2, nil, engine.Invalid},
+		{"somebody took it", "trigger", engine.Acknowledged, 0, []error{nil}, 0, nil, ""},
+		{"resolved meanwhile", "acknowledge", engine.Resolved, 0, []error{nil}, 0, nil, ""},
+		{"it is back", "resolve", engine.Open, 0, []error{nil}, 0, nil, ""},
+		{"it ended", "resolve", engine.Resolved, 0, []error{nil}, 1, []string{"7 resolve"}, ""},
+		{"called again after it was reopened", "trigger/1", engine.Open, 1, []error{nil}, 1, []string{"7 trigger"}, ""},
+		{"called before it was reopened", "trigger", engine.Open, 1, []error{nil}, 0, nil, ""},
+		{"acknowledged before it was reopened", "acknowledge", engine.Acknowledged, 1, []error{nil}, 0, nil, ""},
+		{"resolved before it was reopened: the old call must end", "resolve", engine.Open, 1, []error{nil}, 1, nil, ""},
 	} {
 		h, s, _ := fixture(t)
 		var sent []string
@@ -329,9 +335,14 @@ func TestPage(t *testing.T) {
 			h.Pagers = append(h.Pagers, fakePager{"pager", &sent, err})
 		}
 		i := s.incidents[7]
-		i.Status = c.status
+		i.Status, i.Reopened = c.status, c.reopened
 		s.incidents[7] = i
 		err := h.page(t.Context(), engine.Task{IncidentID: 7, Detail: c.what})
+		for _, line := range sent {
+			if what, reopened := engine.ReadPageDetail(c.what); line != fmt.Sprint("pager ", reopened, " ", what) {
+				t.Errorf("%s: sent %q", c.name, line)
+			}
+		}
 		if len(sent) != c.sent || engine.CodeOf(err) != c.code || !slices.Equal(s.paged, c.recorded) {
 			t.Errorf("%s: %v, sent %v, recorded %v; want %d sent, code %q, recorded %v", c.name, err, sent, s.paged, c.sent, c.code, c.recorded)
 		}
@@ -349,7 +360,7 @@ func TestPageLeadsToTheThread(t *testing.T) {
 	if err := h.page(t.Context(), engine.Task{IncidentID: 7, Detail: "trigger"}); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff([]string{"pager trigger https://acme.slack.com/C1/17.42"}, sent); d != "" {
+	if d := cmp.Diff([]string{"pager 0 trigger https://acme.slack.com/C1/17.42"}, sent); d != "" {
 		t.Error(d)
 	}
 }

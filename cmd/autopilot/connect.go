@@ -116,7 +116,7 @@ func pagerDecisions(read func(engine.Secret, http.Header, []byte) ([]page.Update
 			}
 			name := cmp.Or(u.By, "someone")
 			all = append(all, engine.Decision{
-				ID: u.ID, Action: action, IncidentID: u.IncidentID, At: u.At, Allowed: true,
+				ID: u.ID, Action: action, IncidentID: u.IncidentID, Episode: u.Reopened + 1, At: u.At, Allowed: true,
 				By: engine.Person{ID: "pager:" + strings.ReplaceAll(name, " ", "-"), Name: name + " (at the pager)"},
 			})
 		}

@@ -18,6 +18,9 @@ func Decide(i engine.Incident, dec engine.Decision, r Rules, now time.Time) (Pla
 	if !dec.Allowed {
 		return Plan{}, nil
 	}
+	if dec.Episode != 0 && dec.Episode != i.Reopened+1 {
+		return Plan{}, engine.Errorf(engine.Conflict, "incident %d was reopened since: what this is about is over", i.ID)
+	}
 	d := newDraft(i, r, now)
 	var err error
 	switch dec.Action {
@@ -43,6 +46,9 @@ func Decide(i engine.Incident, dec engine.Decision, r Rules, now time.Time) (Pla
 	}
 	return d.finish(), nil
 }
+
+// page has the pager told.
+func (d *draft) page(what string) { d.after(0, engine.TaskPage, engine.PageDetail(what, d.i.Reopened)) }
 
 // mustBeOpen gives the conflict with a decision that is about an open incident.
 func (d *draft) mustBeOpen() error {
@@ -79,7 +85,7 @@ func (d *draft) attend(by engine.Person) {
 	}
 	d.i.Status, d.i.AcknowledgedAt, d.i.AcknowledgedBy = engine.Acknowledged, d.now, by
 	if paging(d.i) {
-		d.after(0, engine.TaskPage, "acknowledge")
+		d.page("acknowledge")
 	}
 }
 
@@ -134,7 +140,7 @@ func (d *draft) resolveBy(dec engine.Decision) error {
 // resolve ends the incident, and with it what was done on its behalf: the page, the silence, the quiet of its children.
 func (d *draft) resolve(by engine.Person, text string) {
 	if paging(d.i) {
-		d.after(0, engine.TaskPage, "resolve")
+		d.page("resolve")
 	}
 	if d.i.Silence.AlertmanagerID != "" {
 		d.after(0, engine.TaskExpireSilence, d.i.Silence.AlertmanagerID)

@@ -224,6 +224,21 @@ func TestEscalation(t *testing.T) {
 	w.apply(p)
 	equal(t, "counts on after reopening, so that no message is overwritten", keys(p), "41/card 41/escalation/3")
 	equal(t, "begins anew", p.Events[0].Text, "Nobody has acknowledged it for 5m; repeated to the on-call (1 of 2)")
+	for range 2 {
+		w.pass(5 * time.Minute)
+		p = incident.Escalate(w.full(41), w.r, w.now)
+		w.apply(p)
+	}
+	equal(t, "a call of its own", taskList(p, w.now), "page:trigger/1")
+
+	about := func(episode int) func(*engine.Decision) {
+		return func(d *engine.Decision) { d.Episode = episode }
+	}
+	_, err := w.decide(41, ana, engine.ActionResolve, about(1))
+	equal(t, "what ended before at the pager", engine.CodeOf(err), engine.Conflict)
+	equal(t, "leaves it open", w.incidents[41].Status, engine.Open)
+	p = w.must(w.decide(41, ana, engine.ActionResolve, about(2)))
+	equal(t, "what ends now", taskList(p, w.now), "page:resolve/1")
 }
 
 func TestEscalationWaitsWhileCleared(t *testing.T) {

@@ -44,7 +44,7 @@ func Escalate(i engine.Incident, r Rules, now time.Time) Plan {
 		}
 	default:
 		d.tell(EventPaging, engine.Person{}, "Nobody has acknowledged it for %s; handed over to the pager", span(now.Sub(awake(i))))
-		d.after(0, engine.TaskPage, "trigger")
+		d.page("trigger")
 	}
 	return d.finish()
 }

@@ -45,7 +45,7 @@ type ogAction struct {
 // Send tells Opsgenie to make, acknowledge or close the incident's alert; link leads to its thread and may be "".
 // It fails with Unavailable, Invalid or Forbidden.
 func (o *Opsgenie) Send(ctx context.Context, what string, i engine.Incident, link string) error {
-	byAlias := func(verb string) string { return "/v2/alerts/" + key(i.ID) + "/" + verb + "?identifierType=alias" }
+	byAlias := func(verb string) string { return "/v2/alerts/" + key(i) + "/" + verb + "?identifierType=alias" }
 	switch what {
 	case Acknowledge:
 		return o.send.post(ctx, byAlias("acknowledge"), ogAction{Source: ourSource, User: shorten(i.AcknowledgedBy.Name, 100)})
@@ -53,7 +53,7 @@ func (o *Opsgenie) Send(ctx context.Context, what string, i engine.Incident, lin
 		return o.send.post(ctx, byAlias("close"), ogAction{Source: ourSource, User: shorten(i.ResolvedBy.Name, 100)})
 	case Trigger:
 		a := ogAlert{
-			Message: shorten(title(i), 130), Alias: key(i.ID), Description: shorten(title(i)+"\n"+link, 15000), Details: facts(i),
+			Message: shorten(title(i), 130), Alias: key(i), Description: shorten(title(i)+"\n"+link, 15000), Details: facts(i),
 			Entity: shorten(i.Workload.String(), 512), Source: ourSource, Priority: ogPriority(i.Severity),
 		}
 		for _, c := range i.Classes {

@@ -39,17 +39,29 @@ const (
 	keyPrefix = "autopilot-incident-"
 )
 
-// key is the pager's name for an incident: PagerDuty's dedup_key, Opsgenie's alias.
-func key(incident int64) string { return keyPrefix + strconv.FormatInt(incident, 10) }
-
-// incidentOf is the reverse of key. ok is false for what is not one of ours.
-func incidentOf(key string) (id int64, ok bool) {
-	digits, ok := strings.CutPrefix(key, keyPrefix)
-	if !ok {
-		return 0, false
+// key is the pager's name for an incident: PagerDuty's dedup_key, Opsgenie's alias. After a reopening it is another one: what a
+// pager holds of the time before, be it still open there, must not swallow the new call.
+func key(i engine.Incident) string {
+	k := keyPrefix + strconv.FormatInt(i.ID, 10)
+	if i.Reopened > 0 {
+		k += "-" + strconv.Itoa(i.Reopened)
 	}
+	return k
+}
+
+// incidentOf is the reverse of key: the incident, and how often it had been reopened. ok is false for what is not one of ours.
+func incidentOf(k string) (id int64, reopened int, ok bool) {
+	digits, ok := strings.CutPrefix(k, keyPrefix)
+	if !ok {
+		return 0, 0, false
+	}
+	digits, times, again := strings.Cut(digits, "-")
 	id, err := strconv.ParseInt(digits, 10, 64)
-	return id, err == nil && id > 0 && strconv.FormatInt(id, 10) == digits
+	if err == nil && again {
+		reopened, err = strconv.Atoi(times)
+	}
+	i := engine.Incident{ID: id, Reopened: reopened}
+	return id, reopened, err == nil && id > 0 && reopened >= 0 && key(i) == k
 }
 
 // sender posts JSON to a vendor.

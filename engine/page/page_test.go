@@ -304,13 +304,20 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 
 func TestKeysAreTheirOwnReverse(t *testing.T) {
 	for _, id := range []int64{1, 42, 1 << 60} {
-		if got, ok := incidentOf(key(id)); !ok || got != id {
-			t.Errorf("incidentOf(%q) = %d, %t", key(id), got, ok)
+		for _, reopened := range []int{0, 1, 12} {
+			k := key(engine.Incident{ID: id, Reopened: reopened})
+			if got, again, ok := incidentOf(k); !ok || got != id || again != reopened {
+				t.Errorf("incidentOf(%q) = %d, %d, %t", k, got, again, ok)
+			}
 		}
 	}
-	for _, k := range []string{"", "autopilot-incident-", "autopilot-incident-0", "autopilot-incident--1", "autopilot-incident-042", "autopilot-incident-1x", "other-1"} {
-		if got, ok := incidentOf(k); ok {
-			t.Errorf("incidentOf(%q) = %d", k, got)
+	if k := key(engine.Incident{ID: 42}); k == key(engine.Incident{ID: 42, Reopened: 1}) {
+		t.Errorf("both calls of a reopened incident have the key %q: the second wakes nobody", k)
+	}
+	for _, k := range []string{"", "autopilot-incident-", "autopilot-incident-0", "autopilot-incident--1", "autopilot-incident-042", "autopilot-incident-1x", "other-1",
+		"autopilot-incident-42-", "autopilot-incident-42-0", "autopilot-incident-42-01", "autopilot-incident-42--1", "autopilot-incident-42-1-1", "autopilot-incident--"} {
+		if got, again, ok := incidentOf(k); ok {
+			t.Errorf("incidentOf(%q) = %d, %d", k, got, again)
 		}
 	}
 }

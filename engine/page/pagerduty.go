@@ -51,7 +51,7 @@ type pdLink struct {
 // Send tells PagerDuty to trigger, acknowledge or resolve the incident; link leads to its thread and may be "".
 // It fails with Unavailable, Invalid or Forbidden.
 func (p *PagerDuty) Send(ctx context.Context, what string, i engine.Incident, link string) error {
-	e := pdEvent{RoutingKey: p.send.secret.Reveal(), Action: what, DedupKey: key(i.ID)}
+	e := pdEvent{RoutingKey: p.send.secret.Reveal(), Action: what, DedupKey: key(i)}
 	switch what {
 	case Acknowledge, Resolve:
 	case Trigger:

@@ -19,6 +19,7 @@ import (
 type Update struct {
 	ID         string // of the delivery's event: one that comes twice acts once
 	IncidentID int64
+	Reopened   int    // how often the incident had been reopened when the pager was called
 	What       string // Acknowledge or Resolve
 	By         string // the person's name, as the pager knows it
 	At         time.Time
@@ -54,12 +55,12 @@ func PagerDutyWebhook(secret engine.Secret, header http.Header, body []byte) ([]
 		return nil, engine.Errorf(engine.Invalid, "the body is not a PagerDuty v3 webhook: it has no event.event_type or no event.id")
 	}
 	what, known := map[string]string{"incident.acknowledged": Acknowledge, "incident.resolved": Resolve}[e.Type]
-	incident, ours := incidentOf(e.Data.IncidentKey)
+	incident, reopened, ours := incidentOf(e.Data.IncidentKey)
 	// An agent that is not a user is an integration, such as the one that we send through.
 	if !known || !ours || e.Agent == nil || e.Agent.Type != "user_reference" {
 		return nil, nil
 	}
-	return []Update{{ID: "pagerduty/" + e.ID, IncidentID: incident, What: what, By: e.Agent.Summary, At: e.OccurredAt}}, nil
+	return []Update{{ID: "pagerduty/" + e.ID, IncidentID: incident, Reopened: reopened, What: what, By: e.Agent.Summary, At: e.OccurredAt}}, nil
 }
 
 // signed tells whether one of the signatures is ours: a list of "v1=<hex HMAC-SHA256 of the body>", more than one while a
@@ -112,14 +113,14 @@ func OpsgenieWebhook(secret engine.Secret, header http.Header, body []byte) ([]U
 		return nil, engine.Errorf(engine.Invalid, "the body is not an Opsgenie webhook: it has no action")
 	}
 	what, known := map[string]string{"Acknowledge": Acknowledge, "Close": Resolve}[delivery.Action]
-	incident, ours := incidentOf(delivery.Alert.Alias)
+	incident, reopened, ours := incidentOf(delivery.Alert.Alias)
 	if !known || !ours || strings.EqualFold(delivery.Source.Type, "api") || delivery.Source.Name == ourSource {
 		return nil, nil
 	}
 	updated := strings.Trim(string(delivery.Alert.UpdatedAt), `"`)
 	return []Update{{
 		ID:         fmt.Sprintf("opsgenie/%s/%s/%s", delivery.Alert.ID, what, updated),
-		IncidentID: incident, What: what, By: delivery.Alert.Username, At: instant(updated),
+		IncidentID: incident, Reopened: reopened, What: what, By: delivery.Alert.Username, At: instant(updated),
 	}}, nil
 }
 

@@ -38,8 +38,9 @@ func TestPagerDutyWebhook(t *testing.T) {
 		want []Update
 		code engine.Code
 	}{
-		"acknowledged": {delivery("incident.acknowledged", person, "autopilot-incident-42"), []Update{{"pagerduty/01BS", 42, Acknowledge, "Tenex Engineer", at}}, ""},
-		"resolved":     {delivery("incident.resolved", person, "autopilot-incident-42"), []Update{{"pagerduty/01BS", 42, Resolve, "Tenex Engineer", at}}, ""},
+		"acknowledged": {delivery("incident.acknowledged", person, "autopilot-incident-42"), []Update{{"pagerduty/01BS", 42, 0, Acknowledge, "Tenex Engineer", at}}, ""},
+		"resolved":     {delivery("incident.resolved", person, "autopilot-incident-42"), []Update{{"pagerduty/01BS", 42, 0, Resolve, "Tenex Engineer", at}}, ""},
+		"reopened":     {delivery("incident.resolved", person, "autopilot-incident-42-3"), []Update{{"pagerduty/01BS", 42, 3, Resolve, "Tenex Engineer", at}}, ""},
 		"by ourselves": {delivery("incident.resolved", `{"id":"P1","summary":"Events API V2","type":"inbound_integration_reference"}`, "autopilot-incident-42"), nil, ""},
 		"by a timeout": {delivery("incident.resolved", "null", "autopilot-incident-42"), nil, ""},
 		"not ours":     {delivery("incident.resolved", person, "d3640fbd41094207a1c11e58e46b1662"), nil, ""},
@@ -96,7 +97,7 @@ func TestOpsgenieWebhook(t *testing.T) {
 	const web, nanos = `{"name":"","type":"web"}`, "1593475564636000000"
 	at := time.UnixMilli(1593475564636).UTC()
 	update := func(what, when string) []Update {
-		return []Update{{"opsgenie/7ec3-1/" + what + "/" + when, 42, what, "ana@example.com", at}}
+		return []Update{{"opsgenie/7ec3-1/" + what + "/" + when, 42, 0, what, "ana@example.com", at}}
 	}
 	for name, tt := range map[string]struct {
 		body string
@@ -105,6 +106,7 @@ func TestOpsgenieWebhook(t *testing.T) {
 	}{
 		"acknowledged":        {ogDelivery("Acknowledge", "autopilot-incident-42", web, nanos), update(Acknowledge, nanos), ""},
 		"closed":              {ogDelivery("Close", "autopilot-incident-42", web, nanos), update(Resolve, nanos), ""},
+		"reopened":            {ogDelivery("Close", "autopilot-incident-42-3", web, nanos), []Update{{"opsgenie/7ec3-1/resolve/" + nanos, 42, 3, Resolve, "ana@example.com", at}}, ""},
 		"in milliseconds":     {ogDelivery("Close", "autopilot-incident-42", web, "1593475564636"), update(Resolve, "1593475564636"), ""},
 		"in a string":         {ogDelivery("Close", "autopilot-incident-42", web, `"1593475564636000000"`), update(Resolve, nanos), ""},
 		"by ourselves":        {ogDelivery("Close", "autopilot-incident-42", `{"name":"autopilot","type":"API"}`, nanos), nil, ""},
@@ -159,7 +161,7 @@ func check(t *testing.T, got []Update, err error) {
 		t.Errorf("error %v", err)
 	}
 	for _, u := range got {
-		if u.IncidentID <= 0 || (u.What != Acknowledge && u.What != Resolve) || err != nil {
+		if u.IncidentID <= 0 || u.Reopened < 0 || (u.What != Acknowledge && u.What != Resolve) || err != nil {
 			t.Errorf("update %+v, %v", u, err)
 		}
 	}
