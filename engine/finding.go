@@ -211,6 +211,17 @@ type FindingGroup struct {
 	Version  int64
 }
 
+// Open gives the findings that are open, in the group's order.
+func (g FindingGroup) Open() []Finding {
+	var open []Finding
+	for _, f := range g.Findings {
+		if f.Status == FindingOpen {
+			open = append(open, f)
+		}
+	}
+	return open
+}
+
 // SavingsKey is the key of a group's card.
 func SavingsKey(group int64) string { return fmt.Sprintf("savings/%d/card", group) }
 

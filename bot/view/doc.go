@@ -15,7 +15,8 @@ import (
 type Message struct {
 	Blocks []slack.Block
 	Text   string
-	File   *File // what did not fit, to be uploaded into the thread; nil when all did
+	File   *File   // what did not fit, to be uploaded into the thread; nil when all did
+	Charts []Chart // those that Blocks hold, to be uploaded as pictures where Slack takes no charts
 }
 
 // File is a text too long for a message. The name is stable for the same content.

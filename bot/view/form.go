@@ -16,6 +16,8 @@ const (
 	maxInput       = 3000
 	maxID          = 255
 	maxFieldError  = 300
+	maxOptions     = 100
+	maxOptionText  = 75
 )
 
 // Modal draws a form. private comes back with its submission; Slack takes 3,000 characters of it.
@@ -45,12 +47,34 @@ func Modal(f engine.Form, private string) slack.ModalViewRequest {
 // input is one field. Its name is both its block id and its action id: a submission's values and errors go by it.
 func input(f engine.Field) slack.Block {
 	name := cut(f.Name, maxID)
+	block := slack.NewInputBlock(name, plainText(f.Label, maxLabel), optionalText(f.Hint, maxLabel), inputElement(f, name))
+	block.Optional = f.Optional
+	return block
+}
+
+func inputElement(f engine.Field, name string) slack.BlockElement {
+	switch {
+	case f.Kind == engine.FieldDate:
+		element := slack.NewDatePickerBlockElement(name)
+		element.InitialDate = f.Value
+		element.Placeholder = optionalText(f.Placeholder, maxPlaceholder)
+		return element
+	case f.Kind == engine.FieldSelect && len(f.Options) > 0:
+		element := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, optionalText(f.Placeholder, maxPlaceholder), name)
+		for _, o := range f.Options[:min(maxOptions, len(f.Options))] {
+			option := slack.NewOptionBlockObject(cut(o.Value, maxOptionText), plainText(o.Label, maxOptionText), nil)
+			element.Options = append(element.Options, option)
+			if o.Value == f.Value {
+				element.InitialOption = option
+			}
+		}
+		return element
+	}
 	element := slack.NewPlainTextInputBlockElement(optionalText(f.Placeholder, maxPlaceholder), name)
 	element.Multiline = f.Multiline
 	element.MaxLength = min(max(0, f.MaxLength), maxInput)
-	block := slack.NewInputBlock(name, plainText(f.Label, maxLabel), optionalText(f.Hint, maxLabel), element)
-	block.Optional = f.Optional
-	return block
+	element.InitialValue = cut(f.Value, maxInput)
+	return element
 }
 
 func optionalText(text string, n int) *slack.TextBlockObject {

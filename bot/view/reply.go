@@ -48,6 +48,8 @@ func Reply(r engine.Reply, base string) Message {
 		body = incident(c, *r.Incident, base)
 	case r.Logs != nil:
 		body = logs(c, *r.Logs)
+	case r.Savings != nil:
+		body = savings(c, *r.Savings, base)
 	}
 	if strings.TrimSpace(text) == "" {
 		text = body
