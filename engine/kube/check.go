@@ -41,7 +41,7 @@ var Needs = []Need{
 	{"batch", "jobs", []string{"get", "list", "watch"}, engine.CheckWarn, "failed jobs"},
 	{"batch", "cronjobs", []string{"get"}, engine.CheckWarn, "which CronJob a failed run belongs to"},
 	{"discovery.k8s.io", "endpointslices", []string{"list"}, engine.CheckWarn, "whether the service has an endpoint that a pod cannot reach"},
-	{"storage.k8s.io", "storageclasses", []string{"get"}, engine.CheckWarn, "whether the class exists that a pending claim asks for"},
+	{"storage.k8s.io", "storageclasses", []string{"get"}, engine.CheckWarn, "whether the class exists that a pending claim asks for, and when it binds"},
 }
 
 // Check tries whether the cluster answers, and every permission of Needs.

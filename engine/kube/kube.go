@@ -57,6 +57,8 @@ type Cluster struct {
 	log    *slog.Logger
 	now    func() time.Time
 
+	classes *classes
+
 	mu    sync.Mutex
 	watch *watcher // nil while the cluster is not watched here
 }
@@ -98,7 +100,10 @@ func newCluster(name string, client kubernetes.Interface, log *slog.Logger, now 
 	if now == nil {
 		now = time.Now
 	}
-	return &Cluster{name: name, client: client, derive: detect.Signals, log: log.With("cluster", name), now: now}
+	return &Cluster{
+		name: name, client: client, derive: detect.Signals, log: log.With("cluster", name), now: now,
+		classes: &classes{client: client, now: now, seen: map[string]class{}},
+	}
 }
 
 // LogTo sends what client-go itself has to say to a logger, for the whole process. Without it, that goes to standard error as

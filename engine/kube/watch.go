@@ -219,7 +219,11 @@ func (w *watcher) process(ctx context.Context, workload engine.Workload) {
 	}
 	var result detect.Result
 	if scene, ok := w.objects.scene(workload, now); ok {
+		again := w.c.classes.complete(ctx, &scene)
 		result = w.c.derive(scene)
+		if again > 0 && (result.Recheck == 0 || again < result.Recheck) {
+			result.Recheck = again
+		}
 	}
 	if err := w.observe(ctx, workload, result, last, known, now); err != nil {
 		if ctx.Err() == nil {
