@@ -23,6 +23,9 @@ type Snapshot struct {
 	// Since says since when a condition has held without a break, by the clock of our own that the store keeps from scan to
 	// scan, such as DetachedKey of a volume. A key that is not there holds since At at the earliest.
 	Since map[string]time.Time
+	// Muted are the keys of findings that a person called not waste, or put to sleep. They are found like any other, and own no
+	// dollar that another finding could.
+	Muted map[string]bool
 }
 
 // Cluster is one Kubernetes cluster. Objects are trimmed of what no detector reads.
@@ -47,6 +50,7 @@ type Cluster struct {
 	CronJobs     []*batchv1.CronJob
 	Autoscalers  []*autoscalingv2.HorizontalPodAutoscaler
 	Vertical     []VerticalAutoscaler
+	Limits       []*corev1.LimitRange
 	Budgets      []*policyv1.PodDisruptionBudget
 	Volumes      []*corev1.PersistentVolume
 	Claims       []*corev1.PersistentVolumeClaim
