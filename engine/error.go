@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code says what kind of failure an error is, and so what a caller may do about it.
@@ -50,6 +51,19 @@ func Wrap(code Code, err error, message string) error {
 	}
 	return &Error{Code: code, Message: message, Err: err}
 }
+
+// Waiting says that nothing failed: what was to be done waits for something, such as the end of a pause, and is to be tried again
+// after For. It is no failed try, however often it comes.
+type Waiting struct {
+	For time.Duration
+	Err error // what it waits for
+}
+
+// Error gives what it waits for.
+func (w *Waiting) Error() string { return w.Err.Error() }
+
+// Unwrap gives what it waits for.
+func (w *Waiting) Unwrap() error { return w.Err }
 
 // CodeOf gives the code of the first Error in err's chain: Internal when there is none, "" for nil.
 func CodeOf(err error) Code {

@@ -61,11 +61,14 @@ func (h *Handlers) expireSilence(ctx context.Context, t engine.Task) error {
 	return am.Expire(ctx, id)
 }
 
+// pauseLook is how soon after the end of a pause what waited for it is done.
+const pauseLook = 30 * time.Second
+
 // resumed lets a task that writes wait for the end of a pause: it was decided, so it is not to be dropped.
 func (h *Handlers) resumed(ctx context.Context) error {
 	err := h.writable(ctx)
 	if engine.CodeOf(err) == engine.Forbidden {
-		return engine.Wrap(engine.Unavailable, err, "this waits until writes are resumed")
+		return &engine.Waiting{For: pauseLook, Err: engine.Wrap(engine.Unavailable, err, "this waits until writes are resumed")}
 	}
 	return err
 }

@@ -202,8 +202,12 @@ func TestExpireSilence(t *testing.T) {
 	h, s, am := fixture(t)
 	task := engine.Task{IncidentID: 7, Detail: "silence-1"}
 	s.paused.On = true
-	if err := h.expireSilence(t.Context(), task); engine.CodeOf(err) != engine.Unavailable || len(am.expired) != 0 {
+	err := h.expireSilence(t.Context(), task)
+	if engine.CodeOf(err) != engine.Unavailable || len(am.expired) != 0 {
 		t.Errorf("paused: %v, expired %v; want another try", err, am.expired)
+	}
+	if wait, ok := errors.AsType[*engine.Waiting](err); !ok || wait.For != pauseLook {
+		t.Errorf("paused: %#v; want another try half a minute later, however often it was tried", err)
 	}
 	s.paused.On = false
 	if err := h.expireSilence(t.Context(), task); err != nil || len(am.expired) != 1 || am.expired[0] != "silence-1" {

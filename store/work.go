@@ -26,7 +26,8 @@ const (
 )
 
 // Handler does one kind of task. An engine.Unavailable error has it tried again for up to a day; Invalid, NotFound, Conflict
-// and Forbidden end it; anything else, a panic too, is tried a few times.
+// and Forbidden end it; anything else, a panic too, is tried a few times. An engine.Waiting error is no failure: the task is done
+// again when it says, as if for the first time.
 type Handler = func(context.Context, engine.Task) error
 
 // Work does tasks until ctx ends, then waits a bounded time for those that run. Any number of processes may work at once; one
@@ -140,6 +141,10 @@ func (w *worker) judge(ctx context.Context, t engine.Task, err error) error {
 	var busy *river.JobSnoozeError
 	if err == nil || errors.As(err, &busy) {
 		return err
+	}
+	if wait, ok := errors.AsType[*engine.Waiting](err); ok {
+		w.store.log.InfoContext(ctx, "a task waits", "task", t.Kind, "incident", t.IncidentID, "for", wait.For, "reason", wait.Error())
+		return river.JobSnooze(max(wait.For, 0))
 	}
 	verdict := verdictOn(err, t.Attempt)
 	level := slog.LevelWarn

@@ -106,6 +106,32 @@ func TestWorkRetries(t *testing.T) {
 	equal(t, "tries of the invalid one", count(2), int32(1))
 }
 
+func TestWaitingIsNoFailure(t *testing.T) {
+	w := newWorkingWorld(t)
+	var runs atomic.Int32
+	attempts := make(chan int, 100)
+	w.work(w.Store, handlers{engine.TaskSilence: func(_ context.Context, task engine.Task) error {
+		attempts <- task.Attempt
+		switch n := runs.Add(1); {
+		case n <= 5: // a back-off would have it wait for 1, 2, 4 and 8 s in between
+			return &engine.Waiting{For: 20 * time.Millisecond, Err: engine.Errorf(engine.Unavailable, "writes are paused")}
+		case n == 6:
+			return &engine.Waiting{For: time.Hour, Err: engine.Errorf(engine.Forbidden, "this code would end it")}
+		}
+		return nil
+	}})
+	began := time.Now()
+	w.insert(task(engine.TaskSilence, 1))
+	await(t, "the long wait", func() bool {
+		return w.sql(`SELECT state, attempt, cardinality(errors) IS NULL, scheduled_at > now() + interval '50 minutes' FROM river_job WHERE kind = 'silence'`) ==
+			"scheduled 0 true true"
+	})
+	t.Logf("waited five times in %s", time.Since(began))
+	for range 6 {
+		equal(t, "attempt", <-attempts, 1)
+	}
+}
+
 func TestFaultsAreNotTriedForEver(t *testing.T) {
 	for attempt, want := range map[int]bool{1: false, 4: false, 5: true} {
 		if got := store.Cancels(fmt.Errorf("bug"), attempt); got != want {
