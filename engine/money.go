@@ -86,14 +86,19 @@ type PriceBasis struct {
 	Source PriceSource `json:"source"`
 	AsOf   time.Time   `json:"as_of,omitzero"`
 	Ratio  float64     `json:"ratio,omitempty"` // effective over list; 0 where what is paid is not known
-	Note   string      `json:"note,omitempty"`  // "Savings Plans cover 70 %": what a person should know of it
+	// Covered is the share in [0,1] of such usage that Savings Plans and reservations pay for: what is freed saves money only
+	// once it is more than what they still cover. 0 where nothing is covered or nothing is known.
+	Covered float64 `json:"covered,omitempty"`
+	Note    string  `json:"note,omitempty"` // "Savings Plans cover 70 %": what a person should know of it
 }
 
-// NodePrice is what a node costs while it runs. CPUHour times its cores and GiBHour times its memory come to PerHour, but for rounding.
+// NodePrice is what a node costs while it runs. CPUHour times its cores, GiBHour times its memory and GPUHour times its GPUs come to
+// PerHour, but for rounding.
 type NodePrice struct {
 	PerHour MicroUSD   `json:"per_hour"`
-	CPUHour MicroUSD   `json:"cpu_hour"` // of one vCPU
-	GiBHour MicroUSD   `json:"gib_hour"` // of one GiB of memory
+	CPUHour MicroUSD   `json:"cpu_hour"`           // of one vCPU
+	GiBHour MicroUSD   `json:"gib_hour"`           // of one GiB of memory
+	GPUHour MicroUSD   `json:"gpu_hour,omitempty"` // of one GPU; 0 without
 	Basis   PriceBasis `json:"basis"`
 }
 
