@@ -71,7 +71,7 @@ func highest(values []float64, from, to int) float64 {
 
 // rounded keeps four digits: a chart of twenty points shows no more, and a message has room for little.
 func rounded(v float64) float64 {
-	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+	if math.IsNaN(v) || math.IsInf(v, 0) || math.Abs(v) < 1e-9 {
 		return 0
 	}
 	scale := math.Pow(10, 3-math.Floor(math.Log10(math.Abs(v))))

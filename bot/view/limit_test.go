@@ -135,6 +135,10 @@ func checkBlock(t failer, name string, b slack.Block) {
 		}
 		checkText(t, name, input.Placeholder, 150)
 	case *slack.DividerBlock:
+	case *slack.DataVisualizationBlock:
+		if err := b.Validate(); err != nil || units(b.Title) > 50 {
+			t.Errorf("%s: chart %q: %v", name, b.Title, err)
+		}
 	default:
 		t.Errorf("%s: a block of type %T, whose limits nobody checks", name, b)
 	}

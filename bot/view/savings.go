@@ -247,7 +247,10 @@ func savingsFooter(g engine.FindingGroup) string {
 
 // savingsNotice is the card in one line, for a phone's lock screen.
 func savingsNotice(g engine.FindingGroup, open []engine.Finding) string {
-	where := outside(g.Title, 200) + " (" + outside(g.Cluster, 80) + ")"
+	where := outside(g.Title, 200)
+	if g.Cluster != "" {
+		where += " (" + outside(g.Cluster, 80) + ")"
+	}
 	if len(open) == 0 {
 		return "Nothing left to save: " + where
 	}
