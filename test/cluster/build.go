@@ -46,28 +46,26 @@ var programs = []program{
 	{file: "runc", module: "runtime", pkg: "github.com/opencontainers/runc", tags: "seccomp", cgo: true, nodeOnly: true},
 }
 
-// Build compiles what mode needs and the cache lacks, and returns the folder of the programs. The
-// first build takes minutes; progress hears of each. Two builds at once wait for each other.
-func Build(ctx context.Context, mode Mode, progress func(string)) (string, error) {
+// Build compiles what mode needs and the cache lacks, and returns the folder of the programs, which is kept until release is called
+// or this process ends. The first build takes minutes; progress hears of each. Two builds at once wait for each other.
+// Programs of other versions of the source that were not used for a week are removed, but for the newest.
+func Build(ctx context.Context, mode Mode, progress func(string)) (dir string, release func(), err error) {
 	src, err := sourceDir(ctx)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	dir, err := cacheDir("bin")
+	bin, err := cacheDir("bin")
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	key, err := sourceKey(src)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	dir = filepath.Join(dir, key)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	unlock, err := lockFile(ctx, filepath.Join(dir, ".lock"))
+	dir = filepath.Join(bin, key)
+	unlock, err := lockFolder(ctx, dir)
 	if err != nil {
-		return "", fmt.Errorf("wait for another build: %w", err)
+		return "", nil, err
 	}
 	defer unlock()
 	for _, p := range programs {
@@ -75,10 +73,15 @@ func Build(ctx context.Context, mode Mode, progress func(string)) (string, error
 			continue
 		}
 		if err := p.build(ctx, src, dir, progress); err != nil {
-			return "", err
+			return "", nil, err
 		}
 	}
-	return dir, nil
+	now := time.Now()
+	if release, err = hold(dir, now); err != nil {
+		return "", nil, fmt.Errorf("hold the programs in the cache: %w", err)
+	}
+	prune(bin, now, progress)
+	return dir, release, nil
 }
 
 func (p program) build(ctx context.Context, src, dir string, progress func(string)) error {

@@ -85,9 +85,16 @@ func TestBuildFinds(t *testing.T) {
 		}
 	}
 	var said []string
-	got, err := Build(t.Context(), Node, func(line string) { said = append(said, line) })
+	got, release, err := Build(t.Context(), Node, func(line string) { said = append(said, line) })
 	if err != nil {
 		t.Fatal(err)
+	}
+	if removed, err := removeUnused(dir); removed || err != nil {
+		t.Errorf("programs that are in use were removed: %v", err)
+	}
+	c := &Cluster{release: release}
+	if err := c.Stop(t.Context()); err != nil {
+		t.Error(err)
 	}
 	if got != dir {
 		t.Errorf("built into %s, want %s", got, dir)
@@ -103,6 +110,9 @@ func TestBuildFinds(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "pause.building")); err == nil {
 		t.Error("half a program is left in the cache")
+	}
+	if removed, err := removeUnused(dir); !removed || err != nil {
+		t.Errorf("programs that nobody uses are held: %v", err)
 	}
 }
 

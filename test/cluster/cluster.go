@@ -100,15 +100,16 @@ func (cfg *Config) check() error {
 
 // A Cluster is a running Kubernetes. Its methods may be called from several goroutines.
 type Cluster struct {
-	cfg   Config
-	bin   string // the built programs
-	dir   string // state, as this process sees it
-	home  string // the same folder as the parts see it
-	slot  *slot
-	net   addresses
-	pki   *pki
-	ports ports
-	stand *launcher
+	cfg     Config
+	bin     string // the built programs
+	release func() // lets go of them
+	dir     string // state, as this process sees it
+	home    string // the same folder as the parts see it
+	slot    *slot
+	net     addresses
+	pki     *pki
+	ports   ports
+	stand   *launcher
 
 	registry *registry
 	logs     *http.Server // of simulated pods

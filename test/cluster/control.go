@@ -34,7 +34,7 @@ func (c *Cluster) start(ctx context.Context) error {
 		return fmt.Errorf("this machine lacks what a real node needs: apt-get install %s", strings.Join(missing, " "))
 	}
 	var err error
-	if c.bin, err = Build(ctx, c.cfg.Mode, say); err != nil {
+	if c.bin, c.release, err = Build(ctx, c.cfg.Mode, say); err != nil {
 		return err
 	}
 	if c.slot, err = takeSlot(c.cfg.Name); err != nil {
@@ -189,6 +189,10 @@ func (c *Cluster) ours() error {
 // Stop ends the cluster, without asking its pods, and removes its state. It may be called again, but
 // not while another method runs.
 func (c *Cluster) Stop(context.Context) error {
+	if c.release != nil {
+		defer c.release()
+		c.release = nil
+	}
 	if c.slot == nil {
 		return nil
 	}

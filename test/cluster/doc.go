@@ -5,7 +5,8 @@
 //
 // Build compiles Kubernetes, etcd, containerd, runc, CoreDNS and KWOK from the Go module proxy
 // into a cache: the nested modules beside this file pin them, and being modules of their own
-// they leave the product's go.mod alone. Start runs them in one of three ways:
+// they leave the product's go.mod alone. Programs of other versions are removed a week after their
+// last use, but for the newest. Start runs them in one of three ways:
 //
 //   - Node (root on Linux): control plane, containerd, kubelet, kube-proxy and CoreDNS. Containers
 //     are real: they are OOM-killed, crash, log and resolve Services as in production.

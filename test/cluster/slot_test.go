@@ -140,18 +140,18 @@ func TestAddressesInUse(t *testing.T) {
 
 func TestLockFileWaits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
-	unlock, err := lockFile(t.Context(), path)
+	_, unlock, err := lockFile(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	impatient, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := lockFile(impatient, path); !errors.Is(err, context.DeadlineExceeded) {
+	if _, _, err := lockFile(impatient, path); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a held lock was taken: %v", err)
 	}
 	got := make(chan error)
 	go func() {
-		release, err := lockFile(t.Context(), path)
+		_, release, err := lockFile(t.Context(), path)
 		if err == nil {
 			release()
 		}
