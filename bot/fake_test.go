@@ -287,8 +287,19 @@ func (x *outbox) Wake(ctx context.Context) <-chan struct{} {
 type content struct {
 	mu        sync.Mutex
 	incidents map[int64]engine.Incident
+	groups    map[int64]engine.FindingGroup
 	overview  engine.Overview
 	who       []engine.Mention
+}
+
+func (c *content) FindingGroup(_ context.Context, id int64) (engine.FindingGroup, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g, ok := c.groups[id]
+	if !ok {
+		return g, engine.Errorf(engine.NotFound, "there are no savings %d", id)
+	}
+	return g, nil
 }
 
 func (c *content) put(i engine.Incident) {

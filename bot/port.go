@@ -56,6 +56,8 @@ type Content interface {
 	Overview(ctx context.Context) (engine.Overview, error)
 	// Mentions says who must be woken by an escalation of the incident.
 	Mentions(i engine.Incident) []engine.Mention
+	// FindingGroup is all that one savings card shows.
+	FindingGroup(ctx context.Context, id int64) (engine.FindingGroup, error)
 }
 
 // Handler decides what an inbound message means. Package handlers fills it.
