@@ -11,23 +11,24 @@ import (
 )
 
 const (
-	leftBehind = 10 * time.Minute
-	unwatched  = "24 hours" // after which a cluster whose lease nobody took counts as removed from the configuration
+	leftBehind  = 10 * time.Minute
+	mostOrphans = 200        // of one kind in one sweep; the next finds the rest
+	unwatched   = "24 hours" // after which a cluster whose lease nobody took counts as removed from the configuration
 
 	// What a person resolved while it fired is still compared with what the sources say.
 	longResolved = `(SELECT i.id FROM incidents i WHERE i.status = 'resolved' AND i.resolved_at < $1
 		AND NOT EXISTS (SELECT FROM signals s WHERE s.incident_id = i.id AND s.ends_at IS NULL))`
 )
 
-// Sweep deletes what has been kept long enough and takes up work that was left behind: incidents that should have been settled
-// or diagnosed, and whose task is gone.
+// Sweep deletes what has been kept long enough and takes up work that was left behind: incidents that should have been settled,
+// diagnosed or repeated to the on-call, and whose task is gone.
 func (s *Store) Sweep(ctx context.Context) error {
 	now := s.now()
 	if err := s.write(ctx, func(ctx context.Context, tx pgx.Tx) error { return s.forget(ctx, tx, now) }); err != nil {
 		return err
 	}
 	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		tasks, err := orphans(ctx, tx, now, s.rules().HoldDown)
+		tasks, err := orphans(ctx, tx, now, s.rules())
 		if err != nil {
 			return err
 		}
@@ -49,28 +50,50 @@ func (s *Store) forget(ctx context.Context, tx pgx.Tx, now time.Time) error {
 }
 
 // orphans gives the tasks that open incidents lack.
-func orphans(ctx context.Context, tx pgx.Tx, now time.Time, holdDown time.Duration) ([]incident.TaskAt, error) {
+func orphans(ctx context.Context, tx pgx.Tx, now time.Time, r incident.Rules) ([]incident.TaskAt, error) {
 	const pending = `EXISTS (SELECT FROM river_job j WHERE j.kind = $1 AND j.finalized_at IS NULL AND (j.args ->> 'incident_id')::bigint = i.id)`
 	var tasks []incident.TaskAt
 	for kind, where := range map[engine.TaskKind]string{
 		engine.TaskSettle:   `i.cleared_at < $2`,
 		engine.TaskDiagnose: `EXISTS (SELECT FROM diagnosis_requests d WHERE d.incident_id = i.id AND d.done < d.wanted) AND i.detected_at < $2`,
+		engine.TaskEscalate: `i.status = 'open' AND i.parent_id IS NULL AND i.detected_at < $2`,
 	} {
 		before := now.Add(-leftBehind)
 		if kind == engine.TaskSettle {
-			before = before.Add(-holdDown)
+			before = before.Add(-r.HoldDown)
 		}
-		rows, err := tx.Query(ctx, `SELECT i.id FROM incidents i WHERE i.status <> 'resolved' AND `+where+` AND NOT `+pending+` ORDER BY i.id LIMIT 200`, kind, before)
+		rows, err := tx.Query(ctx, `SELECT i.id FROM incidents i WHERE i.status <> 'resolved' AND `+where+` AND NOT `+pending+` ORDER BY i.id`, kind, before)
 		if err != nil {
 			return nil, err
 		}
 		ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		if err == nil && kind == engine.TaskEscalate {
+			ids, err = escalating(ctx, tx, ids, r)
+		}
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range ids {
+		for _, id := range ids[:min(len(ids), mostOrphans)] {
 			tasks = append(tasks, incident.TaskAt{Task: engine.Task{Kind: kind, IncidentID: id}})
 		}
 	}
 	return tasks, nil
+}
+
+// escalating keeps the incidents that are still to be repeated or paged: most that wait for somebody have had all of it.
+func escalating(ctx context.Context, tx pgx.Tx, ids []int64, r incident.Rules) ([]int64, error) {
+	list, err := selectIncidents(ctx, tx, `WHERE i.id = ANY ($1) ORDER BY i.id`, ids)
+	if err != nil {
+		return nil, err
+	}
+	if err := loadLists(ctx, tx, list); err != nil {
+		return nil, err
+	}
+	var left []int64
+	for _, i := range list {
+		if incident.Escalates(i, r) {
+			left = append(left, i.ID)
+		}
+	}
+	return left, nil
 }

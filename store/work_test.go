@@ -265,6 +265,38 @@ func TestTasksOfALivingWorkerAreLeftAlone(t *testing.T) {
 	await(t, "its end", func() bool { return w.sql(`SELECT state, attempt FROM river_job WHERE kind = 'page'`) == "completed 1" })
 }
 
+func TestSweepFindsLostEscalations(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	web := engine.Workload{Cluster: "prod", Namespace: "shop", Kind: "Deployment", Name: "web"}
+	job := engine.Workload{Cluster: "prod", Namespace: "shop", Kind: "Job", Name: "nightly"}
+	for _, of := range []engine.Workload{api, web} {
+		w.open(of)
+	}
+	mild := w.signal(job, engine.ClassJobFailed)
+	mild.Severity = engine.Warning // has no escalation
+	w.watch(job, mild)
+	w.must(w.decide("ack", engine.ActionAcknowledge, ada, 2))
+	lose := func() { w.sql(`DELETE FROM river_job WHERE kind = 'escalate'`) }
+	escalations := func() string { return w.sql(`SELECT args ->> 'incident_id' FROM river_job WHERE kind = 'escalate'`) }
+	lose()
+	w.pass(10 * time.Minute)
+	w.must(w.Sweep(ctx))
+	equal(t, "too early to call it left behind", escalations(), "")
+	w.pass(time.Second)
+	w.must(w.Sweep(ctx))
+	equal(t, "of those that nobody has acknowledged", escalations(), "1")
+
+	for range 2 { // repeated, then handed over to the pager
+		_, err := w.Escalate(ctx, 1)
+		w.must(err)
+		lose()
+		w.pass(10 * time.Minute)
+	}
+	w.must(w.Sweep(ctx))
+	equal(t, "when all was done", escalations(), "")
+}
+
 func TestSweep(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
@@ -277,9 +309,9 @@ func TestSweep(t *testing.T) {
 	equal(t, "too early to call it left behind", w.tasks(), "")
 	w.pass(10 * time.Minute)
 	w.must(w.Sweep(ctx))
-	equal(t, "what was left behind", w.sql(`SELECT kind FROM river_job ORDER BY kind`), "diagnose\nsettle")
+	equal(t, "what was left behind", w.sql(`SELECT kind FROM river_job ORDER BY kind`), "diagnose\nescalate\nsettle")
 	w.must(w.Sweep(ctx))
-	equal(t, "once", w.sql(`SELECT count(*) FROM river_job`), "2")
+	equal(t, "once", w.sql(`SELECT count(*) FROM river_job`), "3")
 
 	w.must(w.Settle(ctx, 1))
 	_, err := w.Receive(ctx, payload("e1"), time.Minute)

@@ -12,20 +12,13 @@ import (
 // What is acknowledged, resolved, under a parent or in maintenance is left in peace; what is silenced or has just cleared is
 // looked at again later. Called too early, as by a task that ran twice, it only asks to be called again.
 func Escalate(i engine.Incident, r Rules, now time.Time) Plan {
+	if !Escalates(i, r) {
+		return Plan{}
+	}
 	d := newDraft(i, r, now)
 	e := r.Escalation[i.Severity]
-	if i.Status != engine.Open || quiet(i) || e.After <= 0 || paging(i) {
-		return Plan{}
-	}
-	due, repeated := since(i).Add(e.After), 0
-	for _, v := range episode(i) {
-		if v.Kind == EventEscalated {
-			repeated++
-		}
-	}
+	due, repeated := since(i).Add(e.After), repetitions(i)
 	switch {
-	case repeated >= e.Times && !e.Page:
-		return Plan{}
 	case now.Before(i.Silence.Until):
 		d.at(i.Silence.Until, engine.TaskEscalate, "")
 	case now.Before(due):
@@ -47,6 +40,23 @@ func Escalate(i engine.Incident, r Rules, now time.Time) Plan {
 		d.page("trigger")
 	}
 	return d.finish()
+}
+
+// Escalates tells whether Escalate has something left to do for an incident, now or later.
+func Escalates(i engine.Incident, r Rules) bool {
+	e := r.Escalation[i.Severity]
+	return i.Status == engine.Open && !quiet(i) && e.After > 0 && !paging(i) && (repetitions(i) < e.Times || e.Page)
+}
+
+// repetitions is how often the incident was repeated in this episode.
+func repetitions(i engine.Incident) int {
+	n := 0
+	for _, e := range episode(i) {
+		if e.Kind == EventEscalated {
+			n++
+		}
+	}
+	return n
 }
 
 // since is when the on-call was last told: the time that the next repetition is counted from.
