@@ -20,8 +20,8 @@ type Need struct {
 	Why      string
 }
 
-// Needs are all permissions that the product uses to watch and to diagnose. deploy/rbac/reader.yaml grants exactly these;
-// there is no verb that writes, and none on Secrets.
+// Needs are all permissions that the product uses to watch, to diagnose and to find waste. deploy/rbac/reader.yaml grants exactly
+// these; there is no verb that writes, and none on Secrets.
 var Needs = []Need{
 	{"", "pods", []string{"get", "list", "watch"}, engine.CheckFail, "incidents are found by watching pods"},
 	{"", "pods/log", []string{"get"}, engine.CheckWarn, "causes are read from the logs of failed containers"},
@@ -39,9 +39,18 @@ var Needs = []Need{
 	{"apps", "daemonsets", []string{"get", "list", "watch"}, engine.CheckWarn, "rollouts"},
 	{"apps", "controllerrevisions", []string{"list"}, engine.CheckWarn, "what changed last in a StatefulSet or DaemonSet"},
 	{"batch", "jobs", []string{"get", "list", "watch"}, engine.CheckWarn, "failed jobs"},
-	{"batch", "cronjobs", []string{"get"}, engine.CheckWarn, "which CronJob a failed run belongs to"},
+	{"batch", "cronjobs", []string{"get", "list"}, engine.CheckWarn, "which CronJob a failed run belongs to, and which volumes wait for the next run"},
 	{"discovery.k8s.io", "endpointslices", []string{"list"}, engine.CheckWarn, "whether the service has an endpoint that a pod cannot reach"},
-	{"storage.k8s.io", "storageclasses", []string{"get"}, engine.CheckWarn, "whether the class exists that a pending claim asks for, and when it binds"},
+	{"storage.k8s.io", "storageclasses", []string{"get", "list"}, engine.CheckWarn, "whether the class exists that a pending claim asks for, when it binds, and what becomes of its volumes"},
+	{"", "namespaces", []string{"list"}, engine.CheckWarn, "waste: which team a namespace belongs to"},
+	{"", "persistentvolumes", []string{"list"}, engine.CheckWarn, "waste: a volume of the cluster is no orphan"},
+	{"autoscaling", "horizontalpodautoscalers", []string{"list"}, engine.CheckWarn, "waste: a smaller request makes an autoscaler add pods"},
+	{"policy", "poddisruptionbudgets", []string{"list"}, engine.CheckWarn, "waste: whether the pods of a node may be moved"},
+	{"autoscaling.k8s.io", "verticalpodautoscalers", []string{"list"}, engine.CheckWarn, "waste: requests that an autoscaler keeps are not proposed"},
+	{"karpenter.sh", "nodepools", []string{"list"}, engine.CheckWarn, "waste: nodes that Karpenter removes by itself"},
+	{"snapshot.storage.k8s.io", "volumesnapshotcontents", []string{"list"}, engine.CheckWarn, "waste: snapshots and volumes that are still wanted"},
+	{"velero.io", "podvolumebackups", []string{"list"}, engine.CheckWarn, "waste: volumes that a backup reads"},
+	{"velero.io", "datauploads", []string{"list"}, engine.CheckWarn, "waste: volumes that a backup reads"},
 }
 
 // Check tries whether the cluster answers, and every permission of Needs.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -49,13 +50,14 @@ type EKS struct {
 
 // Cluster is one Kubernetes cluster. Its methods may be called at the same time.
 type Cluster struct {
-	name   string
-	host   func() string // the address of the API server, for people
-	client kubernetes.Interface
-	derive func(detect.Scene) detect.Result
-	lines  int // of LogsOf
-	log    *slog.Logger
-	now    func() time.Time
+	name    string
+	host    func() string // the address of the API server, for people
+	client  kubernetes.Interface
+	dynamic dynamic.Interface // for kinds that other projects add
+	derive  func(detect.Scene) detect.Result
+	lines   int // of LogsOf
+	log     *slog.Logger
+	now     func() time.Time
 
 	classes *classes
 
@@ -76,7 +78,7 @@ func Connect(cfg Config) (*Cluster, error) {
 		cfg.Now = time.Now
 	}
 	r := newReach(cfg.Name, cfg.Now, finder(cfg))
-	client, err := kubernetes.NewForConfig(&rest.Config{
+	rc := &rest.Config{
 		// The name stands for the address, in what client-go logs.
 		Host: "https://" + cfg.Name + ".invalid", Transport: r, UserAgent: "autopilot", QPS: cmp.Or(cfg.QPS, 50), Burst: cmp.Or(cfg.Burst, 100),
 		ContentConfig: rest.ContentConfig{
@@ -84,12 +86,17 @@ func Connect(cfg Config) (*Cluster, error) {
 			ContentType:        "application/vnd.kubernetes.protobuf",
 			AcceptContentTypes: "application/vnd.kubernetes.protobuf,application/json",
 		},
-	})
+	}
+	client, err := kubernetes.NewForConfig(rc)
+	if err != nil {
+		return nil, engine.Wrap(engine.Invalid, err, "cluster "+cfg.Name+" cannot be configured")
+	}
+	custom, err := dynamic.NewForConfig(rc)
 	if err != nil {
 		return nil, engine.Wrap(engine.Invalid, err, "cluster "+cfg.Name+" cannot be configured")
 	}
 	c := newCluster(cfg.Name, client, cfg.Log, cfg.Now)
-	c.host, c.lines = r.host, cfg.LogLines
+	c.host, c.lines, c.dynamic = r.host, cfg.LogLines, custom
 	return c, nil
 }
 
