@@ -74,6 +74,8 @@ type Event struct {
 	Kind string // opened, joined, acknowledged, assigned, silenced, diagnosed, escalated, cleared, resolved, reopened, verdict, ...
 	By   Person // zero when the bot did it
 	Text string
+
+	Times int // how often it happened, for what is counted in one line; 0 means once
 }
 
 // Silence mutes an incident until a time. AlertmanagerID is empty unless a real silence stands behind it.

@@ -14,7 +14,7 @@ const (
 		ORDER BY ends_at IS NOT NULL, starts_at, source, id`
 	consideredSQL = `SELECT incident_id, at, signal, class, source, verdict, reason FROM considerations
 		WHERE incident_id = ANY ($1) ORDER BY id`
-	eventsSQL   = `SELECT incident_id, n, at, kind, by_id, by_name, text FROM events WHERE incident_id = ANY ($1) ORDER BY incident_id, n`
+	eventsSQL   = `SELECT incident_id, n, at, kind, by_id, by_name, text, times FROM events WHERE incident_id = ANY ($1) ORDER BY incident_id, n`
 	verdictsSQL = `SELECT incident_id, at, by_id, by_name, rule, is_right, correction FROM verdicts
 		WHERE incident_id = ANY ($1) ORDER BY at, by_id`
 	diagnosesSQL = `SELECT DISTINCT ON (incident_id) incident_id, at, causes, evidence, gaps, last_change FROM diagnoses
@@ -43,7 +43,7 @@ func loadLists(ctx context.Context, tx pgx.Tx, list []engine.Incident) error {
 		at[id].Considered = append(at[id].Considered, c)
 	}))
 	var e engine.Event
-	b.Queue(eventsSQL, ids).Query(each([]any{&id, &e.ID, &e.At, &e.Kind, &e.By.ID, &e.By.Name, &e.Text}, func() {
+	b.Queue(eventsSQL, ids).Query(each([]any{&id, &e.ID, &e.At, &e.Kind, &e.By.ID, &e.By.Name, &e.Text, &e.Times}, func() {
 		at[id].Timeline = append(at[id].Timeline, e)
 	}))
 	var v engine.Verdict

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/incident"
 	"github.com/eks-autopilot/autopilot/store"
 	"github.com/eks-autopilot/autopilot/store/storetest"
 )
@@ -160,6 +161,55 @@ func TestChildRedrawsItsParent(t *testing.T) {
 	w.watch(api) // the child clears
 	equal(t, "version wanted of the parent's card", w.sql(`SELECT wanted FROM messages WHERE key = 'incident/1/card'`), "3")
 	equal(t, "cards", w.sql(`SELECT key FROM messages WHERE kind = 'card'`), "incident/1/card")
+}
+
+func TestFlappingIsBounded(t *testing.T) {
+	w := newWorld(t)
+	w.open(api)
+	for n := range 20 {
+		w.pass(time.Minute)
+		w.watch(api)
+		if n%5 == 0 { // a task that comes too early asks to be called again
+			w.must(w.Settle(t.Context(), 1))
+			_, err := w.Escalate(t.Context(), 1)
+			w.must(err)
+		}
+		w.pass(time.Minute)
+		w.watch(api, w.signal(api, engine.ClassCrashLoop))
+	}
+	i := w.incident(1)
+	last := i.Timeline[len(i.Timeline)-1]
+	for _, e := range i.Timeline {
+		if e.Kind == incident.EventRelapsed {
+			last = e
+		}
+	}
+	equal(t, "relapses", []any{last.Times, last.Text}, []any{20, "It came back (20 times since 03:02 UTC)"})
+	equal(t, "lines that tell of it", w.sql(`SELECT kind, count(*) FROM events WHERE kind IN ('cleared', 'relapsed') GROUP BY kind ORDER BY kind`), "cleared 1\nrelapsed 1")
+	equal(t, "tasks that wait", w.sql(`SELECT kind, count(*) FROM river_job WHERE kind IN ('escalate', 'settle') GROUP BY kind ORDER BY kind`), "escalate 1\nsettle 1")
+}
+
+// TestOneLookWaits has a task of a kind that looks inserted when one waits already, and when one runs.
+func TestOneLookWaits(t *testing.T) {
+	w := newWorld(t)
+	w.open(api)
+	w.sql(`DELETE FROM river_job`)
+	at := func(d time.Duration) incident.TaskAt {
+		return incident.TaskAt{Task: engine.Task{Kind: engine.TaskSettle, IncidentID: 1}, At: w.now().Add(d)}
+	}
+	due := func() string {
+		return w.sql(`SELECT round(extract(epoch FROM scheduled_at - $1::timestamptz))::int FROM river_job WHERE state <> 'running'`, w.now())
+	}
+	w.insert(at(10 * time.Minute))
+	w.insert(at(20 * time.Minute))
+	equal(t, "the earlier one stays", due(), "600")
+	w.insert(at(5*time.Minute), at(7*time.Minute))
+	equal(t, "it is hastened", due(), "300")
+	other := at(time.Minute)
+	other.Task.IncidentID = 12
+	w.sql(`UPDATE river_job SET state = 'running'`)
+	w.insert(at(time.Hour), other)
+	equal(t, "beside one that runs, and for another incident", w.sql(`SELECT count(*) FROM river_job`), "3")
 }
 
 func TestReopenKeepsTheThread(t *testing.T) {

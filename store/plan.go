@@ -21,7 +21,9 @@ const (
 	considerSQL = `INSERT INTO considerations (incident_id, at, signal, class, source, verdict, reason)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`
 
-	saveEventSQL = `INSERT INTO events (incident_id, n, at, kind, by_id, by_name, text) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	saveEventSQL = `INSERT INTO events (incident_id, n, at, kind, by_id, by_name, text, times) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+
+	amendEventSQL = `UPDATE events SET text = $3, times = $4 WHERE incident_id = $1 AND n = $2`
 
 	// Whoever writes an incident's events holds its row, so the next number is free.
 	saveLineSQL = `INSERT INTO events (incident_id, n, at, kind, by_id, by_name, text)
@@ -46,7 +48,7 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, p incident.Plan) error {
 	b := &pgx.Batch{}
 	if p.Incident != nil {
 		saveOwn(b, p)
-	} else if len(p.Signals)+len(p.Considered)+len(p.Events) > 0 || p.Verdict != nil {
+	} else if len(p.Signals)+len(p.Considered)+len(p.Events)+len(p.Amended) > 0 || p.Verdict != nil {
 		return fmt.Errorf("a plan of no incident has signals, events or a verdict: %+v", p)
 	}
 	for _, other := range p.Others {
@@ -89,7 +91,10 @@ func saveOwn(b *pgx.Batch, p incident.Plan) {
 		b.Queue(considerSQL, id, stamp(c.At), c.Signal, c.Class, c.Source, c.Verdict, c.Reason)
 	}
 	for _, e := range p.Events {
-		b.Queue(saveEventSQL, id, e.ID, stamp(e.At), e.Kind, e.By.ID, e.By.Name, e.Text)
+		b.Queue(saveEventSQL, id, e.ID, stamp(e.At), e.Kind, e.By.ID, e.By.Name, e.Text, e.Times)
+	}
+	for _, e := range p.Amended {
+		b.Queue(amendEventSQL, id, e.ID, e.Text, e.Times)
 	}
 	if v := p.Verdict; v != nil {
 		b.Queue(saveVerdictSQL, id, stamp(v.At), v.By.ID, v.By.Name, v.Rule, v.Right, v.Correction)

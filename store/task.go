@@ -48,29 +48,56 @@ func newInserter(pool *pgxpool.Pool, log *slog.Logger) (*river.Client[pgx.Tx], e
 // insertTasks makes a plan's tasks part of its transaction.
 //
 // No task is unique: River drops a unique one that is inserted while its like runs, and so the last wish of all. Every handler
-// finds out itself whether something is left to do; diagnoses, which are dear, are counted in diagnosis_requests.
+// finds out itself whether something is left to do; diagnoses, which are dear, are counted in diagnosis_requests, and of what only
+// looks at an incident later, one at a time waits.
 func (s *Store) insertTasks(ctx context.Context, tx pgx.Tx, tasks []incident.TaskAt) error {
 	if len(tasks) == 0 {
 		return nil
 	}
-	params := make([]river.InsertManyParams, len(tasks))
-	for k, t := range tasks {
+	params := make([]river.InsertManyParams, 0, len(tasks))
+	for _, t := range tasks {
+		if waits, err := s.hasten(ctx, tx, t); err != nil {
+			return err
+		} else if waits {
+			continue
+		}
 		o := &river.InsertOpts{MaxAttempts: maxAttempts, Queue: queueOf(t.Task.Kind)}
 		if t.At.After(s.now()) {
 			o.ScheduledAt = t.At
 		}
-		params[k] = river.InsertManyParams{
+		params = append(params, river.InsertManyParams{
 			Args:       taskArgs{Task: t.Task.Kind, IncidentID: t.Task.IncidentID, Detail: clean(t.Task.Detail)},
 			InsertOpts: o,
-		}
+		})
 		if t.Task.Kind == engine.TaskDiagnose {
 			if err := requestDiagnosis(ctx, tx, t.Task.IncidentID); err != nil {
 				return err
 			}
 		}
 	}
+	if len(params) == 0 {
+		return nil
+	}
 	_, err := s.tasks.InsertManyTx(ctx, tx, params)
 	return err
+}
+
+// hasten makes a task of the kind that looks when its incident's time has come, and asks to be called again when it has not,
+// wait no longer than t would. It tells whether there is one that waits: a second would only do the same over again, and each that
+// comes too early would ask for one more. One that runs does not count: it may have looked before this was written.
+func (s *Store) hasten(ctx context.Context, tx pgx.Tx, t incident.TaskAt) (waits bool, err error) {
+	if t.Task.Kind != engine.TaskEscalate && t.Task.Kind != engine.TaskSettle {
+		return false, nil
+	}
+	at := t.At
+	if now := s.now(); at.Before(now) {
+		at = now
+	}
+	tag, err := tx.Exec(ctx, `
+		UPDATE river_job SET scheduled_at = least(scheduled_at, $3)
+		WHERE kind = $1 AND args @> jsonb_build_object('incident_id', $2::bigint)
+			AND state IN ('available', 'pending', 'retryable', 'scheduled')`, t.Task.Kind, t.Task.IncidentID, at)
+	return tag.RowsAffected() > 0, err
 }
 
 func queueOf(k engine.TaskKind) string {

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -47,7 +48,7 @@ func carryOn(s State, o engine.Observation, r Rules, now time.Time) Plan {
 	if !firing(d.i.Signals) {
 		if d.i.ClearedAt.IsZero() {
 			d.i.ClearedAt = now
-			d.note(EventCleared, engine.Person{}, "No signal fires any more; resolved in %s if it stays so", span(r.HoldDown))
+			d.again(EventCleared, fmt.Sprintf("No signal fires any more; resolved in %s if it stays so", span(r.HoldDown)))
 			d.at(now.Add(r.HoldDown), engine.TaskSettle, "")
 		}
 		return d.finish()
@@ -56,9 +57,8 @@ func carryOn(s State, o engine.Observation, r Rules, now time.Time) Plan {
 	d.i.Title = title(d.i)
 	if !d.i.ClearedAt.IsZero() {
 		d.i.ClearedAt = time.Time{}
-		d.note(EventRelapsed, engine.Person{}, "It fires again")
-		d.after(0, engine.TaskDiagnose, "")
-		d.escalateLater()
+		d.again(EventRelapsed, "It came back")
+		d.after(0, engine.TaskDiagnose, "") // the repetitions went on meanwhile
 	}
 	if len(m.begun) > 0 {
 		d.replant(s, m.begun)

@@ -1,6 +1,8 @@
 package incident_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +103,43 @@ func TestWhatIsConsideredIsShown(t *testing.T) {
 	}
 }
 
+func TestFlappingIsCountedInOneLine(t *testing.T) {
+	w := newWorld(t)
+	w.watch(api, w.signal(api, engine.ClassCrashLoop))
+	chains := 0
+	for range 7 {
+		w.pass(time.Minute)
+		w.watch(api)
+		w.pass(30 * time.Second)
+		p := w.watch(api, w.signal(api, engine.ClassCrashLoop))
+		chains += strings.Count(taskList(p, w.now), "escalate")
+	}
+	equal(t, "chains beside the first", chains, 0)
+	lines := func() (out []string) {
+		for _, e := range w.incidents[41].Timeline {
+			out = append(out, fmt.Sprint(e.Kind, " ", e.Times, ": ", e.Text))
+		}
+		return out
+	}
+	want := []string{
+		"opened 0: payments/api is crash-looping",
+		"cleared 7: No signal fires any more; resolved in 2m if it stays so (7 times since 03:01 UTC)",
+		"relapsed 7: It came back (7 times since 03:01 UTC)",
+	}
+	if got := lines(); !slices.Equal(got, want) {
+		t.Errorf("timeline:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+
+	w.pass(time.Hour)
+	w.watch(api)
+	w.pass(time.Minute)
+	w.watch(api, w.signal(api, engine.ClassCrashLoop))
+	want = append(want, "cleared 0: No signal fires any more; resolved in 2m if it stays so", "relapsed 0: It came back")
+	if got := lines(); !slices.Equal(got, want) {
+		t.Errorf("an hour later:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 func TestClearRelapseResolve(t *testing.T) {
 	w := newWorld(t)
 	w.watch(api, w.signal(api, engine.ClassCrashLoop))
@@ -118,7 +157,7 @@ func TestClearRelapseResolve(t *testing.T) {
 	p = w.watch(api, w.signal(api, engine.ClassCrashLoop))
 	equal(t, "relapse", kinds(p), "relapsed")
 	equal(t, "cleared", p.Incident.ClearedAt.IsZero(), true)
-	equal(t, "tasks", taskList(p, w.now), "diagnose escalate+5m0s")
+	equal(t, "the repetitions went on", taskList(p, w.now), "diagnose")
 	w.pass(time.Hour)
 	if p := incident.Settle(w.full(41), w.r, w.now); !p.Empty() {
 		t.Errorf("settled while it fires: %+v", p)

@@ -42,6 +42,31 @@ func (d *draft) note(kind string, by engine.Person, format string, args ...any) 
 	return e
 }
 
+// flapping is for how long what goes and comes back is counted in one line.
+const flapping = time.Hour
+
+// again notes what may happen over and over: the first time within flapping it is a line, after that the line counts.
+func (d *draft) again(kind, text string) {
+	lines := episode(d.i)
+	for _, e := range slices.Backward(lines) {
+		if e.Kind != kind || d.now.Sub(e.At) >= flapping {
+			continue
+		}
+		e.Times = max(e.Times, 1) + 1
+		e.Text = fmt.Sprintf("%s (%d times since %s)", text, e.Times, clock(e.At))
+		d.amend(e)
+		return
+	}
+	d.note(kind, engine.Person{}, "%s", text)
+}
+
+// amend puts a line in the place of the one with its number.
+func (d *draft) amend(e engine.Event) {
+	k := slices.IndexFunc(d.i.Timeline, func(o engine.Event) bool { return o.ID == e.ID })
+	d.i.Timeline[k], d.changed = e, true
+	d.plan.Amended = append(d.plan.Amended, e)
+}
+
 // tell adds a line to the timeline and to the thread. A quiet incident has the line only.
 func (d *draft) tell(kind string, by engine.Person, format string, args ...any) {
 	e := d.note(kind, by, format, args...)

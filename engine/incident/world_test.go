@@ -153,7 +153,7 @@ func (w *world) apply(p incident.Plan) {
 	w.t.Helper()
 	w.last = p
 	if p.Incident == nil {
-		if len(p.Events)+len(p.Signals)+len(p.Considered)+len(p.Messages)+len(p.Others)+len(p.Touched) > 0 || p.Verdict != nil {
+		if len(p.Events)+len(p.Amended)+len(p.Signals)+len(p.Considered)+len(p.Messages)+len(p.Others)+len(p.Touched) > 0 || p.Verdict != nil {
 			w.t.Fatalf("a plan without an incident writes more than tasks: %+v", p)
 		}
 	} else {
@@ -207,6 +207,17 @@ func (w *world) put(p incident.Plan) {
 		if want := int64(len(old.Timeline) + k + 1); e.ID != want {
 			w.t.Fatalf("event %d has number %d", want, e.ID)
 		}
+	}
+	timeline := append(slices.Clone(old.Timeline), p.Events...)
+	for _, e := range p.Amended {
+		k := slices.IndexFunc(timeline, func(o engine.Event) bool { return o.ID == e.ID && o.Kind == e.Kind && o.At.Equal(e.At) })
+		if k < 0 {
+			w.t.Fatalf("line %d is amended, which is not there: %+v", e.ID, e)
+		}
+		timeline[k].Text, timeline[k].Times = e.Text, e.Times
+	}
+	if !slices.Equal(timeline, next.Timeline) {
+		w.t.Fatalf("the plan's lines give %+v, its incident has %+v", timeline, next.Timeline)
 	}
 	// The lists are rebuilt from the plan's parts, as a database does it, and must come out as the incident says.
 	signals := slices.Clone(old.Signals)
