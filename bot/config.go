@@ -69,15 +69,16 @@ type Bot struct {
 	log     *slog.Logger
 	now     func() time.Time
 
-	self      atomic.Pointer[identity]
-	refused   atomic.Pointer[string] // why Slack refuses the bot token now; nil while it does not
-	open      atomic.Int32           // sockets that have said hello and are read
-	directory directory
-	edits     *rate.Limiter // chat.update, which Slack limits for the whole workspace
-	gate      gate
-	joined    sync.Map       // ids by name, of channels that are routed to by both
-	unposted  sync.Map       // keys whose last post Slack surely refused: no need to look for them
-	inflight  sync.WaitGroup // payloads being received or handled
+	self        atomic.Pointer[identity]
+	refused     atomic.Pointer[string] // why Slack refuses the bot token now; nil while it does not
+	open        atomic.Int32           // sockets that have said hello and are read
+	directory   directory
+	edits       *rate.Limiter // chat.update, which Slack limits for the whole workspace
+	gate        gate
+	joined      sync.Map       // ids by name, of channels that are routed to by both
+	plainCharts atomic.Bool    // Slack refused a chart: this workspace does not have them yet
+	unposted    sync.Map       // keys whose last post Slack surely refused: no need to look for them
+	inflight    sync.WaitGroup // payloads being received or handled
 }
 
 // identity is who the bot is, as auth.test tells.

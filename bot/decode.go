@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -130,7 +131,11 @@ type interaction struct {
 		Metadata   string `json:"private_metadata"`
 		State      struct {
 			Values map[string]map[string]struct {
-				Value string `json:"value"`
+				Value  string `json:"value"`         // of a text
+				Date   string `json:"selected_date"` // of a date picker
+				Choice struct {
+					Value string `json:"value"`
+				} `json:"selected_option"` // of a menu
 			} `json:"values"`
 		} `json:"state"`
 	} `json:"view"`
@@ -188,7 +193,7 @@ func (i interaction) submission(p engine.Payload) (inbound, error) {
 	values := map[string]string{}
 	for field, inputs := range i.View.State.Values {
 		for _, input := range inputs {
-			values[field] = input.Value
+			values[field] = cmp.Or(input.Value, input.Date, input.Choice.Value)
 		}
 	}
 	answer := about.Answer

@@ -148,6 +148,9 @@ func (b *Bot) shown(ctx context.Context, d engine.Delivery, channel, ts string, 
 			b.log.WarnContext(ctx, "the full text could not be uploaded", "key", d.Key, "error", explain(err))
 		}
 	}
+	if b.plainCharts.Load() {
+		b.pictures(ctx, d, channel, ts, m)
+	}
 	b.settle(ctx, d, "delivery", b.outbox.Delivered(ctx, d.Key, d.Version, channel, ts, pace))
 }
 
@@ -285,6 +288,13 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (view.Message, erro
 		}
 		return view.Home(o, d.Person, b.workspaceURL()), nil
 	}
+	if d.Kind == engine.MessageSavings {
+		g, err := b.content.FindingGroup(ctx, d.Subject)
+		if err != nil {
+			return view.Message{}, err
+		}
+		return view.SavingsCard(g), nil
+	}
 	i, err := b.content.Incident(ctx, d.Subject)
 	if err != nil {
 		return view.Message{}, err
@@ -304,7 +314,7 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (view.Message, erro
 		return view.Event(i, d.Detail, who())
 	case engine.MessageEscalation:
 		return view.Escalation(i, d.Detail, who()), nil
-	case engine.MessageHome:
+	case engine.MessageHome, engine.MessageSavings:
 	}
 	return view.Message{}, engine.Errorf(engine.NotFound, "there is no message of the kind %q", d.Kind)
 }

@@ -50,8 +50,19 @@ func (b *Bot) update(ctx context.Context, d engine.Delivery, channel, ts string,
 	})
 }
 
+// orPlain sends a message as it is drawn, without its charts where Slack takes none, and as text alone where it refuses the rest.
 func (b *Bot) orPlain(ctx context.Context, d engine.Delivery, m view.Message, send func(view.Message) error) error {
+	if len(m.Charts) > 0 && b.plainCharts.Load() {
+		m = view.WithoutCharts(m)
+	}
 	err := send(m)
+	if without := view.WithoutCharts(m); len(without.Blocks) < len(m.Blocks) && classify(err).kind == contentRefused {
+		if err = send(without); err == nil {
+			b.plainCharts.Store(true)
+			b.log.InfoContext(ctx, "slack takes no charts in this workspace; they are uploaded as pictures", "key", d.Key)
+		}
+		m = without
+	}
 	if err == nil || classify(err).kind != contentRefused {
 		return err
 	}
@@ -153,7 +164,7 @@ func (b *Bot) attach(ctx context.Context, d engine.Delivery, channel, ts string,
 		return err
 	}
 	_, err = b.api.UploadFileContext(ctx, slack.UploadFileParameters{
-		Filename: f.Name, Title: f.Title, Content: f.Content, FileSize: len(f.Content),
+		Filename: f.Name, Title: f.Title, Reader: strings.NewReader(f.Content), FileSize: len(f.Content), AltTxt: f.Title,
 		Channel: channel, ThreadTimestamp: thread,
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"time"
 
@@ -21,10 +22,16 @@ func (b *Bot) respond(ctx context.Context, in inbound, reply engine.Reply, trigg
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if reply.Form != nil {
-		if b.openModal(ctx, in, *reply.Form, triggerEnds) {
+		if b.openForm(ctx, in, *reply.Form, triggerEnds) {
 			return
 		}
 		reply = engine.Reply{Text: "Slack closed the time in which a form can be opened. Please press the button again."}
+	}
+	if reply.Group != nil {
+		if b.openModal(ctx, in, fmt.Sprintf("savings %d", reply.Group.ID), view.SavingsDetails(*reply.Group), triggerEnds) {
+			return
+		}
+		reply = engine.Reply{Text: "Slack closed the time in which a window can be opened. Please press the button again."}
 	}
 	if len(reply.Invalid) > 0 {
 		reply.Text = view.InvalidText(reply.Invalid)
@@ -39,17 +46,21 @@ func (b *Bot) respond(ctx context.Context, in inbound, reply engine.Reply, trigg
 	}
 }
 
-func (b *Bot) openModal(ctx context.Context, in inbound, f engine.Form, triggerEnds time.Time) bool {
-	if in.trigger == "" || !b.now().Before(triggerEnds) {
-		return false
-	}
+func (b *Bot) openForm(ctx context.Context, in inbound, f engine.Form, triggerEnds time.Time) bool {
 	private, err := json.Marshal(subject{Subject: f.Subject, Answer: in.answer})
 	if err != nil {
 		b.log.ErrorContext(ctx, "slack modal could not be drawn", "form", f.Name, "error", err)
 		return false
 	}
-	if _, err := b.api.OpenViewContext(ctx, in.trigger, view.Modal(f, string(private))); err != nil {
-		b.log.WarnContext(ctx, "slack modal could not be opened", "form", f.Name, "error", explain(err))
+	return b.openModal(ctx, in, f.Name, view.Modal(f, string(private)), triggerEnds)
+}
+
+func (b *Bot) openModal(ctx context.Context, in inbound, name string, modal slack.ModalViewRequest, triggerEnds time.Time) bool {
+	if in.trigger == "" || !b.now().Before(triggerEnds) {
+		return false
+	}
+	if _, err := b.api.OpenViewContext(ctx, in.trigger, modal); err != nil {
+		b.log.WarnContext(ctx, "slack modal could not be opened", "modal", name, "error", explain(err))
 		return false
 	}
 	return true
