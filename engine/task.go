@@ -15,7 +15,7 @@ const (
 	TaskEscalate      TaskKind = "escalate"       // repeat, then hand over to the pager
 	TaskPage          TaskKind = "page"           // tell the pager: trigger, acknowledge or resolve
 	TaskSilence       TaskKind = "silence"        // make the Alertmanager silence that was decided
-	TaskExpireSilence TaskKind = "expire_silence" // end it with its incident
+	TaskExpireSilence TaskKind = "expire_silence" // end the silences of an incident that are not, or no longer, wanted
 	TaskPollAlerts    TaskKind = "poll_alerts"    // ask Alertmanager what still fires
 	TaskSweep         TaskKind = "sweep"          // retention, and work that was left behind
 	TaskScan          TaskKind = "scan"           // look for waste, save what was found

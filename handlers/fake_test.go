@@ -144,8 +144,8 @@ func (a *fakeAlertmanager) Silence(_ context.Context, _ int64, m Matchers, _ tim
 	return "silence-1", nil
 }
 
-func (a *fakeAlertmanager) Expire(_ context.Context, id string) error {
-	a.expired = append(a.expired, id)
+func (a *fakeAlertmanager) Expire(_ context.Context, incident int64, keep string) error {
+	a.expired = append(a.expired, fmt.Sprintf("of %d but %q", incident, keep))
 	return nil
 }
 

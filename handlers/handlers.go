@@ -57,12 +57,13 @@ type Groups interface {
 	Groups(ctx context.Context, user string) ([]string, error)
 }
 
-// Silencer is an Alertmanager.
+// Silencer is an Alertmanager. It knows the silences that it made for an incident, also those whose making was never recorded:
+// Expire ends them but the one with the id keep.
 type Silencer interface {
 	Alerts(ctx context.Context) ([]engine.Alert, error)
 	Started(ctx context.Context) (time.Time, error)
 	Silence(ctx context.Context, incident int64, m Matchers, until time.Time, by string) (string, error)
-	Expire(ctx context.Context, id string) error
+	Expire(ctx context.Context, incident int64, keep string) error
 }
 
 // Matchers say what a silence hits: alerts with all the Labels, exactly, and whose labels match all the Patterns, which are

@@ -19,8 +19,11 @@ func (h *Handlers) silence(ctx context.Context, t engine.Task) error {
 		return err
 	}
 	until := i.Silence.Until
+	if !i.IsOpen() { // an earlier try may have made it, and died before that was recorded
+		return h.expireSilence(ctx, t)
+	}
 	// A newer decision has a task of its own, and a late one of this must not undo it.
-	if t.Detail != until.UTC().Format(time.RFC3339) || !i.IsOpen() || !until.After(h.Now()) {
+	if t.Detail != until.UTC().Format(time.RFC3339) || !until.After(h.Now()) {
 		return nil
 	}
 	m, ok := silenceMatchers(i)
@@ -42,23 +45,29 @@ func (h *Handlers) silence(ctx context.Context, t engine.Task) error {
 	return h.Progress.Silenced(ctx, i.ID, id)
 }
 
+// expireSilence ends what was silenced for an incident: all of it when the incident is over, else all but what was decided last.
 func (h *Handlers) expireSilence(ctx context.Context, t engine.Task) error {
 	i, err := h.Incidents.Incident(ctx, t.IncidentID)
 	if err != nil {
 		return err
 	}
-	id := cmp.Or(t.Detail, i.Silence.AlertmanagerID)
-	if id == "" {
-		return nil
+	keep := ""
+	if i.IsOpen() && i.Silence.Until.After(h.Now()) {
+		if keep = i.Silence.AlertmanagerID; keep == "" {
+			return nil // it is being made, perhaps out of one that is there; the end of the incident ends the others
+		}
+	}
+	am, err := h.alertmanager(i)
+	if engine.CodeOf(err) == engine.NotFound {
+		return nil // nor was any made
+	}
+	if err != nil {
+		return err
 	}
 	if err := h.resumed(ctx); err != nil {
 		return err
 	}
-	am, err := h.alertmanager(i)
-	if err != nil {
-		return err
-	}
-	return am.Expire(ctx, id)
+	return am.Expire(ctx, i.ID, keep)
 }
 
 // pauseLook is how soon after the end of a pause what waited for it is done.

@@ -199,19 +199,50 @@ func TestSilenceIsNotMade(t *testing.T) {
 }
 
 func TestExpireSilence(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		status  engine.Status
+		silence engine.Silence
+		cluster string
+		want    []string
+	}{
+		{"resolved, and one is recorded", engine.Resolved, engine.Silence{Until: noon.Add(time.Hour), AlertmanagerID: "s1"}, "prod", []string{`of 7 but ""`}},
+		{"resolved, and none was recorded", engine.Resolved, engine.Silence{Until: noon.Add(time.Hour)}, "prod", []string{`of 7 but ""`}},
+		{"another took its place", engine.Open, engine.Silence{Until: noon.Add(time.Hour), AlertmanagerID: "s2"}, "prod", []string{`of 7 but "s2"`}},
+		{"reopened", engine.Open, engine.Silence{}, "prod", []string{`of 7 but ""`}},
+		{"reopened and silenced: its task may make use of the old one", engine.Open, engine.Silence{Until: noon.Add(time.Hour)}, "prod", nil},
+		{"no Alertmanager", engine.Resolved, engine.Silence{Until: noon.Add(time.Hour)}, "dev", nil},
+	} {
+		h, s, am := fixture(t)
+		i := s.incidents[7]
+		i.Status, i.Silence, i.Workload.Cluster = c.status, c.silence, c.cluster
+		s.incidents[7] = i
+		if err := h.expireSilence(t.Context(), engine.Task{IncidentID: 7}); err != nil || !slices.Equal(am.expired, c.want) {
+			t.Errorf("%s: %v, expired %q; want %q", c.name, err, am.expired, c.want)
+		}
+	}
+}
+
+func TestExpireSilenceWaitsForTheEndOfAPause(t *testing.T) {
 	h, s, am := fixture(t)
-	task := engine.Task{IncidentID: 7, Detail: "silence-1"}
 	s.paused.On = true
-	err := h.expireSilence(t.Context(), task)
+	err := h.expireSilence(t.Context(), engine.Task{IncidentID: 7})
 	if engine.CodeOf(err) != engine.Unavailable || len(am.expired) != 0 {
 		t.Errorf("paused: %v, expired %v; want another try", err, am.expired)
 	}
 	if wait, ok := errors.AsType[*engine.Waiting](err); !ok || wait.For != pauseLook {
 		t.Errorf("paused: %#v; want another try half a minute later, however often it was tried", err)
 	}
-	s.paused.On = false
-	if err := h.expireSilence(t.Context(), task); err != nil || len(am.expired) != 1 || am.expired[0] != "silence-1" {
-		t.Errorf("%v, expired %v", err, am.expired)
+}
+
+func TestSilenceMadeBeforeTheIncidentEndedIsEnded(t *testing.T) {
+	h, s, am := fixture(t)
+	task := silencing(s, noon.Add(time.Hour), alertSignal("a", map[string]string{"alertname": "Crash", "namespace": "payments", "deployment": "api"}))
+	i := s.incidents[7]
+	i.Status = engine.Resolved
+	s.incidents[7] = i
+	if err := h.silence(t.Context(), task); err != nil || len(am.silences) != 0 || !slices.Equal(am.expired, []string{`of 7 but ""`}) {
+		t.Errorf("%v, made %v, expired %q; want what an earlier try made to be ended", err, am.silences, am.expired)
 	}
 }
 

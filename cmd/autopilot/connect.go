@@ -61,7 +61,7 @@ func connectCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, logs
 		}
 	}
 	if cl.Alertmanager != "" {
-		am, err := prom.ConnectAlertmanager(prom.Config{URL: cl.Alertmanager, Bearer: secrets.PrometheusToken, Receiver: cl.Receiver})
+		am, err := prom.ConnectAlertmanager(prom.Config{URL: cl.Alertmanager, Bearer: secrets.PrometheusToken, Cluster: cl.Name, Receiver: cl.Receiver})
 		if err != nil {
 			return c, err
 		}

@@ -142,8 +142,9 @@ func (d *draft) resolve(by engine.Person, text string) {
 	if paging(d.i) {
 		d.page("resolve")
 	}
-	if d.i.Silence.AlertmanagerID != "" {
-		d.after(0, engine.TaskExpireSilence, d.i.Silence.AlertmanagerID)
+	// Not only the silence that we know of: Alertmanager may have taken one whose making was never recorded.
+	if !d.i.Silence.Until.IsZero() && slices.ContainsFunc(d.i.Signals, func(s engine.Signal) bool { return s.Source == engine.SourceAlert }) {
+		d.after(0, engine.TaskExpireSilence, "")
 	}
 	d.i.Status, d.i.ResolvedAt, d.i.ResolvedBy = engine.Resolved, d.now, by
 	d.tell(EventResolved, by, "%s", text)

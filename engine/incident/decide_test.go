@@ -77,11 +77,24 @@ func TestSilence(t *testing.T) {
 	}
 	p = incident.Silenced(w.full(41), "am-2", w.now)
 	w.apply(p)
-	equal(t, "the one before is ended", taskList(p, w.now), "expire_silence:am-1")
+	equal(t, "the one before is ended", taskList(p, w.now), "expire_silence")
 	p = w.must(w.decide(41, ana, engine.ActionResolve))
-	equal(t, "silence ends with the incident", taskList(p, w.now), "expire_silence:am-2")
+	equal(t, "silence ends with the incident", taskList(p, w.now), "expire_silence")
 	p = incident.Silenced(w.full(41), "am-3", w.now)
-	equal(t, "one made too late is ended", taskList(p, w.now), "expire_silence:am-3")
+	equal(t, "one made too late is ended", taskList(p, w.now), "expire_silence")
+}
+
+func TestSilenceThatNobodyRecordedEndsWithTheIncident(t *testing.T) {
+	w := newWorld(t)
+	alert := w.signal(api, engine.ClassHighCPU)
+	w.alert(api, alert)
+	w.must(w.decide(41, ana, engine.ActionSilence)) // made in Alertmanager, then the process died
+	alert.EndsAt = w.now.Add(time.Minute)
+	w.pass(time.Minute)
+	w.alert(api, alert)
+	w.pass(2 * time.Minute)
+	p := incident.Settle(w.full(41), w.r, w.now)
+	equal(t, "tasks", taskList(p, w.now), "expire_silence")
 }
 
 func TestResolveByHand(t *testing.T) {

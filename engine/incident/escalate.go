@@ -88,11 +88,8 @@ func Silenced(i engine.Incident, alertmanagerID string, now time.Time) Plan {
 	d := newDraft(i, Rules{}, now)
 	d.i.Silence.AlertmanagerID = alertmanagerID
 	d.note(EventMuted, engine.Person{}, "Alertmanager keeps silent about it until %s", clock(i.Silence.Until))
-	switch before := i.Silence.AlertmanagerID; {
-	case !i.IsOpen(): // the one before was ended by the resolution
-		d.after(0, engine.TaskExpireSilence, alertmanagerID)
-	case before != "":
-		d.after(0, engine.TaskExpireSilence, before)
+	if !i.IsOpen() || i.Silence.AlertmanagerID != "" {
+		d.after(0, engine.TaskExpireSilence, "")
 	}
 	return d.finish()
 }

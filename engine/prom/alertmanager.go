@@ -19,6 +19,7 @@ import (
 type Alertmanager struct {
 	url      string
 	client   *http.Client
+	cluster  string
 	receiver string // that is the bot
 	now      func() time.Time
 }
@@ -29,7 +30,7 @@ func ConnectAlertmanager(cfg Config) (*Alertmanager, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Alertmanager{url: strings.TrimRight(base, "/"), client: client, receiver: cmp.Or(cfg.Receiver, "autopilot"), now: cfg.Now}
+	a := &Alertmanager{url: strings.TrimRight(base, "/"), client: client, cluster: cfg.Cluster, receiver: cmp.Or(cfg.Receiver, "autopilot"), now: cfg.Now}
 	if a.now == nil {
 		a.now = time.Now
 	}

@@ -21,6 +21,7 @@ type Config struct {
 	Headers map[string]engine.Secret // sent as they are
 	Timeout time.Duration            // of one request; 0 means 10 s
 
+	Cluster  string // that an Alertmanager is asked about; part of what its silences are known by, as several may share one
 	Receiver string // of an Alertmanager: the name of the one that is the bot, for Check; "" means autopilot
 
 	Transport http.RoundTripper // nil means http.DefaultTransport

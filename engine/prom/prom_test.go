@@ -201,9 +201,52 @@ func TestAlertsAndSilences(t *testing.T) {
 		}
 	}
 
-	for _, which := range []string{id, id, second, "00000000-0000-0000-0000-000000000000"} { // the second time it has ended; the last never was
-		if err := a.Expire(ctx, which); err != nil {
-			t.Errorf("Expire %s: %v", which, err)
+	wider := s // of the same incident, as when more alerts joined
+	wider.Labels = map[string]string{"namespace": labels["namespace"]}
+	third, err := a.Silence(ctx, wider)
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := func() (ids []string) {
+		var all []silence
+		if err := a.call(ctx, http.MethodGet, "/api/v2/silences", nil, &all); err != nil {
+			t.Fatal(err)
+		}
+		for _, have := range all {
+			if !have.expired() {
+				ids = append(ids, have.ID)
+			}
+		}
+		slices.Sort(ids)
+		return ids
+	}
+	neighbour, err := ConnectAlertmanager(Config{URL: a.url, Cluster: "staging"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := neighbour.Silence(ctx, s)
+	if err != nil || theirs == id {
+		t.Errorf("of another cluster's incident of that number: %q, %v", theirs, err)
+	}
+	for _, step := range []struct {
+		by       *Alertmanager
+		incident int64
+		keep     string
+		want     []string
+	}{
+		{a, 4, third, []string{second, third, theirs}},
+		{a, 4, "", []string{second, theirs}},
+		{a, 4, "", []string{second, theirs}},
+		{a, 42, "", []string{theirs}},
+		{a, 1234, "", []string{theirs}},
+		{neighbour, 4, "", nil},
+	} {
+		if err := step.by.Expire(ctx, step.incident, step.keep); err != nil {
+			t.Errorf("Expire %d: %v", step.incident, err)
+		}
+		slices.Sort(step.want)
+		if got := live(); !slices.Equal(got, step.want) {
+			t.Errorf("after the end of %d's silences but %q there are %q; want %q", step.incident, step.keep, got, step.want)
 		}
 	}
 	eventually(t, "the alert is heard again", func() bool { l, _ := find("KubePodCrashLooping"); return !l.Silenced })

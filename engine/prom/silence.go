@@ -3,6 +3,7 @@ package prom
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -23,8 +24,15 @@ type Silence struct {
 	Comment    string // why, in words; "" gives none
 }
 
-// mark makes a silence known as ours. It ends the comment, so that incident/4 is not taken for incident/42.
-func (s Silence) mark() string { return fmt.Sprintf("autopilot incident/%d", s.IncidentID) }
+// mark makes a silence known as ours. It ends the comment, so that incident/4 is not taken for incident/42. It names the cluster,
+// for another cluster's bot that shares the Alertmanager counts its incidents from 1, too.
+func (a *Alertmanager) mark(incident int64) string {
+	mark := "autopilot "
+	if a.cluster != "" {
+		mark += a.cluster + " "
+	}
+	return fmt.Sprintf("%sincident/%d", mark, incident)
+}
 
 type matcher struct {
 	Name    string `json:"name"`
@@ -61,7 +69,7 @@ func (a *Alertmanager) Silence(ctx context.Context, s Silence) (string, error) {
 	case !s.Until.After(now):
 		return "", engine.Errorf(engine.Invalid, "a silence must end in the future, not at %s", s.Until.UTC().Format(time.RFC3339))
 	}
-	want := silence{StartsAt: now.UTC(), EndsAt: s.Until.UTC(), CreatedBy: s.By, Comment: strings.TrimSpace(s.Comment + " " + s.mark())}
+	want := silence{StartsAt: now.UTC(), EndsAt: s.Until.UTC(), CreatedBy: s.By, Comment: strings.TrimSpace(s.Comment + " " + a.mark(s.IncidentID))}
 	if want.CreatedBy == "" {
 		want.CreatedBy = "autopilot"
 	}
@@ -93,33 +101,43 @@ func (a *Alertmanager) Silence(ctx context.Context, s Silence) (string, error) {
 
 // made finds the live silence of an incident with the same matchers.
 func (a *Alertmanager) made(ctx context.Context, s Silence, matchers []matcher) (silence, bool, error) {
-	var all []silence
-	if err := a.call(ctx, http.MethodGet, "/api/v2/silences", nil, &all); err != nil {
-		return silence{}, false, err
-	}
+	all, err := a.ours(ctx, s.IncidentID)
 	for _, have := range all {
 		slices.SortFunc(have.Matchers, byName)
-		if !have.expired() && strings.HasSuffix(have.Comment, s.mark()) && slices.Equal(have.Matchers, matchers) {
+		if slices.Equal(have.Matchers, matchers) {
 			return have, true, nil
 		}
 	}
-	return silence{}, false, nil
+	return silence{}, false, err
 }
 
-// Expire ends a silence now. One that has ended, or is not known, is left as it is.
-func (a *Alertmanager) Expire(ctx context.Context, id string) error {
-	path := "/api/v2/silence/" + url.PathEscape(id)
-	var have silence
-	err := a.call(ctx, http.MethodGet, path, nil, &have)
-	if engine.CodeOf(err) == engine.NotFound || (err == nil && have.expired()) {
-		return nil
+// ours are the live silences that were made for an incident, whether or not their making was ever recorded.
+func (a *Alertmanager) ours(ctx context.Context, incident int64) ([]silence, error) {
+	var all []silence
+	if err := a.call(ctx, http.MethodGet, "/api/v2/silences", nil, &all); err != nil {
+		return nil, err
 	}
+	return slices.DeleteFunc(all, func(s silence) bool {
+		return s.expired() || !strings.HasSuffix(s.Comment, a.mark(incident))
+	}), nil
+}
+
+// Expire ends every silence of an incident now but the one with the id keep; "" keeps none. It fails with Unavailable or Forbidden,
+// and has ended what it could by then.
+func (a *Alertmanager) Expire(ctx context.Context, incident int64, keep string) error {
+	all, err := a.ours(ctx, incident)
 	if err != nil {
 		return err
 	}
-	err = a.call(ctx, http.MethodDelete, path, nil, nil)
-	if engine.CodeOf(err) == engine.NotFound {
-		return nil
+	var problem error
+	for _, s := range all {
+		if s.ID == keep {
+			continue
+		}
+		err := a.call(ctx, http.MethodDelete, "/api/v2/silence/"+url.PathEscape(s.ID), nil, nil)
+		if err != nil && engine.CodeOf(err) != engine.NotFound {
+			problem = errors.Join(problem, err)
+		}
 	}
-	return err
+	return problem
 }
