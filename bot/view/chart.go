@@ -12,7 +12,7 @@ import (
 
 // Slack's limits of a chart.
 const (
-	chartPoints = 20
+	chartPoints = 14 // Slack takes 20, whose labels would overlap on a phone
 	chartSeries = 6
 	chartLabel  = 20
 	chartTitle  = 50
@@ -24,7 +24,7 @@ type Chart struct {
 	Values engine.Chart
 }
 
-// chartBlock is a chart as Slack draws it: at most twenty points, each the highest value of its span, and the lines across as
+// chartBlock is a chart as Slack draws it: at most fourteen points, each the highest value of its span, and the lines across as
 // series of their own. ok is false where there is too little to draw.
 func chartBlock(id string, c Chart) (block slack.Block, ok bool) {
 	steps := 0
@@ -54,7 +54,8 @@ func chartBlock(id string, c Chart) (block slack.Block, ok bool) {
 	for _, l := range c.Values.Lines {
 		add(l.Name, func(int) float64 { return l.Value })
 	}
-	axis := slack.NewDataVisualizationAxisConfig(labels...).WithYLabel(cut(tame(c.Values.Unit), chartTitle))
+	axis := slack.NewDataVisualizationAxisConfig(labels...).WithYLabel(cut(tame(c.Values.Unit), chartTitle)).
+		WithXLabel("from " + c.Values.Start.UTC().Format("Jan 2, 15:04") + " UTC, the highest of each span")
 	b := slack.NewDataVisualizationBlock(cut(tame(c.Title), chartTitle), slack.NewDataVisualizationLineChart(axis, series...))
 	b.BlockID = id
 	return b, true
@@ -69,7 +70,7 @@ func highest(values []float64, from, to int) float64 {
 	return most
 }
 
-// rounded keeps four digits: a chart of twenty points shows no more, and a message has room for little.
+// rounded keeps four digits: a chart of so few points shows no more, and a message has room for little.
 func rounded(v float64) float64 {
 	if math.IsNaN(v) || math.IsInf(v, 0) || math.Abs(v) < 1e-9 {
 		return 0
@@ -80,7 +81,7 @@ func rounded(v float64) float64 {
 
 // spanLabels names each span by its begin, in UTC. Slack wants each label once.
 func spanLabels(start time.Time, span time.Duration, n int) []string {
-	layout := "Jan 2 15:04"
+	layout := "2 15h" // day and hour: there is no room for the month, which the axis names
 	if span >= 24*time.Hour {
 		layout = "Jan 2"
 	}

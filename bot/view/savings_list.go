@@ -26,8 +26,14 @@ func savings(c *canvas, s engine.Savings, base string) string {
 		title += " (" + outside(s.Filter, 300) + ")"
 	}
 	lines := []string{"*" + title + "*"}
-	if s.Monthly > 0 {
-		lines = append(lines, fmt.Sprintf("%s of it lowers the bill by itself; the rest frees capacity, and the bill falls when nodes go. No dollar is counted twice.", s.Cash))
+	switch {
+	case s.Monthly <= 0:
+	case s.Cash <= 0:
+		lines = append(lines, "It frees capacity; the bill falls when nodes go. No dollar is counted twice.")
+	case s.Cash >= s.Monthly:
+		lines = append(lines, "The bill falls by all of it. No dollar is counted twice.")
+	default:
+		lines = append(lines, fmt.Sprintf("The bill falls by %s of it; the rest frees capacity, and the bill falls when nodes go. No dollar is counted twice.", s.Cash))
 	}
 	c.section(lines...)
 	var kinds []string
