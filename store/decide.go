@@ -117,8 +117,11 @@ func formerOutcome(ctx context.Context, tx pgx.Tx, id string) (outcome, err erro
 }
 
 func subjectOf(d engine.Decision) string {
-	if d.IncidentID == 0 {
-		return "autopilot"
+	switch {
+	case d.IncidentID != 0:
+		return fmt.Sprintf("incident/%d", d.IncidentID)
+	case d.GroupID != 0:
+		return fmt.Sprintf("savings/%d", d.GroupID)
 	}
-	return fmt.Sprintf("incident/%d", d.IncidentID)
+	return "autopilot"
 }

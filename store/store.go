@@ -23,6 +23,7 @@ import (
 
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/incident"
+	"github.com/eks-autopilot/autopilot/engine/waste"
 )
 
 const (
@@ -37,6 +38,7 @@ const (
 // Options are what a Store needs beside its database. The zero value is usable.
 type Options struct {
 	Rules     func() incident.Rules // asked for each decision, so that a new configuration counts at once; nil means none
+	Cards     func() waste.Cards    // asked when a scan is kept; nil means that no savings card is shown
 	Now       func() time.Time      // nil means time.Now
 	Log       *slog.Logger          // nil means slog.Default()
 	MaxConns  int                   // 0 means 20
@@ -51,6 +53,7 @@ type Store struct {
 	pool      *pgxpool.Pool
 	tasks     *river.Client[pgx.Tx] // inserts only; Work has a client of its own
 	rules     func() incident.Rules
+	cards     func() waste.Cards
 	clock     func() time.Time
 	log       *slog.Logger
 	retention time.Duration
@@ -70,6 +73,9 @@ type Store struct {
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if o.Rules == nil {
 		o.Rules = func() incident.Rules { return incident.Rules{} }
+	}
+	if o.Cards == nil {
+		o.Cards = func() waste.Cards { return waste.Cards{} }
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -104,7 +110,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, failure(err)
 	}
 	s := &Store{
-		pool: pool, rules: o.Rules, clock: o.Now, log: o.Log, retention: o.Retention, payloads: o.Payloads,
+		pool: pool, rules: o.Rules, cards: o.Cards, clock: o.Now, log: o.Log, retention: o.Retention, payloads: o.Payloads,
 		leases: map[string]lease{}, channels: map[string]string{}, wakings: map[chan struct{}]struct{}{},
 	}
 	if s.tasks, err = newInserter(pool, o.Log); err != nil {
@@ -132,7 +138,12 @@ func (s *Store) now() time.Time { return stamp(s.clock()) }
 
 // write runs f in a transaction, and again when the transaction lost against another one.
 func (s *Store) write(ctx context.Context, f func(context.Context, pgx.Tx) error) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	return s.writeWithin(ctx, callTimeout, f)
+}
+
+// writeWithin is write for what may take longer, all its tries together.
+func (s *Store) writeWithin(ctx context.Context, d time.Duration, f func(context.Context, pgx.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	for try := 1; ; try++ {
 		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return f(ctx, cleanTx{tx}) })

@@ -10,7 +10,7 @@ CREATE TABLE finding_group (
     team_by   text NOT NULL DEFAULT '',
     channel   text NOT NULL DEFAULT '',
     carded_at timestamptz,
-    version   bigint NOT NULL DEFAULT 1
+    version   bigint NOT NULL DEFAULT 0
 );
 COMMENT ON COLUMN finding_group.carded_at IS 'When its card was declared; null while it is listed only.';
 CREATE INDEX finding_group_carded ON finding_group (carded_at) WHERE carded_at IS NOT NULL;

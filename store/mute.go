@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/waste"
+)
+
+// Mute keeps what a person decided about a finding group (to snooze it, to call it not waste, to take that back), or was refused,
+// and carries it out. Both are audited. The same decision twice acts once: the second call gives the group as it is, or the first
+// call's error.
+//
+// It fails as waste.Mute does, and with engine.NotFound for an unknown group. The decision is kept even so. A refused decision is no
+// error: nothing happens.
+func (s *Store) Mute(ctx context.Context, d engine.Decision) (engine.FindingGroup, error) {
+	var after engine.FindingGroup
+	var outcome error
+	if d.ID == "" || d.GroupID == 0 {
+		return after, engine.Errorf(engine.Invalid, "a decision about savings needs its own id and that of the group")
+	}
+	d.IncidentID = 0
+	err := s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		after, outcome = engine.FindingGroup{}, nil
+		if err := lockScans(ctx, tx); err != nil {
+			return err
+		}
+		g, err := loadGroup(ctx, tx, d.GroupID)
+		if outcome = err; err != nil && engine.CodeOf(err) != engine.NotFound {
+			return err
+		}
+		fresh, err := saveDecision(ctx, tx, d, 0)
+		if err != nil {
+			return err
+		}
+		if !fresh {
+			after = g
+			outcome, err = formerOutcome(ctx, tx, d.ID)
+			return err
+		}
+		if outcome == nil {
+			if outcome, err = s.mute(ctx, tx, g, d); err != nil {
+				return err
+			}
+		}
+		if err := s.conclude(ctx, tx, d, outcome); err != nil {
+			return err
+		}
+		if g.ID != 0 {
+			after, err = loadGroup(ctx, tx, g.ID)
+		}
+		return err
+	})
+	if err != nil {
+		return engine.FindingGroup{}, err
+	}
+	return after, outcome
+}
+
+// mute applies a decision about a group that is there. The outcome is what the person is told; err ends the transaction.
+func (s *Store) mute(ctx context.Context, tx pgx.Tx, g engine.FindingGroup, d engine.Decision) (outcome, err error) {
+	var changes []waste.Change
+	if d.Allowed {
+		if changes, outcome = waste.Mute(g, d, s.now()); outcome != nil {
+			return outcome, nil
+		}
+	}
+	var finding *int64
+	for _, f := range g.Findings {
+		if f.ID == d.FindingID {
+			finding = &f.ID
+		}
+	}
+	if _, err := tx.Exec(ctx, `UPDATE decisions SET group_id = $2, finding_id = $3, until = $4, undo = $5 WHERE id = $1`,
+		d.ID, g.ID, finding, orNull(d.Until), d.Undo); err != nil {
+		return nil, err
+	}
+	return nil, s.saveChanges(ctx, tx, changes, nil, 0, d.By)
+}

@@ -1,0 +1,102 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+func (w *savers) mute(d engine.Decision) (engine.FindingGroup, error) {
+	d.By, d.At, d.Allowed, d.GroupID = ada, w.now(), true, max(d.GroupID, 1)
+	return w.Mute(w.t.Context(), d)
+}
+
+func TestSnoozedUntilADay(t *testing.T) {
+	w := newSavers(t)
+	w.scan(sizing("api", 30))
+	g, err := w.mute(engine.Decision{ID: "k1", Action: engine.ActionSnooze, Until: w.now().Add(48 * time.Hour), Reason: "launch week"})
+	w.must(err)
+	if f := g.Findings[0]; f.Status != engine.FindingSnoozed || f.Reason != "launch week" || f.By != ada || g.Monthly != 0 || g.Version != 2 {
+		t.Errorf("snoozed: %+v", g)
+	}
+	equal(t, "the card is redrawn", w.sql(`SELECT wanted FROM messages WHERE key = 'savings/1/card'`), "2")
+	again, err := w.mute(engine.Decision{ID: "k1", Action: engine.ActionSnooze, Until: w.now().Add(48 * time.Hour), Reason: "launch week"})
+	w.must(err)
+	equal(t, "the same click again", again, g)
+	w.pass(24 * time.Hour)
+	w.scan(sizing("api", 30))
+	equal(t, "the next day", w.one("api").Status, engine.FindingSnoozed)
+	sum, err := w.Savings(t.Context(), engine.FindingFilter{})
+	w.must(err)
+	equal(t, "sum while it is snoozed", []int64{int64(sum.Monthly), int64(sum.Snoozed)}, []int64{0, 1})
+	w.pass(25 * time.Hour)
+	w.scan(sizing("api", 30))
+	if f := w.one("api"); f.Status != engine.FindingOpen || f.Reason != "" || !f.Until.IsZero() || f.Reopened != 0 {
+		t.Errorf("after the snooze: %+v", f)
+	}
+	equal(t, "history", w.history(), "api opened  ; api snoozed U1 launch week; api awoke  ")
+	equal(t, "audited", w.sql(`SELECT action, subject, by_id, allowed, reason FROM audit_log WHERE action = 'snooze'`), "snooze savings/1 U1 true launch week")
+	equal(t, "the decision", w.sql(`SELECT group_id, finding_id, undo FROM decisions WHERE id = 'k1'`), "1 <nil> false")
+	w.must(w.VerifyAudit(t.Context()))
+}
+
+func TestNotWasteIsRemembered(t *testing.T) {
+	w := newSavers(t)
+	w.scan(sizing("api", 30))
+	_, err := w.mute(engine.Decision{ID: "k1", Action: engine.ActionNotWaste, FindingID: w.one("api").ID, Reason: "warm standby"})
+	w.must(err)
+	w.pass(time.Hour)
+	w.scan(sizing("api", 90))
+	w.pass(time.Hour)
+	w.scan()
+	w.pass(time.Hour)
+	w.scan(sizing("api", 90))
+	f := w.one("api")
+	if f.Status != engine.FindingNotWaste || f.Reason != "warm standby" || f.Monthly != 90*engine.USD {
+		t.Errorf("after three scans: %+v", f)
+	}
+	g, err := w.mute(engine.Decision{ID: "k2", Action: engine.ActionNotWaste, Undo: true})
+	w.must(err)
+	if f := g.Findings[0]; f.Status != engine.FindingOpen || g.Monthly != 90*engine.USD {
+		t.Errorf("taken back: %+v", f)
+	}
+	equal(t, "history", w.history(), "api opened  ; api not_waste U1 warm standby; api updated  ; api undone U1 warm standby")
+}
+
+func TestMutesThatDoNotApply(t *testing.T) {
+	w := newSavers(t)
+	w.scan(sizing("api", 30))
+	before := w.sql(`SELECT * FROM finding`)
+	for id, c := range map[string]struct {
+		d    engine.Decision
+		want engine.Code
+	}{
+		"no reason": {engine.Decision{Action: engine.ActionNotWaste}, engine.Invalid},
+		"past":      {engine.Decision{Action: engine.ActionSnooze, Until: w.now().Add(-time.Hour), Reason: "x"}, engine.Invalid},
+		"far":       {engine.Decision{Action: engine.ActionSnooze, Until: w.now().Add(9000 * time.Hour), Reason: "x"}, engine.Invalid},
+		"action":    {engine.Decision{Action: engine.ActionResolve, Reason: "x"}, engine.Invalid},
+		"group":     {engine.Decision{Action: engine.ActionNotWaste, GroupID: 77, Reason: "x"}, engine.NotFound},
+		"finding":   {engine.Decision{Action: engine.ActionNotWaste, FindingID: 77, Reason: "x"}, engine.NotFound},
+		"undo":      {engine.Decision{Action: engine.ActionSnooze, Undo: true}, engine.Conflict},
+	} {
+		c.d.ID = id
+		_, first := w.mute(c.d)
+		code(t, id, first, c.want)
+		_, second := w.mute(c.d)
+		if diff := cmp.Diff(engine.UserMessage(first, id), engine.UserMessage(second, id)); diff != "" {
+			t.Errorf("%s, sent again: %s", id, diff)
+		}
+	}
+	refused, err := w.Mute(t.Context(), engine.Decision{ID: "r", Action: engine.ActionNotWaste, GroupID: 1, By: grace, At: w.now(), Reason: "no role allows it"})
+	if err != nil || refused.Findings[0].Status != engine.FindingOpen {
+		t.Errorf("refused: %+v, %v", refused, err)
+	}
+	_, err = w.Mute(t.Context(), engine.Decision{Action: engine.ActionNotWaste, GroupID: 1})
+	code(t, "no id", err, engine.Invalid)
+	equal(t, "findings", w.sql(`SELECT * FROM finding`), before)
+	equal(t, "decisions that are not audited", w.sql(`SELECT (SELECT count(*) FROM decisions) - (SELECT count(*) FROM audit_log)`), "0")
+	w.must(w.VerifyAudit(t.Context()))
+}
