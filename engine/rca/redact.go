@@ -10,7 +10,7 @@ const mask = "***"
 
 // secrets are what is taken out of a line whatever stands before it. A group named keep stays.
 var secrets = []*regexp.Regexp{
-	regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)`),
+	regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|$)`),
 	regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?`),                         // JSON web token
 	regexp.MustCompile(`\b(?:AKIA|ASIA)[0-9A-Z]{16}\b`),                                                          // AWS access key id
 	regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,})`), // GitHub, GitLab
@@ -20,8 +20,11 @@ var secrets = []*regexp.Regexp{
 	regexp.MustCompile(`(?i)(?P<keep>\bX-Amz-(?:Signature|Credential|Security-Token)=)[^\s&"']+`),                // presigned URLs
 	regexp.MustCompile(`(?P<keep>\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/@]*:)[^\s/@]+@`),                              // user:password@host
 	regexp.MustCompile(`(?P<keep>\b[A-Za-z0-9_.-]+:)[^\s:/@()]{3,}@tcp\(`),                                       // the same as Go's MySQL driver writes it
-	regexp.MustCompile(`^[A-Za-z0-9+/]{64,}={0,2}$`),                                                             // a line of a key or certificate
+	fullKeyLine,
 }
+
+// fullKeyLine is a line of a key or certificate, but for its last.
+var fullKeyLine = regexp.MustCompile(`^[A-Za-z0-9+/]{64,}={0,2}$`)
 
 // assignment is a name that promises a secret, and its value: password=…, "api_key": "…", --token …
 var assignment = regexp.MustCompile(`(?i)([\w.-]*(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|authorization)[\w.-]*)` +
@@ -31,7 +34,8 @@ var assignment = regexp.MustCompile(`(?i)([\w.-]*(?:password|passwd|passphrase|p
 var about = []string{"name", "ref", "path", "file", "dir", "type", "ttl", "expiry", "expires", "count", "length", "policy", "version", "url", "uri", "endpoint"}
 
 // Redact puts *** in the place of what looks like a secret, and tells how many there were: private keys, tokens, credentials in
-// URLs, and the values of names such as password, secret and api_key. It takes one line. What it gives redacts to itself.
+// URLs, and the values of names such as password, secret and api_key. It takes one line; what may run over several is for
+// RedactLines. What it gives redacts to itself.
 func Redact(line string) (string, int) {
 	n := 0
 	for _, re := range secrets {

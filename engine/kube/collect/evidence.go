@@ -27,12 +27,13 @@ func (s *subject) ref() engine.ObjectRef {
 	return engine.ObjectRef{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}
 }
 
-// clean redacts a text from outside line by line, and cuts it.
+// clean redacts a text from outside, and cuts it.
 func clean(s string, n int) string {
 	lines := strings.Split(s, "\n")
 	for i := range lines {
-		lines[i], _ = rca.Redact(printable(lines[i]))
+		lines[i] = printable(lines[i])
 	}
+	lines, _ = rca.RedactLines(lines)
 	return cut(strings.Join(lines, "\n"), n)
 }
 

@@ -48,26 +48,33 @@ func tail(ctx context.Context, client kubernetes.Interface, namespace, pod, cont
 	in := &io.LimitedReader{R: stream, N: maxLogBytes}
 	scan := bufio.NewScanner(in)
 	scan.Buffer(make([]byte, 0, 4096), maxLogBytes+1)
+	var raw []string
 	for scan.Scan() {
-		out = append(out, readLine(scan.Text()))
+		raw = append(raw, scan.Text())
 	}
+	out = readLines(raw)
 	if err := scan.Err(); err != nil {
 		return out, true, err
 	}
 	return out, in.N <= 0 || int64(len(out)) >= count, nil
 }
 
-// readLine takes the time off a line, as the kubelet put it there, and redacts the rest.
-func readLine(s string) line {
-	var l line
-	if before, after, ok := strings.Cut(s, " "); ok {
-		if at, err := time.Parse(time.RFC3339Nano, before); err == nil {
-			l.at, s = at.UTC(), after
+// readLines takes the times off lines, as the kubelet put them there, and redacts the rest: a key runs over many of them.
+func readLines(raw []string) []line {
+	lines, texts := make([]line, len(raw)), make([]string, len(raw))
+	for k, s := range raw {
+		if before, after, ok := strings.Cut(s, " "); ok {
+			if at, err := time.Parse(time.RFC3339Nano, before); err == nil {
+				lines[k].at, s = at.UTC(), after
+			}
 		}
+		texts[k] = printable(strings.TrimRight(s, "\r"))
 	}
-	l.text, l.redactions = rca.Redact(printable(strings.TrimRight(s, "\r")))
-	l.text = cut(l.text, maxLineBytes)
-	return l
+	texts, counts := rca.RedactLines(texts)
+	for k := range lines {
+		lines[k].text, lines[k].redactions = cut(texts[k], maxLineBytes), counts[k]
+	}
+	return lines
 }
 
 // printable drops colour codes and other control characters.

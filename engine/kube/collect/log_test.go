@@ -29,13 +29,29 @@ func TestReadLine(t *testing.T) {
 		{"2026-11-22T11:59:28.5Z unfinished \x1b[31", when, "unfinished ", 0},
 		{"", time.Time{}, "", 0},
 	} {
-		got := readLine(tt.in)
+		got := readLines([]string{tt.in})[0]
 		if !got.at.Equal(tt.at) || got.text != tt.text || got.redactions != tt.redactions {
-			t.Errorf("readLine(%q) = %+v; want %v %q %d", tt.in, got, tt.at, tt.text, tt.redactions)
+			t.Errorf("readLines(%q) = %+v; want %v %q %d", tt.in, got, tt.at, tt.text, tt.redactions)
 		}
 	}
-	if got := readLine(strings.Repeat("é", maxLineBytes)); len(got.text) > maxLineBytes || !utf8.ValidString(got.text) {
+	if got := readLines([]string{strings.Repeat("é", maxLineBytes)})[0]; len(got.text) > maxLineBytes || !utf8.ValidString(got.text) {
 		t.Errorf("a long line is %d bytes, valid: %t", len(got.text), utf8.ValidString(got.text))
+	}
+}
+
+func TestReadLinesHidesAKeyThatRunsOverSeveral(t *testing.T) {
+	key := strings.Repeat("Ab0+", 16)
+	var raw []string
+	for _, s := range []string{key, "Nb2u1w==", "-----END EC PRIVATE KEY-----", "listening"} {
+		raw = append(raw, "2026-11-22T11:59:28.5Z "+s+"\r")
+	}
+	for k, want := range []string{"***", "***", "***", "listening"} {
+		if got := readLines(raw)[k]; got.text != want || got.at.IsZero() {
+			t.Errorf("line %d is %q at %s; want %q", k, got.text, got.at, want)
+		}
+	}
+	if got := clean("begin\n-----BEGIN EC PRIVATE KEY-----\nNb2u1w==", 100); got != "begin\n***\n***" {
+		t.Errorf("a text of several lines: %q", got)
 	}
 }
 
@@ -44,9 +60,9 @@ func FuzzReadLine(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		l := readLine(s)
+		l := readLines([]string{s})[0]
 		if len(l.text) > maxLineBytes || !utf8.ValidString(l.text) || strings.ContainsAny(l.text, "\x1b\x00\n\r") {
-			t.Errorf("readLine(%q) = %q", s, l.text)
+			t.Errorf("readLines(%q) = %q", s, l.text)
 		}
 	})
 }
