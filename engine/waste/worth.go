@@ -1,0 +1,209 @@
+package waste
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apiresource "k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/component-helpers/resource"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// index is what the sizing detectors look up of a cluster.
+type index struct {
+	*Cluster
+	workloads  []*workload
+	nodes      map[string]*Node
+	namespaces map[string]*corev1.Namespace
+}
+
+func newIndex(c *Cluster) *index {
+	ix := &index{Cluster: c, workloads: workloads(c), nodes: make(map[string]*Node, len(c.Nodes)), namespaces: namespacesOf(c)}
+	for i := range c.Nodes {
+		if n := &c.Nodes[i]; n.Node != nil {
+			ix.nodes[n.Name] = n
+		}
+	}
+	return ix
+}
+
+// change is one request, lowered.
+type change struct {
+	container string
+	role      role
+	to        int64
+}
+
+// freed gives by how much the effective request of a pod falls with each of the changes, when they are made one after the other: that
+// of a pod is the higher of what its containers ask for together and what starting it takes, with its overhead. Changes that
+// are ordered by byRole give the containers that stay their due before those that start the pod.
+func freed(pod *corev1.PodSpec, r engine.Resource, changes []change) []int64 {
+	p := bare(pod, r)
+	before := effective(p, r)
+	falls := make([]int64, len(changes))
+	for i, c := range changes {
+		if at := containerOf(&p.Spec, c.container); at != nil {
+			at.Resources.Requests[name(r)] = quantityOf(c.to, r)
+		}
+		after := effective(p, r)
+		falls[i], before = before-after, after
+	}
+	return falls
+}
+
+// byRole orders changes for freed.
+func byRole(a, b change) int {
+	return cmp.Or(cmp.Compare(a.role, b.role), cmp.Compare(a.container, b.container))
+}
+
+// bare copies what counts for a pod's effective request of one resource.
+func bare(spec *corev1.PodSpec, r engine.Resource) *corev1.Pod {
+	only := func(list []corev1.Container) []corev1.Container {
+		copies := make([]corev1.Container, len(list))
+		for i, c := range list {
+			copies[i] = corev1.Container{Name: c.Name, RestartPolicy: c.RestartPolicy, Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{}}}
+			if q, ok := c.Resources.Requests[name(r)]; ok {
+				copies[i].Resources.Requests[name(r)] = q
+			}
+		}
+		return copies
+	}
+	return &corev1.Pod{Spec: corev1.PodSpec{
+		Containers: only(spec.Containers), InitContainers: only(spec.InitContainers), Overhead: spec.Overhead, Resources: spec.Resources,
+	}}
+}
+
+func effective(p *corev1.Pod, r engine.Resource) int64 {
+	return amount(resource.PodRequests(p, resource.PodResourcesOptions{}), r)
+}
+
+func quantityOf(amount int64, r engine.Resource) apiresource.Quantity {
+	if r == engine.CPU {
+		return *apiresource.NewMilliQuantity(amount, apiresource.DecimalSI)
+	}
+	return *apiresource.NewQuantity(amount, apiresource.BinarySI)
+}
+
+// unit is what a core or a GiB of a node costs for an hour, in dollars. It is false where nobody knows.
+func (n *Node) unit(r engine.Resource) (perHour float64, ok bool) {
+	price := n.Price.CPUHour
+	if r == engine.Memory {
+		price = n.Price.GiBHour
+	}
+	return price.Dollars(), n.Price.Basis.Source != engine.PriceUnknown && price > 0 && n.Price.PerHour > 0
+}
+
+// bill is what a node costs in a month, in dollars; 0 where nobody knows.
+func (n *Node) bill() float64 {
+	if n.Price.Basis.Source == engine.PriceUnknown || n.Price.PerHour <= 0 {
+		return 0
+	}
+	return n.Price.PerHour.Dollars() * engine.HoursPerMonth
+}
+
+// seats says where the replicas of a workload are paid for: how many of them, on average over the history, on which node. A run of a job
+// that is over has no node of its own, so such a workload is spread over all nodes that have a price.
+type seats struct {
+	on    map[string]float64 // replicas by node
+	lost  float64            // replicas whose node has no price
+	basis engine.PriceBasis  // the weakest one of all
+	unit  float64            // mean price of a core or GiB for an hour, in dollars
+	guess bool               // no pod says which nodes
+}
+
+func (ix *index) seats(w *workload, r engine.Resource, replicas float64) seats {
+	s := seats{on: map[string]float64{}}
+	weights := map[string]float64{}
+	for _, p := range w.pods {
+		if p.Spec.NodeName != "" {
+			weights[p.Spec.NodeName]++
+		}
+	}
+	if len(weights) == 0 {
+		s.guess = true
+		for at, n := range ix.nodes {
+			if _, ok := n.unit(r); ok {
+				weights[at] = priced(float64(amount(n.Status.Allocatable, r)), r)
+			}
+		}
+	}
+	total, sum, priced := 0.0, 0.0, 0.0
+	for _, weight := range weights {
+		total += weight
+	}
+	if total <= 0 {
+		s.lost = replicas
+		return s
+	}
+	for _, at := range sorted(weights) {
+		share := replicas * weights[at] / total
+		n := ix.nodes[at]
+		if n == nil {
+			s.lost += share
+			continue
+		}
+		unit, ok := n.unit(r)
+		if !ok {
+			s.lost += share
+			continue
+		}
+		s.on[at] = share
+		sum, priced = sum+unit*share, priced+share
+		s.basis = weaker(s.basis, n.Price.Basis)
+	}
+	if priced > 0 {
+		s.unit = sum / priced
+	}
+	return s
+}
+
+// sources are those of prices, best first.
+var sources = []engine.PriceSource{engine.PriceEffective, engine.PriceSpot, engine.PriceList, engine.PriceEmbedded}
+
+// weaker is the one of two bases that a person would trust less; the zero basis is none.
+func weaker(a, b engine.PriceBasis) engine.PriceBasis {
+	switch {
+	case a.Source == engine.PriceUnknown:
+		return b
+	case slices.Index(sources, a.Source) != slices.Index(sources, b.Source):
+		if slices.Index(sources, a.Source) > slices.Index(sources, b.Source) {
+			return a
+		}
+		return b
+	case b.AsOf.Before(a.AsOf):
+		return b
+	}
+	return a
+}
+
+// monthly gives what a fall of a pod's effective request is worth in a month on each node, in dollars.
+func (ix *index) monthly(s seats, r engine.Resource, fall int64) map[string]float64 {
+	worth := make(map[string]float64, len(s.on))
+	for at, replicas := range s.on {
+		unit, _ := ix.nodes[at].unit(r)
+		worth[at] = replicas * priced(float64(fall), r) * unit * engine.HoursPerMonth
+	}
+	return worth
+}
+
+// whole adds dollars up and rounds them down: what is not there is never said to be.
+func whole(worth map[string]float64) engine.MicroUSD {
+	total := 0.0
+	for _, at := range sorted(worth) {
+		total += worth[at]
+	}
+	return engine.MicroUSD(math.Floor(total * float64(engine.USD)))
+}
+
+// sorted gives the keys in order, so that sums of fractions come out the same each time.
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
