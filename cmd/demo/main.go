@@ -33,6 +33,7 @@ type options struct {
 	mode       string
 	kubeconfig string
 	context    string
+	image      string
 	name       string
 }
 
@@ -64,6 +65,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	f.StringVar(&o.mode, "mode", "auto", "the cluster: auto, node (real containers; root on Linux), kwok (simulated)")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "use this cluster instead of starting one")
 	f.StringVar(&o.context, "context", "", "the context of -kubeconfig")
+	f.StringVar(&o.image, "image", "docker.io/library/busybox", "where the cluster of -kubeconfig pulls busybox from, without a tag")
 	f.StringVar(&o.name, "name", "demo", "tells demos apart that run side by side")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -117,6 +119,7 @@ func demo(ctx context.Context, o options, in io.Reader, out io.Writer) (err erro
 		Cluster: cluster.Config{Mode: modes[o.mode], CrashLoopMax: 20 * time.Second},
 	}
 	if o.kubeconfig != "" {
+		s = s.WithImage(o.image)
 		cfg.Cluster = cluster.Config{Mode: cluster.External, Kubeconfig: o.kubeconfig, Context: o.context}
 	}
 	if !o.exit {
@@ -130,6 +133,10 @@ func demo(ctx context.Context, o options, in io.Reader, out io.Writer) (err erro
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 		defer cancel()
 		err = errors.Join(err, st.Stop(stopping))
+		if err != nil {
+			progress("everything is stopped; the logs are in " + cfg.Dir)
+			return
+		}
 		_ = os.RemoveAll(cfg.Dir)
 		progress("everything is taken away again")
 	}()

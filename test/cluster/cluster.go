@@ -145,6 +145,13 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 
 // attach points at a cluster that is somebody else's.
 func (c *Cluster) attach() error {
+	if c.cfg.Kubeconfig != "" {
+		var err error
+		// Others read it from folders of their own.
+		if c.cfg.Kubeconfig, err = filepath.Abs(c.cfg.Kubeconfig); err != nil {
+			return err
+		}
+	}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = c.cfg.Kubeconfig
 	conf, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules,
@@ -165,13 +172,16 @@ func (c *Cluster) connect(conf *rest.Config) (err error) {
 // Mode is the mode that Auto became.
 func (c *Cluster) Mode() Mode { return c.cfg.Mode }
 
-// Kubeconfig is the path of a kubeconfig with every right.
+// Kubeconfig is the path of a kubeconfig with every right; of an External cluster the one that was given, to be used with Context.
 func (c *Cluster) Kubeconfig() string {
 	if c.cfg.Mode == External {
 		return c.cfg.Kubeconfig
 	}
 	return filepath.Join(c.dir, "admin.kubeconfig")
 }
+
+// Context is the context of Kubeconfig that was asked for; "" for its current one.
+func (c *Cluster) Context() string { return c.cfg.Context }
 
 // RESTConfig is a copy of what Kubeconfig holds, with generous client-side limits.
 func (c *Cluster) RESTConfig() *rest.Config { return rest.CopyConfig(c.rest) }

@@ -315,6 +315,22 @@ func TestExternal(t *testing.T) {
 	if err == nil {
 		t.Error("a cluster without a kubeconfig was reached")
 	}
+	t.Chdir(t.TempDir())
+	err = os.WriteFile("config", []byte(`{apiVersion: v1, kind: Config, current-context: a,
+contexts: [{name: a, context: {cluster: a, user: u}}, {name: b, context: {cluster: b, user: u}}],
+clusters: [{name: a, cluster: {server: "https://a:6443"}}, {name: b, cluster: {server: "https://b:6443"}}],
+users: [{name: u, user: {token: t}}]}`), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, cluster.Config{Mode: cluster.External, Kubeconfig: "config", Context: "b"})
+	if host := c.RESTConfig().Host; host != "https://b:6443" || c.Context() != "b" {
+		t.Errorf("host %s, context %s; want those of b", host, c.Context())
+	}
+	// The bot runs in a folder of its own.
+	if _, err := os.Stat(c.Kubeconfig()); err != nil || !filepath.IsAbs(c.Kubeconfig()) {
+		t.Errorf("kubeconfig %q, %v; want it found from anywhere", c.Kubeconfig(), err)
+	}
 }
 
 func TestConfigRefused(t *testing.T) {

@@ -57,14 +57,33 @@ func NewPlayer(cfg *rest.Config, nodes Nodes) (*Player, error) {
 	return &Player{dynamic: dyn, client: client, mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(disco)), nodes: nodes}, nil
 }
 
-// Begin makes the namespace and what runs well beforehand.
+// made marks the namespaces that players made. No other is ever removed.
+const made = "autopilot.local/scenario"
+
+// Begin makes the namespace and what runs well beforehand. It waits for what is left of an earlier play to be gone, and fails when
+// the namespace is somebody else's.
 func (p *Player) Begin(ctx context.Context, s Scenario) error {
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Namespace}}
-	if _, err := p.client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+	err := p.until(ctx, "the end of the old namespace "+s.Namespace, func(ctx context.Context) (bool, error) {
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Namespace, Labels: map[string]string{made: s.Name}}}
+		_, err := p.client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{})
+		if !apierrors.IsAlreadyExists(err) {
+			return err == nil, err
+		}
+		switch ns, err = p.client.CoreV1().Namespaces().Get(ctx, s.Namespace, metav1.GetOptions{}); {
+		case apierrors.IsNotFound(err):
+			return false, nil
+		case err != nil:
+			return false, err
+		case ns.Labels[made] == "":
+			return false, fmt.Errorf("the cluster has a namespace %s, which no scenario made and none will touch: play another scenario, or use another cluster", s.Namespace)
+		}
+		return ns.DeletionTimestamp == nil, nil
+	})
+	if err != nil {
 		return err
 	}
 	// Pods are refused until the namespace has its service account.
-	err := p.until(ctx, "the default service account", func(ctx context.Context) (bool, error) {
+	err = p.until(ctx, "the default service account", func(ctx context.Context) (bool, error) {
 		_, err := p.client.CoreV1().ServiceAccounts(s.Namespace).Get(ctx, "default", metav1.GetOptions{})
 		return err == nil, nil
 	})
@@ -80,10 +99,17 @@ func (p *Player) Break(ctx context.Context, s Scenario) error { return p.play(ct
 // Fix does what a person would do to mend it.
 func (p *Player) Fix(ctx context.Context, s Scenario) error { return p.play(ctx, s, s.Fix) }
 
-// End removes the namespace. It does not wait for it to be gone.
+// End removes the namespace, if a player made it. It does not wait for it to be gone.
 func (p *Player) End(ctx context.Context, s Scenario) error {
+	ns, err := p.client.CoreV1().Namespaces().Get(ctx, s.Namespace, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) || err == nil && ns.Labels[made] == "" {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	zero := int64(0)
-	err := p.client.CoreV1().Namespaces().Delete(ctx, s.Namespace, metav1.DeleteOptions{GracePeriodSeconds: &zero})
+	err = p.client.CoreV1().Namespaces().Delete(ctx, s.Namespace, metav1.DeleteOptions{GracePeriodSeconds: &zero})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}

@@ -154,6 +154,22 @@ func Find(name string) (Scenario, error) {
 	return Scenario{}, fmt.Errorf("there is no scenario %q; known: %s", name, strings.Join(names, ", "))
 }
 
+// Image is the busybox that manifests name; a real node of this machine has it.
+const Image = "autopilot.local/busybox"
+
+// WithImage gives the scenario for a cluster that pulls its busybox from another repository, which is named without a tag.
+func (s Scenario) WithImage(repository string) Scenario {
+	named := func(steps []Step) []Step {
+		steps = slices.Clone(steps)
+		for n := range steps {
+			steps[n].Apply = strings.ReplaceAll(steps[n].Apply, "image: "+Image+":", "image: "+repository+":")
+		}
+		return steps
+	}
+	s.Setup, s.Break, s.Fix = named(s.Setup), named(s.Break), named(s.Fix)
+	return s
+}
+
 // documents splits manifests at their "---" lines.
 func documents(manifests string) [][]byte {
 	var docs [][]byte

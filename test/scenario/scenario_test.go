@@ -1,6 +1,7 @@
 package scenario_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -30,6 +31,33 @@ func TestBuiltin(t *testing.T) {
 	}
 	if _, err := scenario.Find("crahs"); err == nil || !strings.Contains(err.Error(), "crash") {
 		t.Errorf("an unknown name: %v; want the names there are", err)
+	}
+}
+
+func TestScenariosForAClusterWithAnotherRegistry(t *testing.T) {
+	all, err := scenario.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		foreign := s.WithImage("registry.example/tools/busybox")
+		images := 0
+		for n, step := range slices.Concat(foreign.Setup, foreign.Break, foreign.Fix) {
+			for line := range strings.Lines(step.Apply) {
+				if _, image, ok := strings.Cut(line, "image: "); ok {
+					images++
+					if !strings.HasPrefix(image, "registry.example/tools/busybox:") {
+						t.Errorf("%s, step %d: image %s", s.Name, n, image)
+					}
+				}
+			}
+		}
+		if images == 0 {
+			t.Errorf("%s names no image", s.Name)
+		}
+		if again, err := scenario.Find(s.Name); err != nil || !slices.Equal(again.Break, s.Break) {
+			t.Errorf("%s itself was changed: %v", s.Name, err)
+		}
 	}
 }
 

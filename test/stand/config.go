@@ -10,6 +10,7 @@ import (
 // BotConfig is what the bot's configuration file says in a stand.
 type BotConfig struct {
 	Cluster, Kubeconfig      string
+	Context                  string // of the kubeconfig; empty for its current one
 	Prometheus, Alertmanager string // URLs; empty for none
 	SlackAPI                 string // base URL of the Web API
 	Listen                   string // host:port
@@ -40,6 +41,9 @@ func (c BotConfig) YAML() []byte {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("clusters:\n  - name: %s\n    kubeconfig: %s", c.Cluster, c.Kubeconfig)
+	if c.Context != "" {
+		line("    context: %q", c.Context)
+	}
 	if c.Prometheus != "" {
 		line("    prometheus: %s", c.Prometheus)
 	}

@@ -283,6 +283,9 @@ func (s *Stand) startBot(ctx context.Context) error {
 		return fmt.Errorf("read the workspace: %w", err)
 	}
 	cfg := BotConfig{Cluster: s.cfg.Name, Kubeconfig: s.BotKubeconfig, SlackAPI: s.Slack.APIURL(), Listen: s.listen, Workspace: workspace}
+	if s.Cluster.Mode() == cluster.External {
+		cfg.Context = s.Cluster.Context()
+	}
 	if s.Prometheus != nil {
 		cfg.Prometheus = s.Prometheus.URL()
 	}
