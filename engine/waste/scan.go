@@ -11,7 +11,7 @@ import (
 
 // Detectors are all detectors. An idle node owns its dollars before the requests of what runs on it do: see overlap.
 func Detectors() []Detector {
-	return []Detector{CPU{}, Memory{}}
+	return []Detector{CPU{}, Memory{}, Nodes{}, Volumes{}}
 }
 
 const reasonIgnored = "left out by the configuration"

@@ -83,6 +83,8 @@ type Node struct {
 	*corev1.Node
 	InstanceID string           // "" when the provider ID names none
 	Price      engine.NodePrice // Basis.Source is PriceUnknown when nobody knows
+	// Attachable is how many volumes each CSI driver can attach, from the CSINode; a driver that is not there has told nobody.
+	Attachable map[string]int32
 }
 
 // VerticalAutoscaler is a VerticalPodAutoscaler: what it may change, and what it would.

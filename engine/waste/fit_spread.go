@@ -1,0 +1,123 @@
+package waste
+
+import (
+	"math"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// spreadRule is a topology spread constraint that forbids.
+type spreadRule struct {
+	key        string
+	maxSkew    int
+	minDomains int
+	pods       labels.Selector
+	anyNode    bool // nodes count as domains whether or not the pod's node affinity admits them
+	clean      bool // nodes that the pod does not tolerate do not count
+}
+
+// spreadOf reads the constraints that forbid. It fails for a selector that cannot be read.
+func spreadOf(p *corev1.Pod) ([]spreadRule, error) {
+	var rules []spreadRule
+	for _, c := range p.Spec.TopologySpreadConstraints {
+		if c.WhenUnsatisfiable != corev1.DoNotSchedule {
+			continue
+		}
+		pods, err := selectorOf(p, c.LabelSelector, c.MatchLabelKeys, nil)
+		if err != nil {
+			return nil, err
+		}
+		rule := spreadRule{key: c.TopologyKey, maxSkew: int(c.MaxSkew), minDomains: 1, pods: pods}
+		if c.MinDomains != nil {
+			rule.minDomains = int(*c.MinDomains)
+		}
+		rule.anyNode = c.NodeAffinityPolicy != nil && *c.NodeAffinityPolicy == corev1.NodeInclusionPolicyIgnore
+		rule.clean = c.NodeTaintsPolicy != nil && *c.NodeTaintsPolicy == corev1.NodeInclusionPolicyHonor
+		rules = append(rules, rule)
+	}
+	return rules, nil
+}
+
+// census counts the pods that a spread constraint speaks of, by domain.
+type census struct {
+	rule  spreadRule
+	self  int
+	count map[string]int
+	least int
+}
+
+// stage is a moment of a drain. Skew is linear in the number of pods that are still to be evicted, so that what holds at the first
+// and the last moment holds between them.
+type stage struct {
+	evicted bool // all pods have been driven out; otherwise all but the one that is looked at still stand
+	deleted bool // the node itself is gone, and is no domain any more
+}
+
+func stages() []stage { return []stage{{}, {evicted: true}, {evicted: true, deleted: true}} }
+
+// censuses count for each constraint of a pod and each stage of the drain of a node; draining is nil when none is drained.
+func (r *room) censuses(t *tenant, draining *place) []census {
+	if len(t.spread) == 0 {
+		return nil
+	}
+	var all []census
+	for _, rule := range t.spread {
+		for _, s := range stages() {
+			all = append(all, r.census(t, rule, draining, s))
+		}
+	}
+	return all
+}
+
+func (r *room) census(t *tenant, rule spreadRule, draining *place, s stage) census {
+	c := census{rule: rule, count: map[string]int{}}
+	if rule.pods.Matches(labels.Set(t.pod.Labels)) {
+		c.self = 1
+	}
+	counted := make(map[*place]bool, len(r.places))
+	for _, p := range r.places {
+		if p.gone || p == draining && (s.deleted || rule.clean) || !r.domainFor(t, rule, p.node.Node) {
+			continue
+		}
+		counted[p] = true
+		c.count[p.node.Labels[rule.key]] += 0
+	}
+	for _, other := range r.byNamespace[t.pod.Namespace] {
+		at := other.at
+		if !s.evicted {
+			at = other.standing()
+		}
+		if other == t || at == nil || !counted[at] || other.pod.DeletionTimestamp != nil || !rule.pods.Matches(labels.Set(other.pod.Labels)) {
+			continue
+		}
+		c.count[at.node.Labels[rule.key]]++
+	}
+	c.least = math.MaxInt
+	for _, n := range c.count {
+		c.least = min(c.least, n)
+	}
+	if len(c.count) < rule.minDomains {
+		c.least = 0
+	}
+	return c
+}
+
+// domainFor tells whether a node counts as part of a domain: it has the labels of all constraints, and the policies admit it.
+func (r *room) domainFor(t *tenant, rule spreadRule, n *corev1.Node) bool {
+	for _, other := range t.spread {
+		if _, ok := n.Labels[other.key]; !ok {
+			return false
+		}
+	}
+	if ok, err := t.nodes.Match(n); !rule.anyNode && (err != nil || !ok) {
+		return false
+	}
+	return !rule.clean || tolerates(t.pod, n) && !n.Spec.Unschedulable
+}
+
+// allows tells whether one more pod on a node keeps the skew.
+func (c census) allows(n *corev1.Node) bool {
+	value, ok := n.Labels[c.rule.key]
+	return ok && c.count[value]+c.self-c.least <= c.rule.maxSkew
+}
