@@ -225,7 +225,7 @@ func TestFollowUps(t *testing.T) {
 	i = w.incident(1)
 	equal(t, "resolved", []any{i.Status, i.ResolvedBy, i.ResolvedAt}, []any{engine.Resolved, engine.Person{}, w.now().Truncate(time.Microsecond)})
 	equal(t, "what ends with it", w.sql(`SELECT kind, args ->> 'detail' FROM river_job WHERE kind IN ('page', 'expire_silence') ORDER BY id`),
-		"page trigger\npage resolve\nexpire_silence am-1")
+		"page trigger\npage resolve\nexpire_silence <nil>")
 
 	for name, err := range map[string]error{"settle": w.Settle(ctx, 9), "silenced": w.Silenced(ctx, 9, "x"), "paged": w.Paged(ctx, 9, "trigger")} {
 		code(t, name+" of an unknown incident", err, engine.NotFound)

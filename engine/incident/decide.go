@@ -143,7 +143,7 @@ func (d *draft) resolve(by engine.Person, text string) {
 		d.page("resolve")
 	}
 	// Not only the silence that we know of: Alertmanager may have taken one whose making was never recorded.
-	if !d.i.Silence.Until.IsZero() && slices.ContainsFunc(d.i.Signals, func(s engine.Signal) bool { return s.Source == engine.SourceAlert }) {
+	if d.i.Silence.AlertmanagerID != "" || !d.i.Silence.Until.IsZero() && slices.ContainsFunc(d.i.Signals, ofAlert) {
 		d.after(0, engine.TaskExpireSilence, "")
 	}
 	d.i.Status, d.i.ResolvedAt, d.i.ResolvedBy = engine.Resolved, d.now, by

@@ -82,8 +82,10 @@ func find(signals []engine.Signal, s engine.Signal) int {
 
 func firing(signals []engine.Signal) bool { return slices.ContainsFunc(signals, engine.Signal.Firing) }
 
+func ofAlert(s engine.Signal) bool { return s.Source == engine.SourceAlert }
+
 func alertBorn(signals []engine.Signal) bool {
-	return slices.ContainsFunc(signals, func(s engine.Signal) bool { return s.Source == engine.SourceAlert && s.Firing() })
+	return slices.ContainsFunc(signals, func(s engine.Signal) bool { return ofAlert(s) && s.Firing() })
 }
 
 // same compares signals as a database would: instants by the microsecond, and no labels like empty labels.
