@@ -130,8 +130,12 @@ func TestNodeIsTheParentOfItsPods(t *testing.T) {
 	all.Wait()
 	parent := w.sql(`SELECT id FROM incidents WHERE workload_kind = 'Node'`)
 	equal(t, "children", w.sql(`SELECT count(*) FROM incidents WHERE parent_id = `+parent), "20")
-	equal(t, "the parent's lines are numbered without gaps",
-		w.sql(`SELECT count(*) = max(n), count(*) FILTER (WHERE kind = 'hurt') FROM events WHERE incident_id = `+parent), "true 20")
+	equal(t, "the parent's lines are numbered without gaps, and one tells of all children",
+		w.sql(`SELECT count(*) = max(n), count(*) FILTER (WHERE kind = 'hurt') FROM events WHERE incident_id = `+parent), "true 1")
+	equal(t, "it is the one that the thread shows, at its newest", w.sql(`
+		SELECT left(e.text, 27), m.wanted <= i.version, m.thread_key, m.lane
+		FROM events e JOIN messages m ON m.key = 'incident/' || e.incident_id || '/event/' || e.n JOIN incidents i ON i.id = e.incident_id
+		WHERE e.kind = 'hurt'`), "20 workloads are hurt too:  true incident/"+parent+"/card #incidents")
 
 	w.pass(time.Minute)
 	w.watch(node)

@@ -29,6 +29,9 @@ const (
 	saveLineSQL = `INSERT INTO events (incident_id, n, at, kind, by_id, by_name, text)
 		SELECT $1, coalesce(max(n), 0) + 1, $2, $3, $4, $5, $6 FROM events WHERE incident_id = $1`
 
+	putLineSQL = `INSERT INTO events (incident_id, n, at, kind, by_id, by_name, text, times) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (incident_id, n) DO UPDATE SET text = excluded.text, times = excluded.times`
+
 	saveVerdictSQL = `INSERT INTO verdicts (incident_id, at, by_id, by_name, rule, is_right, correction)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (incident_id, by_id, rule) DO UPDATE SET
@@ -56,6 +59,10 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, p incident.Plan) error {
 	}
 	for _, l := range p.Lines {
 		e := l.Event
+		if e.ID != 0 {
+			b.Queue(putLineSQL, l.IncidentID, e.ID, stamp(e.At), e.Kind, e.By.ID, e.By.Name, e.Text, e.Times)
+			continue
+		}
 		b.Queue(saveLineSQL, l.IncidentID, stamp(e.At), e.Kind, e.By.ID, e.By.Name, e.Text)
 	}
 	for _, m := range p.Messages {

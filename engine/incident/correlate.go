@@ -106,7 +106,7 @@ func (d *draft) replant(s State, begun []engine.Signal) {
 	if p, ok := parentOf(d.i.Signals, s.Parents, d.r); ok {
 		d.i.ParentID = p.ID
 		d.note(EventAdopted, engine.Person{}, "Follows from incident %d: %s", p.ID, p.Title)
-		d.line(p.ID, EventHurt, "%s is hurt too", d.i.Workload)
+		d.hurts(p)
 		return
 	}
 	if _, in := d.r.maintenance(d.i.Workload, d.now); !in && unannounced(d.i) {
@@ -122,6 +122,9 @@ func (d *draft) promote() {
 
 func (d *draft) announce() {
 	d.tell(EventAnnounced, engine.Person{}, "The maintenance is over and it still fires")
+	if e, ok := latest(d.i, EventHurt); ok {
+		d.show(eventMessage(d.i.ID, e.ID))
+	}
 	d.showDiagnosis()
 	d.escalateLater()
 }
@@ -241,7 +244,7 @@ func (d *draft) place(s State, loud, hushed, text string) {
 	if p, ok := parentOf(d.i.Signals, s.Parents, d.r); ok {
 		d.i.ParentID = p.ID
 		d.note(hushed, engine.Person{}, "%s; follows from incident %d: %s", text, p.ID, p.Title)
-		d.line(p.ID, EventHurt, "%s is hurt too", d.i.Workload)
+		d.hurts(p)
 		d.consider(d.i.Signals[0], "child", "follows from incident %d: %s", p.ID, p.Title)
 		return
 	}

@@ -213,7 +213,9 @@ func TestEscalation(t *testing.T) {
 	equal(t, "broadcast", w.messages["incident/41/escalation/2"].Broadcast, true)
 	equal(t, "thread", w.messages["incident/41/escalation/2"].ThreadKey, "incident/41/card")
 
-	w.apply(incident.Paged(w.full(41), "trigger", w.now))
+	paged := incident.Paged(w.full(41), "trigger", w.now)
+	w.apply(paged)
+	equal(t, "the pager's answer is told in the thread", keys(paged), "41/card 41/event/5")
 	if p := incident.Paged(w.full(41), "trigger", w.now); !p.Empty() {
 		t.Errorf("recorded twice: %+v", p)
 	}
@@ -229,6 +231,12 @@ func TestEscalation(t *testing.T) {
 	p = incident.Settle(w.full(41), w.r, w.now)
 	w.apply(p)
 	equal(t, "resolved", taskList(p, w.now), "page:resolve")
+	paged = incident.Paged(w.full(41), "resolve", w.now)
+	w.apply(paged)
+	equal(t, "a refusal stands for itself", keys(paged), "41/card 41/event/10")
+	if p := incident.Paged(w.full(41), "resolve", w.now); !p.Empty() {
+		t.Errorf("recorded twice: %+v", p)
+	}
 
 	w.pass(time.Minute)
 	w.watch(api, w.signal(api, engine.ClassOOMKilled))
@@ -252,6 +260,19 @@ func TestEscalation(t *testing.T) {
 	equal(t, "leaves it open", w.incidents[41].Status, engine.Open)
 	p = w.must(w.decide(41, ana, engine.ActionResolve, about(2)))
 	equal(t, "what ends now", taskList(p, w.now), "page:resolve/1")
+}
+
+func TestPagersAnswersAreOneLine(t *testing.T) {
+	w := newWorld(t)
+	w.watch(api, w.signal(api, engine.ClassCrashLoop))
+	for _, what := range []string{"trigger", "acknowledge", "resolve"} {
+		w.apply(incident.Paged(w.full(41), what, w.now))
+		equal(t, what, keys(w.last), "41/card 41/event/2")
+		if p := incident.Paged(w.full(41), what, w.now); !p.Empty() {
+			t.Errorf("%s is recorded twice: %+v", what, p)
+		}
+	}
+	equal(t, "line", w.incidents[41].Timeline[1].Text, "The pager has called the on-call; it knows that it is acknowledged; it knows that it is resolved")
 }
 
 func TestEscalationWaitsWhileCleared(t *testing.T) {

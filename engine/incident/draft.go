@@ -47,17 +47,14 @@ const flapping = time.Hour
 
 // again notes what may happen over and over: the first time within flapping it is a line, after that the line counts.
 func (d *draft) again(kind, text string) {
-	lines := episode(d.i)
-	for _, e := range slices.Backward(lines) {
-		if e.Kind != kind || d.now.Sub(e.At) >= flapping {
-			continue
-		}
-		e.Times = max(e.Times, 1) + 1
-		e.Text = fmt.Sprintf("%s (%d times since %s)", text, e.Times, clock(e.At))
-		d.amend(e)
+	e, ok := latest(d.i, kind)
+	if !ok || d.now.Sub(e.At) >= flapping {
+		d.note(kind, engine.Person{}, "%s", text)
 		return
 	}
-	d.note(kind, engine.Person{}, "%s", text)
+	e.Times = max(e.Times, 1) + 1
+	e.Text = fmt.Sprintf("%s (%d times since %s)", text, e.Times, clock(e.At))
+	d.amend(e)
 }
 
 // amend puts a line in the place of the one with its number.
@@ -70,9 +67,12 @@ func (d *draft) amend(e engine.Event) {
 // tell adds a line to the timeline and to the thread. A quiet incident has the line only.
 func (d *draft) tell(kind string, by engine.Person, format string, args ...any) {
 	e := d.note(kind, by, format, args...)
-	d.thread = append(d.thread, engine.Message{
-		Key: fmt.Sprintf("incident/%d/event/%d", d.i.ID, e.ID), Kind: engine.MessageEvent, Detail: e.ID,
-	})
+	d.show(eventMessage(d.i.ID, e.ID))
+}
+
+// eventMessage is the line of the thread that shows a line of the timeline; declared again, it is edited.
+func eventMessage(incident, n int64) engine.Message {
+	return engine.Message{Key: fmt.Sprintf("incident/%d/event/%d", incident, n), Kind: engine.MessageEvent, Detail: n}
 }
 
 // show adds a message of the thread that is not an event.

@@ -3,6 +3,7 @@ package incident
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -94,28 +95,34 @@ func Silenced(i engine.Incident, alertmanagerID string, now time.Time) Plan {
 	return d.finish()
 }
 
+// answers are what the pager may have done.
+var answers = map[string]string{
+	"trigger":     "has called the on-call",
+	"acknowledge": "knows that it is acknowledged",
+	"resolve":     "knows that it is resolved",
+	"refused":     "refused the call, so it has woken nobody; autopilot doctor and the bot's log say why",
+}
+
 // Paged records that the pager took what it was told: trigger, acknowledge or resolve; or that it will never take a trigger:
-// refused, which is told in the thread, for nobody is woken then. Each is recorded once an episode.
+// refused, for nobody is woken then. Each is told once an episode, the first three in one line of the thread.
 func Paged(i engine.Incident, what string, now time.Time) Plan {
-	text, ok := map[string]string{
-		"trigger":     "The pager has called the on-call",
-		"acknowledge": "The pager knows that it is acknowledged",
-		"resolve":     "The pager knows that it is resolved",
-		"refused":     "The pager refused the call, so it has woken nobody; autopilot doctor and the bot's log say why",
-	}[what]
+	text, ok := answers[what]
 	if !ok {
 		return Plan{}
 	}
 	for _, e := range episode(i) {
-		if e.Kind == EventPaged && e.Text == text {
+		if e.Kind == EventPaged && strings.Contains(e.Text, text) {
 			return Plan{}
 		}
 	}
 	d := newDraft(i, Rules{}, now)
-	if what == "refused" {
-		d.tell(EventPaged, engine.Person{}, "%s", text)
+	e, ok := latest(i, EventPaged)
+	if ok && what != "refused" && !strings.Contains(e.Text, answers["refused"]) {
+		e.Text += "; it " + text
+		d.amend(e)
+		d.show(eventMessage(i.ID, e.ID))
 	} else {
-		d.note(EventPaged, engine.Person{}, "%s", text)
+		d.tell(EventPaged, engine.Person{}, "The pager %s", text)
 	}
 	return d.finish()
 }

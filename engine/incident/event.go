@@ -12,7 +12,7 @@ const (
 	EventOpenedQuietly   = "opened_quietly"   // under a parent, or in a maintenance window: not told
 	EventJoined          = "joined"           // a new class of problem, or a higher severity
 	EventAdopted         = "adopted"          // put under a parent
-	EventHurt            = "hurt"             // on a parent: a child was put under it
+	EventHurt            = "hurt"             // on a parent: what was put under it, in one line
 	EventPromoted        = "promoted"         // no longer under a parent, and told in the channel
 	EventAnnounced       = "announced"        // the maintenance window is over, the problem is not
 	EventCleared         = "cleared"          // no signal fires
@@ -74,12 +74,18 @@ func episode(i engine.Incident) []engine.Event {
 	return i.Timeline
 }
 
-// paging tells whether the pager was called in this episode.
-func paging(i engine.Incident) bool {
-	for _, e := range episode(i) {
-		if e.Kind == EventPaging {
-			return true
+// latest gives the last line of a kind in this episode.
+func latest(i engine.Incident, kind string) (engine.Event, bool) {
+	for _, e := range slices.Backward(episode(i)) {
+		if e.Kind == kind {
+			return e, true
 		}
 	}
-	return false
+	return engine.Event{}, false
+}
+
+// paging tells whether the pager was called in this episode.
+func paging(i engine.Incident) bool {
+	_, yes := latest(i, EventPaging)
+	return yes
 }

@@ -1,7 +1,9 @@
 package incident
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -44,6 +46,7 @@ func (d *draft) adopt(candidates []engine.Incident) {
 		return
 	}
 	down := slices.Contains(d.i.Classes, engine.ClassNodeNotReady)
+	var hurt []engine.Workload
 	for _, c := range candidates {
 		if !c.IsOpen() || c.ParentID != 0 || c.ID == d.i.ID || !firing(c.Signals) || precedes(c.Signals, d.i, d.r) || !d.explains(c, down) {
 			continue
@@ -53,11 +56,59 @@ func (d *draft) adopt(candidates []engine.Incident) {
 		c.Version++
 		d.plan.Others = append(d.plan.Others, c)
 		d.line(c.ID, EventAdopted, "Follows from incident %d: %s", d.i.ID, d.i.Title)
-		d.note(EventHurt, engine.Person{}, "%s is hurt too", c.Workload)
+		hurt = append(hurt, c.Workload)
 		if had {
 			d.others = append(d.others, d.cardOf(c))
 		}
 	}
+	if len(hurt) > 0 {
+		d.tell(EventHurt, engine.Person{}, "%s", hurtText(hurt))
+	}
+}
+
+// hurts tells the parent that this incident was put under it: in one line for all of its children, however many there are, which
+// is edited in its thread.
+func (d *draft) hurts(parent engine.Incident) {
+	var hurt []engine.Workload
+	for _, c := range parent.Children {
+		if c.IsOpen() && c.ID != d.i.ID {
+			hurt = append(hurt, c.Workload)
+		}
+	}
+	e, ok := latest(parent, EventHurt)
+	if !ok {
+		e = engine.Event{ID: 1, At: d.now, Kind: EventHurt}
+		if n := len(parent.Timeline); n > 0 {
+			e.ID = parent.Timeline[n-1].ID + 1
+		}
+	}
+	e.Text = hurtText(append(hurt, d.i.Workload))
+	d.plan.Lines = append(d.plan.Lines, Line{parent.ID, e})
+	if !hasCard(parent) || quiet(parent) {
+		return
+	}
+	m := eventMessage(parent.ID, e.ID)
+	m.Subject, m.Channel, m.ThreadKey = parent.ID, d.r.Route.channelOf(parent), engine.CardKey(parent.ID)
+	m.Version = parent.Version + 1 // a parent is touched with each of its children
+	d.others = append(d.others, m)
+}
+
+// mostHurt is how many workloads are named in the line that tells them.
+const mostHurt = 8
+
+func hurtText(of []engine.Workload) string {
+	if len(of) == 1 {
+		return of[0].String() + " is hurt too"
+	}
+	names := make([]string, min(len(of), mostHurt))
+	for k := range names {
+		names[k] = of[k].String()
+	}
+	text := fmt.Sprintf("%d workloads are hurt too: %s", len(of), strings.Join(names, ", "))
+	if more := len(of) - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 func (d *draft) explains(c engine.Incident, down bool) bool {

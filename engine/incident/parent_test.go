@@ -1,6 +1,7 @@
 package incident_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func TestChildOpensUnderItsNode(t *testing.T) {
 	child := w.onNode(api, engine.ClassReplicasMissing)
 	p := w.watch(api, child)
 	equal(t, "parent", p.Incident.ParentID, 41)
-	equal(t, "no card", keys(p), "")
+	equal(t, "no card, but a line in its parent's thread", keys(p), "41/event/2")
 	equal(t, "tasks", taskList(p, w.now), "diagnose diagnose+20s")
 	equal(t, "touched", p.Touched[0], 41)
 	equal(t, "line", p.Lines[0].Event.Text, "payments/api is hurt too")
@@ -43,6 +44,40 @@ func TestChildOpensUnderItsNode(t *testing.T) {
 	equal(t, "tasks", taskList(p, w.now), "diagnose")
 	p = w.must(w.decide(42, ana, engine.ActionResolve))
 	equal(t, "a thread of its own", keys(p), "42/card 42/event/4")
+}
+
+func TestManyChildrenAreOneLineOfTheirParentsThread(t *testing.T) {
+	w := newWorld(t)
+	w.watch(node, w.signal(node, engine.ClassNodeNotReady))
+	hit := func(n int) engine.Workload {
+		return engine.Workload{Cluster: "prod", Namespace: "payments", Kind: "Deployment", Name: fmt.Sprint("w", n)}
+	}
+	for n := range 12 {
+		w.pass(time.Second)
+		p := w.watch(hit(n), w.onNode(hit(n), engine.ClassReplicasMissing))
+		equal(t, "messages", keys(p), "41/event/2")
+		equal(t, "in the thread of", p.Messages[0].ThreadKey, "incident/41/card")
+	}
+	line := w.incidents[41].Timeline[1]
+	equal(t, "line", line.Text, "12 workloads are hurt too: payments/w0, payments/w1, payments/w2, payments/w3, payments/w4, payments/w5, payments/w6, payments/w7 and 4 more")
+	equal(t, "lines", len(w.incidents[41].Timeline), 2)
+
+	w.watch(hit(0)) // is well again
+	w.pass(2 * time.Minute)
+	w.apply(incident.Settle(w.full(42), w.r, w.now))
+	w.watch(hit(12), w.onNode(hit(12), engine.ClassReplicasMissing))
+	equal(t, "of those that are still hurt", w.incidents[41].Timeline[1].Text[:27], "12 workloads are hurt too: ")
+}
+
+func TestChildrenOfAQuietParentAreToldWhenItIs(t *testing.T) {
+	w := newWorld(t)
+	w.r.Maintenance = []incident.Window{{Name: "m", Start: start, End: start.Add(time.Hour)}}
+	w.watch(node, w.signal(node, engine.ClassNodeNotReady))
+	equal(t, "in maintenance", keys(w.watch(api, w.onNode(api, engine.ClassReplicasMissing))), "")
+	w.pass(time.Hour)
+	p := incident.Settle(w.full(41), w.r, w.now)
+	w.apply(p)
+	equal(t, "when it is over", keys(p), "41/card 41/event/3 41/event/2")
 }
 
 func TestClearedChildEndsQuietly(t *testing.T) {
@@ -110,7 +145,7 @@ func TestNodeAdoptsWhatItHurtFirst(t *testing.T) {
 	p := w.watch(node, w.signal(node, engine.ClassNodeNotReady))
 	equal(t, "adopted", len(p.Others), 1)
 	equal(t, "which", p.Others[0].ID, 41)
-	equal(t, "messages", keys(p), "43/card 41/card")
+	equal(t, "messages", keys(p), "43/card 43/event/2 41/card")
 	equal(t, "events", kinds(p), "opened hurt")
 	equal(t, "not the one that is hurt elsewhere too", w.incidents[42].ParentID, 0)
 
@@ -130,7 +165,7 @@ func TestAdoptedWhenTheWatchNamesTheParent(t *testing.T) {
 	p := w.watch(api, w.onNode(api, engine.ClassReplicasMissing))
 	equal(t, "adopted", p.Incident.ParentID, 42)
 	equal(t, "events", kinds(p), "adopted")
-	equal(t, "its card is redrawn, its thread is quiet", keys(p), "41/card")
+	equal(t, "its card is redrawn, its thread is quiet, its parent's is not", keys(p), "41/card 42/event/2")
 }
 
 func TestNotAChild(t *testing.T) {

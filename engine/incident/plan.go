@@ -58,7 +58,7 @@ type State struct {
 	NextID     int64             // the id for an incident to be opened
 	Current    *engine.Incident  // the incident that is not resolved, with its lists; nil for none
 	Last       *engine.Incident  // the newest resolved one, with its lists; nil for none
-	Parents    []engine.Incident // open incidents of the workloads that a signal names as its parent, and the one that Current is under; rows suffice
+	Parents    []engine.Incident // open incidents of the workloads that a signal names as its parent, and the one that Current is under; with their Timeline and Children
 	Candidates []engine.Incident // open incidents with a signal on this workload, when it is a node; with their Signals
 }
 
@@ -86,7 +86,8 @@ func (p Plan) Empty() bool {
 		len(p.Messages)+len(p.Others)+len(p.Lines)+len(p.Touched) == 0
 }
 
-// Line is a line for the timeline of an incident that the plan does not hold. Its number is 0: the store gives it the next.
+// Line is a line for the timeline of an incident that the plan does not hold. When its number is 0 the store gives it the next; else
+// it is the line of that number, instead of the one that may be there.
 type Line struct {
 	IncidentID int64
 	Event      engine.Event

@@ -168,8 +168,18 @@ func (w *world) apply(p incident.Plan) {
 	}
 	for _, l := range p.Lines {
 		i := w.incidents[l.IncidentID]
-		l.Event.ID = int64(len(i.Timeline)) + 1
-		i.Timeline = append(i.Timeline, l.Event)
+		next := int64(len(i.Timeline)) + 1
+		switch n := l.Event.ID; {
+		case n == 0:
+			l.Event.ID = next
+			i.Timeline = append(i.Timeline, l.Event)
+		case n == next:
+			i.Timeline = append(i.Timeline, l.Event)
+		case n > next || i.Timeline[n-1].Kind != l.Event.Kind || !i.Timeline[n-1].At.Equal(l.Event.At):
+			w.t.Fatalf("line %d of incident %d would become another: %+v", n, l.IncidentID, l.Event)
+		default:
+			i.Timeline[n-1] = l.Event
+		}
 	}
 	for _, id := range p.Touched {
 		w.incidents[id].Version++
