@@ -258,7 +258,7 @@ type SavingsLine struct {
 // Scan is one look for waste, from start to end.
 type Scan struct {
 	ID        int64
-	Trigger   string // "schedule", "command", "approval"
+	Trigger   string // "schedule", "command", "approval", "undo"
 	By        Person // zero for the schedule
 	Cluster   string // "" for all
 	Namespace string

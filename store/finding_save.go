@@ -91,7 +91,7 @@ func (s *Store) keep(ctx context.Context, tx pgx.Tx, r waste.Report) (engine.Sca
 	for k, f := range known {
 		before[k], groups[f.Key] = f.Finding, f.Group
 	}
-	changes := waste.Live(before, r.Outcome, r.Judged, now)
+	changes := waste.Live(before, r.Outcome, r.Judged, scan.Started) // as of when it looked
 	if err := s.saveChanges(ctx, tx, changes, groups, scan.ID, engine.Person{}); err != nil {
 		return scan, err
 	}

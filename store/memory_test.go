@@ -36,7 +36,9 @@ func TestPeaksOutliveTheirSource(t *testing.T) {
 	day := func(n int) time.Time { return start.Truncate(24*time.Hour).AddDate(0, 0, n) }
 	api := waste.ContainerKey{Namespace: "payments", Kind: "Deployment", Name: "api", Container: "app"}
 	web := waste.ContainerKey{Namespace: "payments", Kind: "Deployment", Name: "web", Container: "app"}
-	save := func(cluster string, peaks map[waste.ContainerKey][]waste.Peak) { w.must(w.SavePeaks(t.Context(), cluster, peaks)) }
+	save := func(cluster string, peaks map[waste.ContainerKey][]waste.Peak) {
+		w.must(w.SavePeaks(t.Context(), cluster, peaks))
+	}
 	save("prod", map[waste.ContainerKey][]waste.Peak{
 		api: {{Day: day(-200), CPU: 9, Memory: 9}, {Day: day(-40), CPU: 3, Memory: nan}, {Day: day(0), CPU: 1, Memory: 100}},
 		web: {{Day: day(0), CPU: nan, Memory: 5}, {Day: day(-1), CPU: float32(math.Inf(1)), Memory: -1}},

@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -77,5 +80,53 @@ func (s *Store) mute(ctx context.Context, tx pgx.Tx, g engine.FindingGroup, d en
 		d.ID, g.ID, finding, orNull(d.Until), d.Undo); err != nil {
 		return nil, err
 	}
-	return nil, s.saveChanges(ctx, tx, changes, nil, 0, d.By)
+	if err := s.saveChanges(ctx, tx, changes, nil, 0, d.By); err != nil || !d.Undo {
+		return nil, err
+	}
+	return nil, s.scanAgain(ctx, tx, changes, d.By)
+}
+
+// scanAgain has the clusters of findings looked at that were taken back: others own their dollars meanwhile.
+func (s *Store) scanAgain(ctx context.Context, tx pgx.Tx, changes []waste.Change, by engine.Person) error {
+	clusters := map[string]bool{}
+	for _, c := range changes {
+		if c.Finding.Kind != engine.OrphanVolume {
+			clusters[c.Finding.Target.Cluster] = true
+		}
+	}
+	for _, cluster := range slices.Sorted(maps.Keys(clusters)) {
+		var id int64
+		err := tx.QueryRow(ctx, `INSERT INTO scan (trigger, by_id, by_name, cluster, requested_at)
+			SELECT 'undo', $2, $3, $1::text, $4 WHERE NOT EXISTS
+				(SELECT FROM scan WHERE finished_at IS NULL AND started_at IS NULL AND cluster IN ('', $1) AND namespace = '' AND requested_at > $5)
+			RETURNING id`, cluster, by.ID, by.Name, s.now(), s.now().Add(-staleScan)).Scan(&id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			continue // one waits, and will see it
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.insertTasks(ctx, tx, scanTask(id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Muted gives the keys of the findings that a person called not waste, or snoozed until later than now.
+func (s *Store) Muted(ctx context.Context) (map[string]bool, error) {
+	muted := map[string]bool{}
+	err := s.read(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT key FROM finding WHERE status = 'not_waste' OR status = 'snoozed' AND until > $1`, s.now())
+		if err != nil {
+			return err
+		}
+		var key string
+		_, err = pgx.ForEachRow(rows, []any{&key}, func() error {
+			muted[key] = true
+			return nil
+		})
+		return err
+	})
+	return muted, err
 }

@@ -55,6 +55,9 @@ func TestNotWasteIsRemembered(t *testing.T) {
 	w.pass(time.Hour)
 	w.scan(sizing("api", 90))
 	f := w.one("api")
+	muted, err := w.Muted(t.Context())
+	w.must(err)
+	equal(t, "muted", muted, map[string]bool{f.Key: true})
 	if f.Status != engine.FindingNotWaste || f.Reason != "warm standby" || f.Monthly != 90*engine.USD {
 		t.Errorf("after three scans: %+v", f)
 	}
@@ -64,6 +67,7 @@ func TestNotWasteIsRemembered(t *testing.T) {
 		t.Errorf("taken back: %+v", f)
 	}
 	equal(t, "history", w.history(), "api opened  ; api not_waste U1 warm standby; api updated  ; api undone U1 warm standby")
+	equal(t, "a scan says who owns its dollars now", w.sql(`SELECT trigger, by_id, cluster FROM scan WHERE finished_at IS NULL`), "undo U1 prod")
 }
 
 func TestMutesThatDoNotApply(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 const (
 	queueQuick    = river.QueueDefault
 	queueDiagnose = "diagnose" // collectors wait for others; what wakes people must not wait behind them
+	queueScan     = "scan"     // dear, and never urgent: one at a time in a process
 
 	longestRetry = 15 * time.Minute
 	maxAttempts  = 105 // with the back-off below, a day
@@ -101,10 +102,14 @@ func (s *Store) hasten(ctx context.Context, tx pgx.Tx, t incident.TaskAt) (waits
 }
 
 func queueOf(k engine.TaskKind) string {
-	if k == engine.TaskDiagnose {
+	switch k {
+	case engine.TaskDiagnose:
 		return queueDiagnose
+	case engine.TaskScan:
+		return queueScan
+	default:
+		return queueQuick
 	}
-	return queueQuick
 }
 
 // backOff says when a failed task is tried again: after 1 s, 2 s, 4 s and so on up to 15 min, with a little chance so that

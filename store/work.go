@@ -23,6 +23,7 @@ const (
 
 	pollAlertsEvery = 15 * time.Second
 	sweepEvery      = time.Hour
+	scanDueEvery    = time.Minute
 )
 
 // Handler does one kind of task. An engine.Unavailable error has it tried again for up to a day; Invalid, NotFound, Conflict
@@ -83,11 +84,15 @@ func (s *Store) newWorker(name string, handlers map[engine.TaskKind]Handler) (*r
 	if handlers[engine.TaskPollAlerts] != nil {
 		periodic = append(periodic, every(pollAlertsEvery, engine.TaskPollAlerts))
 	}
+	if handlers[engine.TaskScanDue] != nil {
+		periodic = append(periodic, every(scanDueEvery, engine.TaskScanDue))
+	}
 	c, err := river.NewClient(riverpgxv5.New(s.pool), &river.Config{
 		ID: name,
 		Queues: map[string]river.QueueConfig{
 			queueQuick:    {MaxWorkers: 10},
 			queueDiagnose: {MaxWorkers: 6},
+			queueScan:     {MaxWorkers: 1},
 		},
 		Workers:      workers,
 		PeriodicJobs: periodic,
@@ -122,6 +127,14 @@ type worker struct {
 	river.WorkerDefaults[taskArgs]
 	store  *Store
 	handle Handler
+}
+
+// Timeout implements river.Worker.
+func (w *worker) Timeout(job *river.Job[taskArgs]) time.Duration {
+	if engine.TaskKind(job.Kind) == engine.TaskScan {
+		return ScanTimeout
+	}
+	return 0 // as all
 }
 
 // Work implements river.Worker.

@@ -39,7 +39,7 @@ func Live(known []engine.Finding, o Outcome, judged func(engine.Finding) bool, n
 	for _, f := range known {
 		byKey[f.Key] = f
 	}
-	judged = withOverlap(known, judged)
+	judged = withOverlap(known, o.Findings, judged)
 	seen := make(map[string]bool, len(o.Findings))
 	var changes []Change
 	for _, f := range o.Findings {
@@ -67,17 +67,29 @@ func Live(known []engine.Finding, o Outcome, judged func(engine.Finding) bool, n
 	return changes
 }
 
-// withOverlap holds a cluster's nodes back while an open finding about its requests cannot be judged: the dollars that this one
-// owns are missing from the scan, and would be counted with the node's as well.
-func withOverlap(known []engine.Finding, judged func(engine.Finding) bool) func(engine.Finding) bool {
-	held := map[string]bool{}
+// withOverlap holds back what shares dollars with an open finding that the scan could not judge. A node owns its dollars before the
+// requests of what runs on it: while one side of a cluster stays as it is, news of the other would count them twice.
+func withOverlap(known, found []engine.Finding, judged func(engine.Finding) bool) func(engine.Finding) bool {
+	again := make(map[string]bool, len(found))
+	for _, f := range found {
+		again[f.Key] = true
+	}
+	requests, nodes := map[string]bool{}, map[string]bool{}
 	for _, f := range known {
-		if f.Status == engine.FindingOpen && sizes(f.Kind) && !judged(f) {
-			held[f.Target.Cluster] = true
+		switch {
+		case f.Status != engine.FindingOpen || judged(f):
+		case sizes(f.Kind):
+			requests[f.Target.Cluster] = true
+		case f.Kind == engine.IdleNode && !again[f.Key]:
+			nodes[f.Target.Cluster] = true
 		}
 	}
 	return func(f engine.Finding) bool {
-		return judged(f) && (f.Kind != engine.IdleNode || !held[f.Target.Cluster])
+		switch {
+		case f.Kind == engine.IdleNode && requests[f.Target.Cluster], sizes(f.Kind) && nodes[f.Target.Cluster]:
+			return false
+		}
+		return judged(f)
 	}
 }
 
