@@ -43,6 +43,7 @@ const (
 	reasonFits          = "too little to matter"
 	reasonNoUtilisation = "its autoscaler reads no utilisation"
 	reasonTarget        = "its autoscaler's target leaves no room"
+	reasonGrowing       = "its use keeps growing"
 	reasonShaky         = "its past does not tell its future"
 )
 

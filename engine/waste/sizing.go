@@ -85,6 +85,9 @@ func judge(ix *index, box container, at time.Time, r Rules, m *method) (f engine
 	if reason != "" {
 		return f, reason, detail
 	}
+	if days, ok := c.outgrows(lowered); ok {
+		return f, reasonGrowing, fmt.Sprintf("as it has been growing it would pass %s within %.0f days", quantity(lowered, c.resource), days)
+	}
 	backtest, tried := c.try()
 	if tried && m.shaky(backtest) {
 		return f, reasonShaky, fmt.Sprintf("its last %.0f days would have been above what the days before them asked for in %s of samples", backtest.Days, percent(backtest.Over))
