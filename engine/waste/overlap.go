@@ -74,7 +74,7 @@ func (p *purse) share(findings []engine.Finding, r Rules) (kept []engine.Finding
 	sizings, skips = p.targets(sizings)
 	// What is left out changes what the others of its workload free: share again until all that is left stays.
 	for {
-		p.divide(sizings)
+		tied := p.divide(sizings)
 		var left []engine.Finding
 		for _, f := range sizings {
 			if reason, detail := p.small(f, r); reason != "" {
@@ -84,6 +84,11 @@ func (p *purse) share(findings []engine.Finding, r Rules) (kept []engine.Finding
 			left = append(left, f)
 		}
 		if len(left) == len(sizings) {
+			for i := range left {
+				if tied[i] {
+					left[i].Caveats = append(left[i].Caveats, "so much only together with the other proposals for its pods: what starts a pod and what stays ask for the higher of the two")
+				}
+			}
 			return append(kept, left...), skips
 		}
 		sizings = left
@@ -105,8 +110,9 @@ func gather(findings []engine.Finding) map[together][]int {
 	return groups
 }
 
-// divide sets what each finding is worth beside all others.
-func (p *purse) divide(findings []engine.Finding) {
+// divide sets what each finding is worth beside all others, and tells for each whether that rests on others of its pods.
+func (p *purse) divide(findings []engine.Finding) (tied []bool) {
+	tied = make([]bool, len(findings))
 	worth := make([]map[string]float64, len(findings))
 	total := map[string]float64{}
 	for group, members := range gather(findings) {
@@ -120,11 +126,11 @@ func (p *purse) divide(findings []engine.Finding) {
 			name := findings[m].Target.Container
 			changes[i], at[name] = change{name, roleOf(w, name), findings[m].Sizing.New}, m
 		}
-		slices.SortFunc(changes, byRole)
-		for i, fall := range freed(w.podSpec(), group.resource, changes) {
+		falls, alone := parts(w.podSpec(), group.resource, changes)
+		for i, fall := range falls {
 			m := at[changes[i].container]
-			f := &findings[m]
-			worth[m] = p.monthly(p.seats(w, group.resource, f.Sizing.Replicas), group.resource, fall)
+			tied[m] = !alone[i]
+			worth[m] = p.monthly(p.seats(w, group.resource, findings[m].Sizing.Replicas), group.resource, fall)
 			for node := range worth[m] {
 				if p.removed[node] {
 					delete(worth[m], node)
@@ -146,6 +152,7 @@ func (p *purse) divide(findings []engine.Finding) {
 		findings[i].Monthly = whole(worth[i])
 		findings[i].Whole = max(findings[i].Whole, findings[i].Monthly)
 	}
+	return tied
 }
 
 func roleOf(w *workload, name string) role {

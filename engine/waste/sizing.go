@@ -188,7 +188,7 @@ func (c *candidate) finish(f *engine.Finding, lowered int64, autoscale *engine.A
 	replicas := c.replicas()
 	at := c.ix.seats(c.workload, c.resource, replicas)
 	fall := freed(c.podSpec(), c.resource, []change{{c.spec.Name, c.role, lowered}})[0]
-	f.Monthly = whole(c.ix.monthly(at, c.resource, fall))
+	f.Monthly = whole(c.ix.monthly(at, c.resource, float64(fall)))
 	f.Whole, f.Basis = f.Monthly, at.basis
 	f.Owner = owner(c.ix.Cluster, c.ix.namespaces, c.rules, c.Namespace, c.labels...)
 	f.Sizing = &engine.Sizing{

@@ -38,8 +38,7 @@ type change struct {
 }
 
 // freed gives by how much the effective request of a pod falls with each of the changes, when they are made one after the other: that
-// of a pod is the higher of what its containers ask for together and what starting it takes, with its overhead. Changes that
-// are ordered by byRole give the containers that stay their due before those that start the pod.
+// of a pod is the higher of what its containers ask for together and what starting it takes, with its overhead.
 func freed(pod *corev1.PodSpec, r engine.Resource, changes []change) []int64 {
 	p := bare(pod, r)
 	before := effective(p, r)
@@ -54,7 +53,22 @@ func freed(pod *corev1.PodSpec, r engine.Resource, changes []change) []int64 {
 	return falls
 }
 
-// byRole orders changes for freed.
+// parts gives each of the changes its part of what they free together. Who comes first matters where one of them starts the pod, so
+// each counts half as if made in the order of byRole and half the other way round. alone tells for each whether the order
+// does not matter.
+func parts(pod *corev1.PodSpec, r engine.Resource, changes []change) (falls []float64, alone []bool) {
+	slices.SortFunc(changes, byRole)
+	forth := freed(pod, r, changes)
+	backwards := slices.Clone(changes)
+	slices.Reverse(backwards)
+	back := freed(pod, r, backwards)
+	slices.Reverse(back)
+	for i := range changes {
+		falls, alone = append(falls, float64(forth[i]+back[i])/2), append(alone, forth[i] == back[i])
+	}
+	return falls, alone
+}
+
 func byRole(a, b change) int {
 	return cmp.Or(cmp.Compare(a.role, b.role), cmp.Compare(a.container, b.container))
 }
@@ -130,7 +144,7 @@ func (ix *index) seats(w *workload, r engine.Resource, replicas float64) seats {
 			}
 		}
 	}
-	total, sum, priced := 0.0, 0.0, 0.0
+	total, sum, counted := 0.0, 0.0, 0.0
 	for _, weight := range weights {
 		total += weight
 	}
@@ -151,11 +165,11 @@ func (ix *index) seats(w *workload, r engine.Resource, replicas float64) seats {
 			continue
 		}
 		s.on[at] = share
-		sum, priced = sum+unit*share, priced+share
+		sum, counted = sum+unit*share, counted+share
 		s.basis = weaker(s.basis, n.Price.Basis)
 	}
-	if priced > 0 {
-		s.unit = sum / priced
+	if counted > 0 {
+		s.unit = sum / counted
 	}
 	return s
 }
@@ -180,11 +194,11 @@ func weaker(a, b engine.PriceBasis) engine.PriceBasis {
 }
 
 // monthly gives what a fall of a pod's effective request is worth in a month on each node, in dollars.
-func (ix *index) monthly(s seats, r engine.Resource, fall int64) map[string]float64 {
+func (ix *index) monthly(s seats, r engine.Resource, fall float64) map[string]float64 {
 	worth := make(map[string]float64, len(s.on))
 	for at, replicas := range s.on {
 		unit, _ := ix.nodes[at].unit(r)
-		worth[at] = replicas * priced(float64(fall), r) * unit * engine.HoursPerMonth
+		worth[at] = replicas * priced(fall, r) * unit * engine.HoursPerMonth
 	}
 	return worth
 }
