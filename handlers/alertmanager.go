@@ -191,7 +191,11 @@ func signal(ctx context.Context, c Cluster, a engine.Alert, held map[string]engi
 		if isHeld {
 			return known, true
 		}
-		return c.Owner(ctx, kind, namespace, name)
+		w, err := c.Owner(ctx, kind, namespace, name)
+		if err != nil && engine.CodeOf(err) != engine.NotFound {
+			return detect.Guess(kind, namespace, name, a.Labels) // or each pod of one Deployment would be an incident
+		}
+		return w, err == nil
 	})
 	if isHeld {
 		s.Workload = known

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -169,8 +170,8 @@ func TestAlertsOfAnUnknownClusterDoNotLoseTheOthers(t *testing.T) {
 func TestAnAlertStaysWithItsWorkload(t *testing.T) {
 	h, s, _ := fixture(t)
 	s.firing = []engine.Signal{{Source: engine.SourceAlert, ID: "f", Workload: api}}
-	h.Clusters[0].Owner = func(context.Context, string, string, string) (engine.Workload, bool) {
-		return engine.Workload{}, false // the pod is gone, or the API server is
+	h.Clusters[0].Owner = func(context.Context, string, string, string) (engine.Workload, error) {
+		return engine.Workload{}, engine.Errorf(engine.NotFound, "the pod is gone")
 	}
 	labels := map[string]string{"alertname": "Crash", "namespace": "payments", "pod": "api-5f7-x"}
 	err := h.TakeAlerts(t.Context(), "prod", []engine.Alert{{Fingerprint: "f", Labels: labels, StartsAt: noon.Add(-time.Hour), EndsAt: noon}})
@@ -179,12 +180,42 @@ func TestAnAlertStaysWithItsWorkload(t *testing.T) {
 	}
 }
 
+func TestWhileTheApiServerIsAwayPodsMeetInTheirWorkloadsIncident(t *testing.T) {
+	h, s, _ := fixture(t)
+	web := engine.Workload{Cluster: "prod", Namespace: "shop", Kind: "Deployment", Name: "web"}
+	var answer error = engine.Errorf(engine.Unavailable, "the API server does not answer")
+	h.Clusters[0].Owner = func(context.Context, string, string, string) (engine.Workload, error) {
+		if answer != nil {
+			return engine.Workload{}, answer
+		}
+		return web, nil
+	}
+	alerts := func(n int) (all []engine.Alert) {
+		for k := range n {
+			pod := fmt.Sprintf("web-7bfc9d8f6d-x2x%c%c", "bcdfghjklmnpqrst"[k/16], "bcdfghjklmnpqrst"[k%16])
+			all = append(all, engine.Alert{Fingerprint: pod, Labels: map[string]string{"alertname": "Crash", "namespace": "shop", "pod": pod}, StartsAt: noon})
+		}
+		return all
+	}
+	if err := h.TakeAlerts(t.Context(), "prod", alerts(200)); err != nil || len(s.observed) != 1 || s.observed[0].Workload != web || len(s.observed[0].Signals) != 200 {
+		t.Fatalf("%v, %d observations; want one of %v", err, len(s.observed), web)
+	}
+	s.firing, answer = s.observed[0].Signals, nil
+	if err := h.TakeAlerts(t.Context(), "prod", alerts(201)[199:]); err != nil || len(s.observed) != 2 || s.observed[1].Workload != web {
+		t.Errorf("when it is back: %v, %+v; want it to go on with %v", err, s.observed[1:], web)
+	}
+	s.observed, answer = nil, engine.Errorf(engine.NotFound, "there is no such pod")
+	if err := h.TakeAlerts(t.Context(), "prod", alerts(202)[201:]); err != nil || s.observed[0].Workload.Kind != "Pod" {
+		t.Errorf("a pod that is known to be gone: %v, %+v; want no guess", err, s.observed)
+	}
+}
+
 func TestAnApiServerThatHangsDoesNotKeepAlertsFromBeingTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, s, _ := fixture(t)
-		h.Clusters[0].Owner = func(ctx context.Context, _, _, _ string) (engine.Workload, bool) {
+		h.Clusters[0].Owner = func(ctx context.Context, _, _, _ string) (engine.Workload, error) {
 			<-ctx.Done()
-			return engine.Workload{}, false
+			return engine.Workload{}, ctx.Err()
 		}
 		var alerts []engine.Alert
 		for _, pod := range []string{"a", "b", "c"} {

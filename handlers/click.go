@@ -8,8 +8,11 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-// Click carries out a press of a button on an incident's card.
+// Click carries out a press of a button on an incident's card or on a savings card.
 func (h *Handlers) Click(ctx context.Context, c engine.Click) (engine.Reply, error) {
+	if engine.IsGroupValue(c.Value) {
+		return h.groupClick(ctx, c)
+	}
 	b, err := engine.ParseButton(c.Value)
 	if err != nil {
 		return engine.Reply{}, err

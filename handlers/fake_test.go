@@ -161,11 +161,11 @@ func fixture(t *testing.T) (*Handlers, *fakeStore, *fakeAlertmanager) {
 		silenced: map[int64]string{},
 	}
 	am := &fakeAlertmanager{}
-	owner := func(_ context.Context, kind, namespace, name string) (engine.Workload, bool) {
+	owner := func(_ context.Context, kind, namespace, name string) (engine.Workload, error) {
 		if kind == "Pod" && namespace == "payments" && name == "api-5f7-x" {
-			return api, true
+			return api, nil
 		}
-		return engine.Workload{}, false
+		return engine.Workload{}, engine.Errorf(engine.NotFound, "there is no %s %s", kind, name)
 	}
 	logs := func(_ context.Context, i engine.Incident) (engine.LogExcerpt, error) {
 		return engine.LogExcerpt{Pod: i.Workload.Name + "-x", Lines: []string{"FATAL"}}, nil

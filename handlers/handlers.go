@@ -82,14 +82,14 @@ type Pager interface {
 // Cluster is what the handlers ask of one cluster. Alertmanager is nil when none is configured.
 type Cluster struct {
 	Name         string
-	Owner        func(ctx context.Context, kind, namespace, name string) (engine.Workload, bool)
+	Owner        func(ctx context.Context, kind, namespace, name string) (engine.Workload, error) // NotFound, or that nobody can tell
 	Logs         func(ctx context.Context, i engine.Incident) (engine.LogExcerpt, error)
 	Collectors   []rca.Collector
 	Alertmanager Silencer
 	Receiver     string // the receiver in Alertmanager that is us: what is routed to others alone is not ours; "" means all are
 }
 
-// Handlers holds what every edge needs. All fields but Pagers and Thread are required.
+// Handlers holds what every edge needs. All fields but Pagers, Thread and Waste are required.
 type Handlers struct {
 	Incidents Incidents
 	Decisions Decisions
@@ -100,6 +100,7 @@ type Handlers struct {
 	Thread    func(engine.Thread) string // the address of an incident's thread, for the pager
 	Pagers    []Pager
 	Clusters  []Cluster
+	Waste     *Waste // nil where the configuration does not ask for waste
 	Policy    policy.Policy
 	Rules     incident.Rules
 	Now       func() time.Time

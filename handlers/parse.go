@@ -14,12 +14,14 @@ var commands = []engine.HelpLine{
 	{Usage: "/autopilot status", Text: "what is open, which clusters are watched, and whether writes are paused"},
 	{Usage: "/autopilot incidents [namespace[/workload]] [critical|warning|info] [open|acknowledged|resolved|all] [mine] [cluster=…] [class=…] [last=24h]", Text: "find incidents"},
 	{Usage: "/autopilot show <number>", Text: "one incident with its causes and evidence"},
+	{Usage: "/autopilot savings [team|cluster|cpu|memory|node|volume] [team=…] [cluster=…] [namespace=…] [type=…]", Text: "what could be saved, and what it comes to; no dollar is counted twice"},
+	{Usage: "/autopilot detect waste [cluster|namespace]", Text: "look for waste now"},
 	{Usage: "/autopilot pause [reason]", Text: "stop every write the bot makes outside Slack, but for calling the pager"},
 	{Usage: "/autopilot resume", Text: "end the pause"},
 	{Usage: "/autopilot help", Text: "this list"},
 }
 
-var verbs = []string{"help", "status", "incidents", "show", "pause", "resume"}
+var verbs = []string{"help", "status", "incidents", "show", "savings", "detect", "pause", "resume"}
 
 // query is a slash command, understood.
 type query struct {
@@ -28,6 +30,9 @@ type query struct {
 	filter engine.IncidentFilter // incidents
 	mine   bool                  // incidents
 	reason string                // pause
+
+	findings engine.FindingFilter // savings, detect
+	bare     string               // savings, detect: a team, cluster or namespace, whichever has that name
 }
 
 // parse understands what follows /autopilot. Errors have the code invalid and say what would be right.
@@ -54,6 +59,10 @@ func parse(text string, now time.Time) (query, error) {
 		return query{verb: verb, id: id}, err
 	case "incidents":
 		return parseIncidents(args, now)
+	case "savings":
+		return parseSavings(args)
+	case "detect":
+		return parseDetect(args)
 	}
 	if near := nearestWord(verb, verbs); near != "" {
 		return query{}, engine.Errorf(engine.Invalid, "I do not know `%s`; did you mean `/autopilot %s`?", plain(verb), near)

@@ -30,6 +30,10 @@ func (h *Handlers) Command(ctx context.Context, c engine.Command) (engine.Reply,
 	case "show":
 		i, err := h.Incidents.Incident(ctx, q.id)
 		return engine.Reply{Incident: &i}, err
+	case "savings":
+		return h.savings(ctx, q)
+	case "detect":
+		return h.detect(ctx, c, q)
 	}
 	return h.list(ctx, c, q)
 }

@@ -9,7 +9,11 @@ import (
 
 // Submit takes a modal that was sent in. What is wrong with a field comes back in Reply.Invalid and the modal stays open.
 func (h *Handlers) Submit(ctx context.Context, s engine.Submission) (engine.Reply, error) {
-	if s.Form != engine.FormCorrection {
+	switch s.Form {
+	case engine.FormCorrection:
+	case engine.FormSnooze, engine.FormNotWaste:
+		return h.submitMute(ctx, s)
+	default:
 		return engine.Reply{}, engine.Errorf(engine.Invalid, "this form is not known to this version")
 	}
 	b, err := engine.ParseButton(s.Subject)

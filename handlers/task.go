@@ -8,7 +8,7 @@ import (
 
 // Tasks gives the handler of every kind of durable background work. Each may run twice for the same task.
 func (h *Handlers) Tasks() map[engine.TaskKind]func(context.Context, engine.Task) error {
-	return map[engine.TaskKind]func(context.Context, engine.Task) error{
+	tasks := map[engine.TaskKind]func(context.Context, engine.Task) error{
 		engine.TaskDiagnose:      h.diagnose,
 		engine.TaskSettle:        func(ctx context.Context, t engine.Task) error { return h.Progress.Settle(ctx, t.IncidentID) },
 		engine.TaskEscalate:      h.escalate,
@@ -17,6 +17,10 @@ func (h *Handlers) Tasks() map[engine.TaskKind]func(context.Context, engine.Task
 		engine.TaskExpireSilence: h.expireSilence,
 		engine.TaskPollAlerts:    h.pollAlerts,
 	}
+	if h.Waste != nil {
+		tasks[engine.TaskScan], tasks[engine.TaskScanDue] = h.scan, h.scanDue
+	}
+	return tasks
 }
 
 func (h *Handlers) escalate(ctx context.Context, t engine.Task) error {

@@ -88,17 +88,20 @@ func guessReplicaSet(namespace, name string) metav1.Object {
 }
 
 // Owner gives the workload that an object belongs to: from the caches when the cluster is watched here, else by asking the
-// API server. ok is false when there is no such object, or when it cannot be found out.
-func (c *Cluster) Owner(ctx context.Context, kind, namespace, name string) (engine.Workload, bool) {
+// API server. It fails with NotFound when there is no such object, and with Unavailable when it cannot be found out.
+func (c *Cluster) Owner(ctx context.Context, kind, namespace, name string) (engine.Workload, error) {
 	w, ok := engine.Workload{}, false
 	if o := c.current(); o != nil {
 		w, ok = o.owner(kind, namespace, name)
 	}
 	if !ok {
-		w, ok = c.ask(ctx, kind, namespace, name)
+		var err error
+		if w, err = c.ask(ctx, kind, namespace, name); err != nil {
+			return engine.Workload{}, err
+		}
 	}
 	w.Cluster = c.name
-	return w, ok
+	return w, nil
 }
 
 func (o *objects) owner(kind, namespace, name string) (engine.Workload, bool) {
@@ -116,12 +119,14 @@ func (o *objects) owner(kind, namespace, name string) (engine.Workload, bool) {
 	return w, o.exists(w)
 }
 
-func (c *Cluster) ask(ctx context.Context, kind, namespace, name string) (engine.Workload, bool) {
+func (c *Cluster) ask(ctx context.Context, kind, namespace, name string) (engine.Workload, error) {
+	var problem error = engine.Errorf(engine.NotFound, "there is no %s %s/%s whose owner could be told", kind, namespace, name)
 	live := func(kind, namespace, name string) metav1.Object {
 		m, err := c.fetch(ctx, kind, namespace, name)
 		if err != nil {
 			if !apierrors.IsNotFound(err) && engine.CodeOf(err) != engine.Invalid {
 				c.log.WarnContext(ctx, "cannot look up an owner", "kind", kind, "namespace", namespace, "name", name, "error", err)
+				problem = engine.Wrap(engine.Unavailable, err, "the API server does not say whose "+kind+" "+namespace+"/"+name+" is")
 			}
 			return nil
 		}
@@ -129,12 +134,15 @@ func (c *Cluster) ask(ctx context.Context, kind, namespace, name string) (engine
 	}
 	m := live(kind, namespace, name)
 	if m == nil {
-		return engine.Workload{}, false
+		return engine.Workload{}, problem
 	}
 	if stepped(kind) {
-		return climb(m, kind, live)
+		if w, ok := climb(m, kind, live); ok {
+			return w, nil
+		}
+		return engine.Workload{}, problem
 	}
-	return engine.Workload{Namespace: m.GetNamespace(), Kind: kind, Name: name}, true
+	return engine.Workload{Namespace: m.GetNamespace(), Kind: kind, Name: name}, nil
 }
 
 // fetch reads an object of a kind that can be a workload, or a step to one.

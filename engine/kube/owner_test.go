@@ -55,16 +55,19 @@ func TestOwner(t *testing.T) {
 		{"PersistentVolumeClaim", "data", workload("PersistentVolumeClaim", "data")},
 		{"Banana", "b", engine.Workload{}},
 	}
-	check := func(t *testing.T, c *Cluster) {
+	check := func(t *testing.T, c *Cluster, absent engine.Code) {
 		for _, tt := range tests {
-			got, ok := c.Owner(t.Context(), tt.kind, "pay", tt.name)
-			if ok == tt.want.IsZero() || (ok && got != tt.want) {
-				t.Errorf("%s %s: %+v, %t; want %+v", tt.kind, tt.name, got, ok, tt.want)
+			got, err := c.Owner(t.Context(), tt.kind, "pay", tt.name)
+			if got != tt.want || (err == nil) == tt.want.IsZero() {
+				t.Errorf("%s %s: %+v, %v; want %+v", tt.kind, tt.name, got, err, tt.want)
+			}
+			if code := engine.CodeOf(err); err != nil && code != absent {
+				t.Errorf("%s %s: %v has code %s, want %s", tt.kind, tt.name, err, code, absent)
 			}
 		}
 	}
 	t.Run("from the API", func(t *testing.T) {
-		check(t, newCluster("prod", fake.NewSimpleClientset(objects...), nil, nil))
+		check(t, newCluster("prod", fake.NewSimpleClientset(objects...), nil, nil), engine.NotFound)
 	})
 	t.Run("from the caches", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -73,7 +76,8 @@ func TestOwner(t *testing.T) {
 			client.PrependReactor("get", "*", func(a clienttesting.Action) (bool, runtime.Object, error) {
 				return true, nil, errors.New("the API is not to be asked")
 			})
-			check(t, c)
+			tests = tests[:len(tests)-1] // the API is never asked for a Banana, so whether it answers tells nothing
+			check(t, c, engine.Unavailable)
 		})
 	})
 }
@@ -85,8 +89,8 @@ func TestOwnerOfWhatTheCachesDoNotHaveYetIsAskedFor(t *testing.T) {
 		client.PrependReactor("get", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
 			return true, pod("new", by("DaemonSet", "agent")), nil
 		})
-		if got, ok := c.Owner(t.Context(), "Pod", "pay", "new"); !ok || got != workload("DaemonSet", "agent") {
-			t.Errorf("Owner: %+v, %t", got, ok)
+		if got, err := c.Owner(t.Context(), "Pod", "pay", "new"); err != nil || got != workload("DaemonSet", "agent") {
+			t.Errorf("Owner: %+v, %v", got, err)
 		}
 	})
 }
