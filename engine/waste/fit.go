@@ -139,8 +139,8 @@ func (r *room) demand(t *tenant) demand {
 // refusal says why a pod cannot stand on a place, in the words that follow "no other node fits: 3 have"; "" when it can.
 func (r *room) refusal(d demand, p *place) string {
 	t := d.t
-	for name, q := range t.request {
-		if q > 0 && p.left[name] < q {
+	for _, name := range t.names {
+		if q := t.request[name]; q > 0 && p.left[name] < q {
 			return "too little " + string(name)
 		}
 	}

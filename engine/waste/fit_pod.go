@@ -2,6 +2,7 @@ package waste
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -34,6 +35,7 @@ type tenant struct {
 	from    *place // that it is being driven out of; nil otherwise
 	fixed   bool   // goes with its node: nobody moves it
 	request amounts
+	names   []corev1.ResourceName // of request, in order
 	ports   []hostPort
 	nodes   nodeaffinity.RequiredNodeAffinity
 	near    []term
@@ -59,6 +61,7 @@ func newTenant(p *corev1.Pod, disks *diskBook) *tenant {
 		nodes:   nodeaffinity.GetRequiredNodeAffinity(p),
 	}
 	t.request[corev1.ResourcePods] = 1
+	t.names = slices.Sorted(maps.Keys(t.request))
 	var err error
 	if a := p.Spec.Affinity; a != nil {
 		if a.PodAffinity != nil {

@@ -66,6 +66,7 @@ type prospect struct {
 	moved    []*tenant
 	fullness float64 // before anything moved
 	cpu, mem float64
+	aside    int // 1 when people do not want to hear of it: then it is judged after all others, so that it stands in nobody's way
 	weight   int // what would have to move, in twentieths of the node
 	why      Skip
 }
@@ -137,10 +138,13 @@ func (v *survey) admit() {
 			}
 		}
 		c.weight = int(20 * load)
+		if v.unwanted(c) {
+			c.aside = 1
+		}
 		v.prospects = append(v.prospects, c)
 	}
 	slices.SortFunc(v.prospects, func(a, b *prospect) int {
-		return cmp.Or(cmp.Compare(a.weight, b.weight), cmp.Compare(b.node.Price.PerHour, a.node.Price.PerHour), cmp.Compare(a.node.Name, b.node.Name))
+		return cmp.Or(cmp.Compare(a.aside, b.aside), cmp.Compare(a.weight, b.weight), cmp.Compare(b.node.Price.PerHour, a.node.Price.PerHour), cmp.Compare(a.node.Name, b.node.Name))
 	})
 	for _, t := range v.proof.tenants {
 		if !t.fixed {
@@ -149,6 +153,12 @@ func (v *survey) admit() {
 			}
 		}
 	}
+}
+
+// unwanted tells whether a person or the configuration said that the node is no waste.
+func (v *survey) unwanted(c *prospect) bool {
+	f := engine.Finding{Kind: engine.IdleNode, Target: c.why.Target}
+	return v.s.Muted[c.why.Key] || slices.ContainsFunc(v.r.Ignore, func(i Ignore) bool { return i.matches(f) })
 }
 
 // receive gives room to the pods that wait for it, before any node is judged: the room is theirs.

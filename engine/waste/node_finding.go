@@ -15,11 +15,13 @@ import (
 func (v *survey) findings() []engine.Finding {
 	goes, fragile := map[string]int{}, v.oneMore()
 	for _, c := range v.removed {
-		goes[c.member.key()]++
+		if c.aside == 0 {
+			goes[c.member.key()]++
+		}
 	}
 	var all []engine.Finding
 	for _, c := range v.removed {
-		all = append(all, v.finding(c, goes[c.member.key()], fragile))
+		all = append(all, v.finding(c, max(goes[c.member.key()], 1), fragile))
 	}
 	return all
 }
