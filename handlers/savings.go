@@ -158,8 +158,11 @@ func (h *Handlers) groupClick(ctx context.Context, c engine.Click) (engine.Reply
 
 // mayTouch asks the policy, for every place that the group has findings in, and records a refusal.
 func (h *Handlers) mayTouch(ctx context.Context, d engine.Decision, g engine.FindingGroup) error {
+	if len(g.Findings) == 0 {
+		return engine.Errorf(engine.NotFound, "%s has no findings", code(g.Title))
+	}
 	asked := map[engine.Workload]bool{}
-	for _, f := range append([]engine.Finding{{Target: engine.Target{Workload: engine.Workload{Cluster: g.Cluster, Name: g.Title}}}}, g.Findings...) {
+	for _, f := range g.Findings {
 		w := f.Target.Workload
 		if asked[w] {
 			continue

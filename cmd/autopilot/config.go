@@ -14,6 +14,8 @@ type Config struct {
 	OnCall      OnCallConfig        `yaml:"oncall"`
 	Incidents   IncidentConfig      `yaml:"incidents"`
 	Maintenance []MaintenanceConfig `yaml:"maintenance"`
+	Waste       *WasteConfig        `yaml:"waste"`
+	AWS         AWSConfig           `yaml:"aws"`
 	Logs        LogsConfig          `yaml:"logs"`
 	Retention   RetentionConfig     `yaml:"retention"`
 	HTTP        HTTPConfig          `yaml:"http"`
@@ -52,6 +54,7 @@ type SlackConfig struct {
 type ChannelsConfig struct {
 	Incidents  string            `yaml:"incidents"`
 	Fallback   string            `yaml:"fallback"` // told when another channel cannot be
+	Savings    string            `yaml:"savings"`  // savings cards of teams without a channel; empty: these are only listed
 	Namespaces map[string]string `yaml:"namespaces"`
 	Teams      map[string]string `yaml:"teams"`
 }
@@ -164,5 +167,6 @@ func (c Config) withDefaults() Config {
 	if c.Slack.Channels.Fallback == "" {
 		c.Slack.Channels.Fallback = c.Slack.Channels.Incidents
 	}
+	c.Waste = c.Waste.withDefaults()
 	return c
 }

@@ -112,6 +112,8 @@ func (v *validator) config(c Config) {
 		v.optionalURL(at{"oncall", "opsgenie", "url"}, c.OnCall.Opsgenie.URL)
 	}
 	v.incidents(c)
+	v.waste(c.Waste)
+	v.aws(c.AWS)
 	for i, p := range c.Logs.Off {
 		v.pattern(at{"logs", "off", i}, p)
 	}
@@ -177,6 +179,7 @@ func (v *validator) slack(c SlackConfig) {
 	if c.Channels.Fallback != c.Channels.Incidents {
 		channel(at{"slack", "channels", "fallback"}, c.Channels.Fallback)
 	}
+	channel(at{"slack", "channels", "savings"}, c.Channels.Savings)
 	for name, ch := range c.Channels.Namespaces {
 		channel(at{"slack", "channels", "namespaces", name}, ch)
 	}
@@ -191,6 +194,7 @@ func (v *validator) slack(c SlackConfig) {
 var actions = []engine.Action{
 	engine.ActionView, engine.ActionAcknowledge, engine.ActionAssign, engine.ActionSilence, engine.ActionResolve,
 	engine.ActionLogs, engine.ActionDiagnose, engine.ActionVerdict, engine.ActionPause, engine.ActionResume,
+	engine.ActionSnooze, engine.ActionNotWaste, engine.ActionScan,
 }
 
 func (v *validator) role(where at, r RoleConfig) {

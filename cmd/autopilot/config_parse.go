@@ -131,6 +131,8 @@ func goKind(t string) string {
 		return "a time such as 2026-01-31T22:00:00Z"
 	case t == "bool":
 		return "true or false"
+	case t == "float64":
+		return "a number"
 	case t == "int":
 		return "a whole number"
 	case t == "string":

@@ -63,6 +63,9 @@ func (c Config) policy() policy.Policy {
 // channels lists every channel that messages may be routed to, each once.
 func (c Config) channels() []string {
 	all := []string{c.Slack.Channels.Incidents, c.Slack.Channels.Fallback}
+	if c.Slack.Channels.Savings != "" {
+		all = append(all, c.Slack.Channels.Savings)
+	}
 	all = slices.AppendSeq(all, maps.Values(c.Slack.Channels.Namespaces))
 	all = slices.AppendSeq(all, maps.Values(c.Slack.Channels.Teams))
 	slices.Sort(all)

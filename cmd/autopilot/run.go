@@ -40,7 +40,7 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	rules := cfg.rules()
 
 	st, err := store.Open(ctx, secrets.DatabaseURL.Reveal(), store.Options{
-		Rules: func() incident.Rules { return rules }, Log: log, Retention: cfg.Retention.Evidence, Payloads: cfg.Retention.Payloads,
+		Rules: func() incident.Rules { return rules }, Cards: cfg.cards, Log: log, Retention: cfg.Retention.Evidence, Payloads: cfg.Retention.Payloads,
 	})
 	if err != nil {
 		return err
@@ -54,6 +54,10 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
+	lookFor, err := connectWaste(cfg, clusters, st)
+	if err != nil {
+		return err
+	}
 	pagers, err := connectPagers(cfg, secrets)
 	if err != nil {
 		return err
@@ -61,7 +65,7 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 
 	h := &handlers.Handlers{
 		Incidents: st, Decisions: st, Progress: st, Diagnoses: st, Signals: st,
-		Pagers: pagers, Clusters: edges(clusters), Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
+		Pagers: pagers, Clusters: edges(clusters), Waste: lookFor, Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
 	}
 	b := bot.New(bot.Config{
 		BotToken: secrets.SlackBotToken, AppToken: secrets.SlackAppToken, APIURL: cfg.Slack.APIURL,

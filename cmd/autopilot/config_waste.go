@@ -1,0 +1,210 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/waste"
+)
+
+// WasteConfig says how waste is looked for. Without the section it is not.
+type WasteConfig struct {
+	Schedule    string              `yaml:"schedule"`      // five fields of cron, or off; default "17 */6 * * *"
+	TimeZone    string              `yaml:"time_zone"`     // of the schedule, of days and of dates; default UTC
+	MinMonthly  *float64            `yaml:"min_monthly"`   // dollars: a finding worth less is only counted; default 5
+	CardMonthly *float64            `yaml:"card_monthly"`  // dollars: findings worth less together get no card; default 20
+	CardsPerDay *int                `yaml:"cards_per_day"` // new cards a day and channel; default 5
+	Grace       time.Duration       `yaml:"grace"`         // how long a volume must have been detached; default 168h
+	MinDays     float64             `yaml:"min_days"`      // of history that a request is judged by; default 3
+	TeamLabels  []string            `yaml:"team_labels"`   // default team, app.kubernetes.io/team, owner
+	Teams       map[string]string   `yaml:"teams"`         // by namespace, where no label says it
+	Ignore      []WasteIgnoreConfig `yaml:"ignore"`
+}
+
+// WasteIgnoreConfig leaves targets out; every key that is set must match.
+type WasteIgnoreConfig struct {
+	Cluster   string `yaml:"cluster"`
+	Namespace string `yaml:"namespace"`
+	Workload  string `yaml:"workload"`
+	Kind      string `yaml:"kind"`
+	Reason    string `yaml:"reason"`
+}
+
+// AWSConfig names the accounts that are read.
+type AWSConfig struct {
+	Accounts []AWSAccountConfig `yaml:"accounts"`
+}
+
+// AWSAccountConfig is one account, and how it is entered.
+type AWSAccountConfig struct {
+	ID         string   `yaml:"id"` // twelve digits
+	Name       string   `yaml:"name"`
+	Regions    []string `yaml:"regions"`
+	RoleARN    string   `yaml:"role_arn"`    // assumed first; empty: the process's own identity
+	ExternalID string   `yaml:"external_id"` // that the role asks for
+	Endpoint   string   `yaml:"endpoint"`    // only for a private endpoint or a test; default AWS' own
+}
+
+const (
+	defaultSchedule = "17 */6 * * *"
+	scheduleOff     = "off"
+)
+
+// withDefaults fills in what the section leaves out.
+func (c *WasteConfig) withDefaults() *WasteConfig {
+	if c == nil {
+		return nil
+	}
+	filled := *c
+	rules := waste.DefaultRules()
+	if filled.Schedule == "" {
+		filled.Schedule = defaultSchedule
+	}
+	if filled.TimeZone == "" {
+		filled.TimeZone = "UTC"
+	}
+	fill(&filled.MinMonthly, rules.MinMonthly.Dollars())
+	fill(&filled.CardMonthly, 20)
+	fill(&filled.CardsPerDay, 5)
+	if filled.Grace == 0 {
+		filled.Grace = rules.Grace
+	}
+	if filled.MinDays == 0 {
+		filled.MinDays = rules.MinDays
+	}
+	if filled.TeamLabels == nil {
+		filled.TeamLabels = rules.TeamLabels
+	}
+	return &filled
+}
+
+func fill[T any](p **T, value T) {
+	if *p == nil {
+		*p = &value
+	}
+}
+
+var labelRE = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$`)
+
+func (v *validator) waste(c *WasteConfig) {
+	if c == nil {
+		return
+	}
+	where := at{"waste"}
+	location, err := zone(c.TimeZone)
+	if err != nil {
+		v.bad(where.with("time_zone"), "%v", err)
+		location = time.UTC
+	}
+	if _, err := parseSchedule(c.Schedule, location); err != nil {
+		v.bad(where.with("schedule"), "%v", err)
+	}
+	for key, dollars := range map[string]*float64{"min_monthly": c.MinMonthly, "card_monthly": c.CardMonthly} {
+		if !(*dollars >= 0 && *dollars <= 1e6) {
+			v.bad(where.with(key), "%v is out of range; 0 to 1000000 dollars a month", *dollars)
+		}
+	}
+	if *c.CardsPerDay < 0 || *c.CardsPerDay > 100 {
+		v.bad(where.with("cards_per_day"), "%d is out of range; 0 to 100", *c.CardsPerDay)
+	}
+	v.within(where.with("grace"), c.Grace, time.Hour, 365*24*time.Hour)
+	if !(c.MinDays >= 1 && c.MinDays <= 35) {
+		v.bad(where.with("min_days"), "%v is out of range; 1 to 35 days", c.MinDays)
+	}
+	for i, l := range c.TeamLabels {
+		if !labelRE.MatchString(l) {
+			v.bad(where.with("team_labels", i), "%q is not a label's name; such as app.kubernetes.io/team", l)
+		}
+	}
+	for i, g := range c.Ignore {
+		v.wasteIgnore(where.with("ignore", i), g)
+	}
+}
+
+func (v *validator) wasteIgnore(where at, g WasteIgnoreConfig) {
+	if g.Cluster == "" && g.Namespace == "" && g.Workload == "" && g.Kind == "" {
+		v.bad(where, "would ignore everything; set at least one of cluster, namespace, workload and kind")
+	}
+	if g.Reason == "" {
+		v.bad(where.with("reason"), "is missing; it is shown where a target was left out")
+	}
+	if g.Kind != "" && !slices.Contains(engine.FindingKinds(), engine.FindingKind(g.Kind)) {
+		v.bad(where.with("kind"), "%q is not a kind of waste; known: %v", g.Kind, engine.FindingKinds())
+	}
+}
+
+func (v *validator) aws(c AWSConfig) {
+	seen := map[string]bool{}
+	for i, a := range c.Accounts {
+		where := at{"aws", "accounts", i}
+		switch {
+		case !accountRE.MatchString(a.ID):
+			v.bad(where.with("id"), "%q is not an AWS account; twelve digits, quoted", a.ID)
+		case seen[a.ID]:
+			v.bad(where.with("id"), "account %s stands twice; give it all its regions in one place", a.ID)
+		}
+		seen[a.ID] = true
+		if len(a.Regions) == 0 {
+			v.bad(where.with("regions"), "are missing; those with clusters or volumes, such as [eu-central-1]")
+		}
+		for k, r := range a.Regions {
+			switch {
+			case !regionRE.MatchString(r):
+				v.bad(where.with("regions", k), "%q is not an AWS region; such as eu-central-1", r)
+			case slices.Index(a.Regions, r) < k:
+				v.bad(where.with("regions", k), "region %s stands twice", r)
+			}
+		}
+		if a.RoleARN != "" && !roleARNRE.MatchString(a.RoleARN) {
+			v.bad(where.with("role_arn"), "%q is not a role's ARN; such as arn:aws:iam::123456789012:role/autopilot", a.RoleARN)
+		}
+		if a.ExternalID != "" && a.RoleARN == "" {
+			v.bad(where.with("external_id"), "needs role_arn")
+		}
+		v.optionalURL(where.with("endpoint"), a.Endpoint)
+	}
+}
+
+// zone reads the name of a time zone. "Local" would mean another one on every machine.
+func zone(name string) (*time.Location, error) {
+	l, err := time.LoadLocation(name)
+	if err != nil || strings.EqualFold(name, "local") {
+		return nil, fmt.Errorf("%q is not a time zone; such as Europe/Berlin or UTC", name)
+	}
+	return l, nil
+}
+
+// parseSchedule reads five fields of cron, or a descriptor such as @daily, as times of a zone. It gives nil for "off".
+//
+// The parser panics on some expressions that begin with a time zone, and an @every has no times of its own: it counts from
+// whenever it is asked. Neither gets that far.
+func parseSchedule(text string, location *time.Location) (cron.Schedule, error) {
+	const right = `five fields such as "17 */6 * * *", a descriptor such as @daily, or off`
+	switch lower := strings.ToLower(strings.TrimSpace(text)); {
+	case lower == scheduleOff:
+		return nil, nil
+	case strings.Contains(lower, "tz="):
+		return nil, fmt.Errorf("%q names a time zone; it belongs into time_zone", text)
+	case strings.HasPrefix(lower, "@every"):
+		return nil, fmt.Errorf("%q has no fixed times, so replicas could not agree on them; right is %s", text, right)
+	}
+	parsed, err := cron.ParseStandard(strings.TrimSpace(text))
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a schedule (%w); right is %s", text, err, right)
+	}
+	fields, ok := parsed.(*cron.SpecSchedule)
+	if !ok {
+		return nil, fmt.Errorf("%q is not a schedule; right is %s", text, right)
+	}
+	fields.Location = location
+	if fields.Next(time.Now()).IsZero() {
+		return nil, fmt.Errorf("%q never comes; right is %s", text, right)
+	}
+	return fields, nil
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/price"
+	"github.com/eks-autopilot/autopilot/engine/waste"
+	"github.com/eks-autopilot/autopilot/handlers"
+	"github.com/eks-autopilot/autopilot/store"
+)
+
+// wasteRules puts the configuration into the terms in which waste is judged.
+func (c Config) wasteRules() waste.Rules {
+	r := waste.DefaultRules()
+	w := c.Waste
+	r.MinDays, r.MinMonthly, r.Grace, r.TeamLabels = w.MinDays, engine.Dollars(*w.MinMonthly), w.Grace, w.TeamLabels
+	for _, g := range w.Ignore {
+		r.Ignore = append(r.Ignore, waste.Ignore{
+			Cluster: g.Cluster, Namespace: g.Namespace, Workload: g.Workload, Kind: engine.FindingKind(g.Kind), Reason: g.Reason,
+		})
+	}
+	return r
+}
+
+// cards says which findings are told, and where: in the channel of the team, else in that for savings.
+func (c Config) cards() waste.Cards {
+	if c.Waste == nil {
+		return waste.Cards{}
+	}
+	return waste.Cards{
+		Threshold: engine.Dollars(*c.Waste.CardMonthly), PerDay: *c.Waste.CardsPerDay, Channel: c.Slack.Channels.Savings,
+		Teams: c.Slack.Channels.Teams, Location: c.Waste.location(),
+	}
+}
+
+// location is the zone of the configuration, which was checked when it was read.
+func (c *WasteConfig) location() *time.Location {
+	l, err := zone(c.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return l
+}
+
+// connectWaste gives the handlers what they need to look for waste; nil where the configuration does not ask for it.
+func connectWaste(cfg Config, clusters []connected, st *store.Store) (*handlers.Waste, error) {
+	if cfg.Waste == nil {
+		return nil, nil
+	}
+	w := &handlers.Waste{
+		Scans: st, Memory: st, Savings: st, Prices: listPrices, Rules: cfg.wasteRules(), Location: cfg.Waste.location(),
+	}
+	schedule, err := parseSchedule(cfg.Waste.Schedule, w.Location)
+	if err != nil {
+		return nil, engine.Errorf(engine.Invalid, "waste.schedule: %v", err)
+	}
+	if schedule != nil {
+		w.Next = schedule.Next
+	}
+	for k, c := range clusters {
+		w.Clusters = append(w.Clusters, wasteCluster(cfg.Clusters[k], c, cfg.Waste.Teams))
+	}
+	return w, nil
+}
+
+func wasteCluster(cl ClusterConfig, c connected, teams map[string]string) handlers.WasteCluster {
+	w := handlers.WasteCluster{Name: cl.Name, Account: cl.AWSAccount, Team: teams, Inventory: c.kube.Inventory}
+	if cl.EKS != nil {
+		w.EKSName, w.Region = cl.EKS.Name, cl.EKS.Region
+	}
+	return w
+}
+
+// listPrices are the public prices that came with this version.
+func listPrices(context.Context, *waste.Snapshot) (*price.Book, engine.ScanCost, []engine.Gap) {
+	return price.New(price.Prices{Lists: []price.List{price.Embedded()}}), engine.ScanCost{}, nil
+}
