@@ -21,7 +21,8 @@ build:
 setup:
 	@.ci/setup
 
-demo: setup
+demo:
+	@.ci/setup demo
 	go run ./cmd/demo
 
 # The end-to-end tests share two cores with what they start, so packages run one after another.
