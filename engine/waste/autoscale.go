@@ -132,7 +132,7 @@ func (s *scaling) retarget(base, old, wanted int64, round func(float64) int64) (
 	}
 	request = max(wanted, round(product/float64(target)-float64(others)))
 	target = s.targetFor(base, base-old+request)
-	if target > highestTarget || math.Abs(float64(target)*float64(others+request)/product-1) > targetError {
+	if request >= old || target <= s.target || target > highestTarget || math.Abs(float64(target)*float64(others+request)/product-1) > targetError {
 		return 0, 0, false
 	}
 	return request, target, true

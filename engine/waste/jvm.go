@@ -13,6 +13,7 @@ import (
 // is judged by the heap that it may have.
 
 const (
+	plainWord       = 7         // letters, from which a word stands for a JVM inside of another too: amazoncorretto
 	heapOverhead    = 0.25      // of the heap: metaspace, threads, code cache, buffers outside of it
 	leastOverhead   = 256 * mib // they take so much for any heap
 	wordBoundary    = `(?:^|[\s"'=,;])`
@@ -91,7 +92,11 @@ func bytesOf(digits, unit string) int64 {
 
 func javaImage(image string) bool {
 	image, _, _ = strings.Cut(strings.ToLower(image), "@")
-	return slices.ContainsFunc(wordParts.Split(image, -1), func(word string) bool { return slices.Contains(javaImages, word) })
+	return slices.ContainsFunc(wordParts.Split(image, -1), func(word string) bool {
+		return slices.ContainsFunc(javaImages, func(java string) bool {
+			return word == java || len(java) >= plainWord && strings.Contains(word, java)
+		})
+	})
 }
 
 // heapFloor is the memory that a JVM with such a heap needs.

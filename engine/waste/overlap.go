@@ -146,7 +146,7 @@ func (p *purse) divide(findings []engine.Finding) (tied []bool) {
 	for i := range findings {
 		for node := range worth[i] {
 			if bill := p.nodes[node].bill(); total[node] > bill {
-				worth[i][node] *= bill / total[node]
+				worth[i][node] *= bill / total[node] * (1 - 1e-12) // what is lost in the arithmetic must not come to more
 			}
 		}
 		findings[i].Monthly = whole(worth[i])
@@ -189,7 +189,7 @@ func (p *purse) small(f engine.Finding, r Rules) (reason, detail string) {
 }
 
 func worthLess(r Rules) string {
-	return "worth less than " + strings.TrimSuffix(r.MinMonthly.String(), ".00") + " a month"
+	return "worth less than " + strings.TrimSuffix(max(r.MinMonthly, engine.USD/100).String(), ".00") + " a month"
 }
 
 // targets says what becomes of an autoscaler's target when several requests that it rests on are lowered, and leaves out the cheapest

@@ -23,9 +23,7 @@ type index struct {
 func newIndex(c *Cluster) *index {
 	ix := &index{Cluster: c, workloads: workloads(c), nodes: make(map[string]*Node, len(c.Nodes)), namespaces: namespacesOf(c)}
 	for i := range c.Nodes {
-		if n := &c.Nodes[i]; n.Node != nil {
-			ix.nodes[n.Name] = n
-		}
+		ix.nodes[c.Nodes[i].Name] = &c.Nodes[i]
 	}
 	return ix
 }
