@@ -53,9 +53,10 @@ type reach struct {
 }
 
 // near finds where a pod's required affinity would let it stand. Pods that are being driven out count as still standing where they
-// were when evicted is false: they leave one after another, and the pod must fit whenever its turn comes.
+// were when evicted is false: they leave one after another, and the pod must fit whenever its turn comes. Nobody can rely on a pod that
+// has no node yet.
 func (r *room) near(t *tenant, evicted bool) reach {
-	found := reach{domains: map[domain]bool{}}
+	found, others := reach{domains: map[domain]bool{}}, false
 	for _, other := range r.tenants {
 		p := other.at
 		if !evicted {
@@ -64,13 +65,16 @@ func (r *room) near(t *tenant, evicted bool) reach {
 		if other == t || p == nil || !r.all(t.near, other.pod) {
 			continue
 		}
+		if others = true; other.guessed {
+			continue
+		}
 		for _, one := range t.near {
 			if value, ok := p.node.Labels[one.key]; ok {
 				found.domains[domain{one.key, value}] = true
 			}
 		}
 	}
-	found.free = len(found.domains) == 0 && r.all(t.near, t.pod)
+	found.free = !others && r.all(t.near, t.pod)
 	return found
 }
 

@@ -34,6 +34,7 @@ type tenant struct {
 	at      *place // nil while it waits for a place
 	from    *place // that it is being driven out of; nil otherwise
 	fixed   bool   // goes with its node: nobody moves it
+	guessed bool   // has no node yet: where it stands is where it would be put
 	request amounts
 	names   []corev1.ResourceName // of request, in order
 	ports   []hostPort

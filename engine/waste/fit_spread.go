@@ -39,7 +39,8 @@ func spreadOf(p *corev1.Pod) ([]spreadRule, error) {
 	return rules, nil
 }
 
-// census counts the pods that a spread constraint speaks of, by domain.
+// census counts the pods that a spread constraint speaks of, by domain. A pod that has no node yet fills the domain where it would
+// be put, and raises the least of all domains nowhere.
 type census struct {
 	rule  spreadRule
 	self  int
@@ -75,13 +76,13 @@ func (r *room) census(t *tenant, rule spreadRule, draining *place, s stage) cens
 	if rule.pods.Matches(labels.Set(t.pod.Labels)) {
 		c.self = 1
 	}
-	counted := make(map[*place]bool, len(r.places))
+	counted, sure := make(map[*place]bool, len(r.places)), map[string]int{}
 	for _, p := range r.places {
 		if p.gone || p == draining && (s.deleted || rule.clean) || !r.domainFor(t, rule, p.node.Node) {
 			continue
 		}
 		counted[p] = true
-		c.count[p.node.Labels[rule.key]] += 0
+		sure[p.node.Labels[rule.key]] += 0
 	}
 	for _, other := range r.byNamespace[t.pod.Namespace] {
 		at := other.at
@@ -92,12 +93,15 @@ func (r *room) census(t *tenant, rule spreadRule, draining *place, s stage) cens
 			continue
 		}
 		c.count[at.node.Labels[rule.key]]++
+		if !other.guessed {
+			sure[at.node.Labels[rule.key]]++
+		}
 	}
 	c.least = math.MaxInt
-	for _, n := range c.count {
+	for _, n := range sure {
 		c.least = min(c.least, n)
 	}
-	if len(c.count) < rule.minDomains {
+	if len(sure) < rule.minDomains {
 		c.least = 0
 	}
 	return c

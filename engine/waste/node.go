@@ -168,6 +168,7 @@ func (v *survey) receive() {
 			if t.at != nil || t.pod.Spec.NodeName != "" || t.pod.DeletionTimestamp != nil || len(t.pod.Spec.SchedulingGates) > 0 {
 				continue
 			}
+			t.guessed = true
 			if stuck, _ := r.seat([]*tenant{t}, v.manner(r)); stuck != nil && r == v.proof {
 				v.wait = append(v.wait, t)
 			}
