@@ -136,11 +136,11 @@ func TestEscalation(t *testing.T) {
 
 	card := w.neglect(w.breakIt(first))
 	key := pager.about(w, "trigger", naming("escalation-a/book"))
-	w.show(card, "The pager has called the on-call")
+	w.thread(30*time.Second, card.TS, "The pager has called the on-call")
 	w.press("ana", card.TS, "Acknowledge")
 	w.card(20*time.Second, "escalation-a/book", "Acknowledged by <@"+w.people["ana"]+">")
 	pager.about(w, "acknowledge", of(key))
-	w.show(card, "The pager knows that it is acknowledged")
+	w.show(card, "it knows that it is acknowledged")
 	w.must(w.player.Fix(t.Context(), first))
 	w.card(90*time.Second, "escalation-a/book", "(resolved)")
 	pager.about(w, "resolve", of(key))
