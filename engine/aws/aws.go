@@ -1,6 +1,8 @@
 // Package aws is the way to AWS, and the only importer of its SDK.
 //
-// It opens EKS clusters: where a cluster is, and the tokens that it takes. cmd/autopilot hands both to package kube.
+// It opens EKS clusters: where a cluster is, and the tokens that it takes; cmd/autopilot hands both to package kube. For the scans of
+// package handlers it lists what an account has (waste.Account), what AWS asks for it (price.List), and what is paid (price.Bill).
+// Every API action that it calls is in Grants, and deploy/terraform allows those and no others.
 package aws
 
 import (
@@ -8,13 +10,20 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/athena"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/costexplorer"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
+	"github.com/aws/aws-sdk-go-v2/service/pricing"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
@@ -24,6 +33,7 @@ import (
 // Config says which account is meant, and as whom. Credentials come from where the AWS SDK looks for them: the environment,
 // the shared files, a web identity (IRSA), the pod's or the instance's role.
 type Config struct {
+	Name       string // for people; "" for none
 	Region     string
 	Role       string // ARN of a role to assume; "" for none
 	ExternalID string // that the role may ask for
@@ -32,14 +42,21 @@ type Config struct {
 	Credentials aws.CredentialsProvider // instead of the default chain; nil for that
 	HTTP        *http.Client            // nil for the SDK's own
 	Now         func() time.Time        // nil means time.Now
+	Backoff     time.Duration           // the longest wait between two tries of a call; 0 for the SDK's own 20 s
 }
 
 // Account is an AWS account in a region, as one identity. Its methods may be called at the same time.
 type Account struct {
-	region string
-	sts    *sts.Client
-	eks    *eks.Client
-	now    func() time.Time
+	name, region string
+
+	sts         *sts.Client
+	eks         *eks.Client
+	ec2         *ec2.Client
+	autoscaling *autoscaling.Client
+	pricing     *pricing.Client
+	costs       *costexplorer.Client
+	athena      *athena.Client
+	now         func() time.Time
 }
 
 // Connect prepares an account. It fails with Invalid without a region, or when the shared files cannot be read.
@@ -47,7 +64,7 @@ func Connect(ctx context.Context, cfg Config) (*Account, error) {
 	if cfg.Region == "" {
 		return nil, engine.Errorf(engine.Invalid, "an AWS account needs a region, such as eu-central-1")
 	}
-	options := []func(*config.LoadOptions) error{config.WithRegion(cfg.Region), config.WithAppID("autopilot")}
+	options := []func(*config.LoadOptions) error{config.WithRegion(cfg.Region), config.WithAppID("autopilot"), config.WithRetryer(retryer(cfg.Backoff))}
 	if cfg.Endpoint != "" {
 		options = append(options, config.WithBaseEndpoint(cfg.Endpoint))
 	}
@@ -70,11 +87,45 @@ func Connect(ctx context.Context, cfg Config) (*Account, error) {
 		})
 		sdk.Credentials = aws.NewCredentialsCache(role)
 	}
-	a := &Account{region: cfg.Region, sts: sts.NewFromConfig(sdk), eks: eks.NewFromConfig(sdk), now: cfg.Now}
+	a := &Account{
+		name: cfg.Name, region: cfg.Region, sts: sts.NewFromConfig(sdk), eks: eks.NewFromConfig(sdk), ec2: ec2.NewFromConfig(sdk),
+		autoscaling: autoscaling.NewFromConfig(sdk), athena: athena.NewFromConfig(sdk), now: cfg.Now,
+	}
+	// Prices and bills are asked for in one place of each partition, wherever the account runs things.
+	home := sdk.Copy()
+	home.Region = billingRegion(cfg.Region)
+	a.pricing, a.costs = pricing.NewFromConfig(home), costexplorer.NewFromConfig(home)
 	if a.now == nil {
 		a.now = time.Now
 	}
 	return a, nil
+}
+
+// tries is how often a call is tried, throttled ones and those that failed on the way.
+const tries = 8
+
+// retryer is the SDK's own, with more patience: a scan may wait, and a busy account throttles.
+func retryer(backoff time.Duration) func() aws.Retryer {
+	return func() aws.Retryer {
+		return retry.NewStandard(func(o *retry.StandardOptions) {
+			o.MaxAttempts = tries
+			if backoff > 0 {
+				o.MaxBackoff = backoff
+			}
+		})
+	}
+}
+
+// billingRegion gives the region in whose endpoints a partition's prices and bills are.
+func billingRegion(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "cn-northwest-1"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "us-gov-west-1"
+	default:
+		return "us-east-1"
+	}
 }
 
 // EKS gives where a cluster's API server is, and the certificate authority (PEM) that it is known by.
@@ -120,7 +171,7 @@ func failed(err error, message string) error {
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		switch api.ErrorCode() {
 		case "AccessDenied", "AccessDeniedException", "UnrecognizedClientException", "InvalidClientTokenId",
-			"ExpiredToken", "ExpiredTokenException", "SignatureDoesNotMatch":
+			"ExpiredToken", "ExpiredTokenException", "SignatureDoesNotMatch", "UnauthorizedOperation", "AuthFailure", "OptInRequired":
 			return engine.Wrap(engine.Forbidden, err, message)
 		}
 	}

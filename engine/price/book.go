@@ -164,6 +164,8 @@ func (b *Book) Cluster(region string, extended bool) (engine.MicroUSD, engine.Pr
 	switch {
 	case !known, extended && p.value.Extended <= 0:
 		return 0, unknown("no price is known of an EKS control plane in %s", region)
+	case extended && p.value.Extended <= 5*p.value.Standard:
+		return p.value.Standard + p.value.Extended, p.basis
 	case extended:
 		return p.value.Extended, p.basis
 	default:

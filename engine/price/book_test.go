@@ -219,3 +219,49 @@ func TestAmount(t *testing.T) {
 		}
 	}
 }
+
+func TestAdd(t *testing.T) {
+	var l List
+	for _, tt := range []struct {
+		usage, unit string
+		dollars     float64
+	}{
+		{"EUC1-BoxUsage:m7i.xlarge", "Hrs", 0.2415}, {"EUC1-EBS:VolumeUsage.gp3", "GB-Mo", 0.0952}, {"EUC1-EBS:VolumeP-IOPS.gp3", "IOPS-Mo", 0.006},
+		{"EUC1-EBS:VolumeP-Throughput.gp3", "GiBps-mo", 49.152}, {"EUC1-EBS:VolumeP-IOPS.io2", "IOPS-Mo", 0.078}, {"EUC1-EBS:VolumeP-IOPS.io2.tier2", "IOPS-Mo", 0.0546},
+		{"EUC1-EBS:VolumeP-IOPS.io2.tier3", "IOPS-Mo", 0.03822}, {"EUC1-EBS:VolumeUsage.io2", "GB-Mo", 0.149}, {"EUC1-EBS:SnapshotUsage", "GB-Mo", 0.054},
+		{"EUC1-AmazonEKS-Hours:perCluster", "hours", 0.1}, {"EUC1-AmazonEKS-Hours:extendedSupport", "Hours", 0.5},
+		{"EUC1-NatGateway-Hours", "Hrs", 0.052}, {"EUC1-SpotUsage:m7i.xlarge", "Hrs", 0.1}, {"EUC1-BoxUsage:m5.large", "Hrs", 0},
+	} {
+		if err := l.Add("eu-central-1", tt.usage, "Linux", tt.unit, tt.dollars); err != nil {
+			t.Errorf("%s: %v", tt.usage, err)
+		}
+	}
+	want := List{
+		Instances: []InstanceRate{{"eu-central-1", "m7i.xlarge", "linux", 241_500}},
+		Volumes: []VolumeRate{
+			{Region: "eu-central-1", Type: "gp3", GiB: 95_200, IOPS: 6000, MiBps: 48_000},
+			{Region: "eu-central-1", Type: "io2", GiB: 149_000, IOPS: 78_000, IOPS2: 54_600, IOPS3: 38_220},
+		},
+		Snapshots: []SnapshotRate{{"eu-central-1", 54_000}},
+		Clusters:  []ClusterRate{{"eu-central-1", 100_000, 500_000}},
+	}
+	if diff := cmp.Diff(want, l); diff != "" {
+		t.Errorf("list (-want +got):\n%s", diff)
+	}
+	l.Source = engine.PriceList
+	if got, _ := New(Prices{Lists: []List{l}}).Cluster("eu-central-1", true); got != 600_000 {
+		t.Errorf("extended support on top: %v", got)
+	}
+	for _, bad := range []struct {
+		region, usage, unit string
+		dollars             float64
+	}{
+		{"eu-central-1", "EUC1-BoxUsage:m5.large", "Quantity", 1}, {"eu-central-1", "EUC1-BoxUsage:m5.large", "Hrs", -1}, {"", "BoxUsage:m5.large", "Hrs", 1},
+		{"eu-central-1", "EUC1-BoxUsage:m5.large", "Hrs", math.NaN()}, {"eu-central-1", "EUC1-EBS:VolumeUsage.gp3", "Hrs", math.Inf(1)},
+		{"eu-central-1", "EUC1-EBS:VolumeP-Throughput.gp3", "MiBps-mo", 0.04},
+	} {
+		if err := l.Add(bad.region, bad.usage, "Linux", bad.unit, bad.dollars); engine.CodeOf(err) != engine.Invalid {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+}

@@ -48,7 +48,8 @@ type SnapshotRate struct {
 	GiB    engine.MicroUSD `json:"gib"`
 }
 
-// ClusterRate is what an EKS control plane costs an hour; Extended is the whole price while its version is in extended support.
+// ClusterRate is what an EKS control plane costs an hour. Extended is for a version in extended support: the whole price, or, where it is
+// at most five times Standard, what comes on top of it, for price lists have had both.
 // Region is "" for a price that holds in all regions that are not named.
 type ClusterRate struct {
 	Region   string          `json:"region"`
@@ -64,6 +65,85 @@ func Amount(s string) (float64, error) {
 		return 0, engine.Errorf(engine.Invalid, "%.40q is no price: a number of US dollars from 0 to 1,000,000 is", s)
 	}
 	return v, nil
+}
+
+// Add takes one public price into the list: dollars for a unit of a usage type, such as 0.2415 for an "Hrs" of
+// "EUC1-BoxUsage:m7i.xlarge" under an operating system. A usage type that no price is kept of, and a price of 0, change nothing.
+// It fails with Invalid for a unit that the usage type is not priced by, and for a price that is none.
+func (l *List) Add(region, usageType, os, unit string, dollars float64) error {
+	u := parseUsage(usageType)
+	switch {
+	case u.kind == otherUsage || u.kind == spotUsage || dollars == 0:
+		return nil
+	case math.IsNaN(dollars) || dollars < 0 || dollars > 1e6:
+		return engine.Errorf(engine.Invalid, "%s at %v US dollars: a number from 0 to 1,000,000 is right", usageType, dollars)
+	case region == "":
+		return engine.Errorf(engine.Invalid, "%s has a price but no region", usageType)
+	}
+	want, per := "", dollars
+	switch u.kind {
+	case nodeUsage, clusterUsage, extendedUsage:
+		if want = "hrs"; strings.EqualFold(unit, "hours") {
+			unit = want
+		}
+	case storageUsage, snapshotUsage:
+		want = "gb-mo"
+	case iopsUsage:
+		want = "iops-mo"
+	case throughputUsage:
+		want, per = "gibps-mo", dollars/1024
+	}
+	if !strings.EqualFold(unit, want) {
+		return engine.Errorf(engine.Invalid, "%s is priced by %q; %s is expected", usageType, unit, want)
+	}
+	l.put(region, u, strings.ToLower(os), engine.Dollars(per))
+	return nil
+}
+
+func (l *List) put(region string, u usage, os string, rate engine.MicroUSD) {
+	switch u.kind {
+	case nodeUsage:
+		l.Instances = append(l.Instances, InstanceRate{region, u.of, os, rate})
+	case snapshotUsage:
+		l.Snapshots = append(l.Snapshots, SnapshotRate{region, rate})
+	case clusterUsage:
+		l.cluster(region).Standard = rate
+	case extendedUsage:
+		l.cluster(region).Extended = rate
+	case storageUsage:
+		l.volume(region, u.of).GiB = rate
+	case throughputUsage:
+		l.volume(region, u.of).MiBps = rate
+	case iopsUsage:
+		switch v := l.volume(region, u.of); u.tier {
+		case 2:
+			v.IOPS2 = rate
+		case 3:
+			v.IOPS3 = rate
+		default:
+			v.IOPS = rate
+		}
+	}
+}
+
+func (l *List) volume(region, kind string) *VolumeRate {
+	for i := range l.Volumes {
+		if v := &l.Volumes[i]; v.Region == region && v.Type == kind {
+			return v
+		}
+	}
+	l.Volumes = append(l.Volumes, VolumeRate{Region: region, Type: kind})
+	return &l.Volumes[len(l.Volumes)-1]
+}
+
+func (l *List) cluster(region string) *ClusterRate {
+	for i := range l.Clusters {
+		if c := &l.Clusters[i]; c.Region == region {
+			return c
+		}
+	}
+	l.Clusters = append(l.Clusters, ClusterRate{Region: region})
+	return &l.Clusters[len(l.Clusters)-1]
 }
 
 //go:embed list.json

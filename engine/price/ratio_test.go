@@ -54,23 +54,23 @@ func TestEffective(t *testing.T) {
 
 func TestParseUsage(t *testing.T) {
 	for s, want := range map[string]usage{
-		"BoxUsage:m5.large":                    {"us-east-1", nodeUsage, "m5.large"},
-		"USE1-BoxUsage:m5.large":               {"us-east-1", nodeUsage, "m5.large"},
-		"EUC1-SpotUsage:m7i-flex.large":        {"eu-central-1", spotUsage, "m7i-flex.large"},
-		"EU-EBS:VolumeUsage.gp3":               {"eu-west-1", storageUsage, "gp3"},
-		"EBS:VolumeUsage":                      {"us-east-1", storageUsage, "standard"},
-		"APS3-EBS:VolumeUsage.piops":           {"ap-south-1", storageUsage, "io1"},
-		"APS1-EBS:VolumeP-IOPS.piops":          {"ap-southeast-1", iopsUsage, "io1"},
-		"EBS:VolumeP-IOPS.io2.tier2":           {"us-east-1", iopsUsage, "io2"},
-		"EBS:VolumeP-Throughput.gp3":           {"us-east-1", throughputUsage, "gp3"},
-		"SAE1-EBS:SnapshotUsage":               {"sa-east-1", snapshotUsage, ""},
-		"USW2-AmazonEKS-Hours:perCluster":      {"us-west-2", clusterUsage, ""},
-		"USW2-AmazonEKS-Hours:extendedSupport": {"us-west-2", extendedUsage, ""},
-		"MARS1-BoxUsage:m5.large":              {"us-east-1", otherUsage, ""},
-		"EUC1-NatGateway-Hours":                {"eu-central-1", otherUsage, ""},
-		"":                                     {"us-east-1", otherUsage, ""},
+		"BoxUsage:m5.large":                    {"us-east-1", nodeUsage, "m5.large", 0},
+		"USE1-BoxUsage:m5.large":               {"us-east-1", nodeUsage, "m5.large", 0},
+		"EUC1-SpotUsage:m7i-flex.large":        {"eu-central-1", spotUsage, "m7i-flex.large", 0},
+		"EU-EBS:VolumeUsage.gp3":               {"eu-west-1", storageUsage, "gp3", 0},
+		"EBS:VolumeUsage":                      {"us-east-1", storageUsage, "standard", 0},
+		"APS3-EBS:VolumeUsage.piops":           {"ap-south-1", storageUsage, "io1", 0},
+		"APS1-EBS:VolumeP-IOPS.piops":          {"ap-southeast-1", iopsUsage, "io1", 0},
+		"EBS:VolumeP-IOPS.io2.tier2":           {"us-east-1", iopsUsage, "io2", 2},
+		"EBS:VolumeP-Throughput.gp3":           {"us-east-1", throughputUsage, "gp3", 0},
+		"SAE1-EBS:SnapshotUsage":               {"sa-east-1", snapshotUsage, "", 0},
+		"USW2-AmazonEKS-Hours:perCluster":      {"us-west-2", clusterUsage, "", 0},
+		"USW2-AmazonEKS-Hours:extendedSupport": {"us-west-2", extendedUsage, "", 0},
+		"MARS1-BoxUsage:m5.large":              {"us-east-1", otherUsage, "", 0},
+		"EUC1-NatGateway-Hours":                {"eu-central-1", otherUsage, "", 0},
+		"":                                     {"us-east-1", otherUsage, "", 0},
 	} {
-		if got := parseUsage(s); got.kind != want.kind || got.of != want.of || (want.kind != otherUsage && got.region != want.region) {
+		if got := parseUsage(s); got.kind != want.kind || got.of != want.of || got.tier != want.tier || (want.kind != otherUsage && got.region != want.region) {
 			t.Errorf("%q: %+v; want %+v", s, got, want)
 		}
 	}

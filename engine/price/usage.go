@@ -7,6 +7,7 @@ type usage struct {
 	region string
 	kind   usageKind
 	of     string // instance type or type of volume
+	tier   int    // of IOPS: 2 or 3; 0 for the first
 }
 
 type usageKind string
@@ -61,7 +62,13 @@ func parseUsage(s string) usage {
 		}
 	case "EBS":
 		dimension, kind, _ := strings.Cut(of, ".")
-		kind, _, _ = strings.Cut(kind, ".") // "io2.tier2" is io2
+		kind, tier, _ := strings.Cut(kind, ".") // "io2.tier2"
+		switch tier {
+		case "tier2":
+			u.tier = 2
+		case "tier3":
+			u.tier = 3
+		}
 		if billed, odd := volumeTypes[kind]; odd {
 			kind = billed
 		}
