@@ -25,14 +25,12 @@ var spotLabels = []string{"karpenter.sh/capacity-type", "eks.amazonaws.com/capac
 
 // price asks for the prices of all nodes and volumes, and writes them down. Where nobody knows one, no dollar is said.
 func (h *Handlers) price(ctx context.Context, g *gathered, s *waste.Snapshot) {
-	book := price.New(price.Prices{Lists: []price.List{price.Embedded()}})
+	book := price.New(price.Prices{Lists: []price.List{price.Embedded()}}) // until there is a better one
 	err := h.within(ctx, pricesWithin, func(ctx context.Context) error {
 		asked, cost, gaps := h.Waste.Prices(ctx, s)
 		g.spent(cost)
 		g.missing(gaps...)
-		if asked != nil {
-			book = asked
-		}
+		book = asked
 		return nil
 	})
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -70,8 +69,23 @@ type WasteCluster struct {
 	Team                           map[string]string // by namespace
 	// Inventory lists the cluster. It does not fail: what could not be listed is a gap, and the cluster says what it lacks.
 	Inventory func(ctx context.Context) (waste.Cluster, []engine.Gap)
-	// Usage gives what the containers of the cluster (of one namespace, unless that is "") used. nil without Prometheus.
-	Usage func(ctx context.Context, c *waste.Cluster, namespace string, at time.Time) (map[waste.ContainerKey]waste.Usage, engine.ScanCost, []engine.Gap, error)
+	// Usage reads what the containers of the cluster used. It does not fail either. nil without Prometheus.
+	Usage func(ctx context.Context, c *waste.Cluster, want Wanted) Used
+}
+
+// Wanted says which histories a scan wants.
+type Wanted struct {
+	Namespace string // "" for all
+	At        time.Time
+	PeakDays  int // how far back daily peaks are not remembered
+}
+
+// Used is what could be read of them.
+type Used struct {
+	Usage map[waste.ContainerKey]waste.Usage
+	Whole bool // false when some could not be read: nothing is said of the cluster's requests then
+	Gaps  []engine.Gap
+	Cost  engine.ScanCost
 }
 
 // WasteAccount is one region of an AWS account.
@@ -233,147 +247,4 @@ func (h *Handlers) scope(scan engine.Scan) (clusters []WasteCluster, accounts []
 		}
 	}
 	return clusters, accounts
-}
-
-// gathered collects what several goroutines find.
-type gathered struct {
-	clusters []waste.Cluster
-	accounts []waste.Account
-
-	mu   sync.Mutex
-	gaps []engine.Gap
-	cost engine.ScanCost
-	err  error
-}
-
-func (g *gathered) missing(gaps ...engine.Gap) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.gaps = append(g.gaps, gaps...)
-}
-
-func (g *gathered) spent(c engine.ScanCost) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.cost.Queries += c.Queries
-	g.cost.Samples += c.Samples
-	g.cost.Slowest = max(g.cost.Slowest, c.Slowest)
-	g.cost.BilledCalls += c.BilledCalls
-	g.cost.BilledAmount += c.BilledAmount
-}
-
-func (g *gathered) fail(err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.err = errors.Join(g.err, err)
-}
-
-// gatherCluster lists a cluster and reads what its containers used.
-func (h *Handlers) gatherCluster(ctx context.Context, g *gathered, w WasteCluster, scan engine.Scan) waste.Cluster {
-	var c waste.Cluster
-	err := h.within(ctx, listWithin, func(ctx context.Context) error {
-		var gaps []engine.Gap
-		c, gaps = w.Inventory(ctx)
-		g.missing(gaps...)
-		return ctx.Err()
-	})
-	if err != nil {
-		g.missing(engine.Gap{Collector: w.Name, Reason: "the cluster was not listed: " + why(err, listWithin)})
-		c.Complete = false
-	}
-	c.Name, c.Team = w.Name, w.Team
-	c.EKSName, c.Account, c.Region = cmp.Or(w.EKSName, c.EKSName), cmp.Or(w.Account, c.Account), cmp.Or(w.Region, c.Region, regionOf(c))
-	if !c.Complete {
-		return c // nothing is said of it
-	}
-	if w.Usage == nil {
-		c.Missing = append(c.Missing, waste.PartUsage)
-		g.missing(engine.Gap{Collector: w.Name, Reason: "no Prometheus is configured"})
-		return c
-	}
-	err = h.within(ctx, usageWithin, func(ctx context.Context) error {
-		usage, cost, gaps, err := w.Usage(ctx, &c, scan.Namespace, scan.Started)
-		c.Usage = usage
-		g.spent(cost)
-		g.missing(gaps...)
-		return err
-	})
-	if err != nil {
-		h.Log.InfoContext(ctx, "usage missing", "cluster", w.Name, "error", err)
-		c.Usage, c.Missing = nil, append(c.Missing, waste.PartUsage)
-		g.missing(engine.Gap{Collector: w.Name, Reason: "Prometheus: " + why(err, usageWithin)})
-		return c
-	}
-	if err := h.remember(ctx, &c); err != nil {
-		g.fail(err)
-	}
-	return c
-}
-
-// remember joins the peaks of a cluster's containers with those of earlier scans, and keeps what is new.
-func (h *Handlers) remember(ctx context.Context, c *waste.Cluster) error {
-	remembered, err := h.Waste.Memory.Peaks(ctx, c.Name)
-	if err != nil {
-		return err
-	}
-	read := make(map[waste.ContainerKey][]waste.Peak, len(c.Usage))
-	for key, u := range c.Usage {
-		read[key] = u.Peaks
-	}
-	all, changed := waste.Remember(remembered, read)
-	for key, u := range c.Usage {
-		u.Peaks = all[key]
-		c.Usage[key] = u
-	}
-	return h.Waste.Memory.SavePeaks(ctx, c.Name, changed)
-}
-
-// gatherAccount lists an account. Volumes are left out unless everyone who could want them is asked in the same scan.
-func (h *Handlers) gatherAccount(ctx context.Context, g *gathered, w WasteAccount, scan engine.Scan) waste.Account {
-	var a waste.Account
-	err := h.within(ctx, listWithin, func(ctx context.Context) error {
-		var gaps []engine.Gap
-		a, gaps = w.Inventory(ctx)
-		g.missing(gaps...)
-		return ctx.Err()
-	})
-	a.ID, a.Region = w.ID, w.Region
-	parts := []waste.Part{waste.PartVolumes, waste.PartSnapshots}
-	if err != nil {
-		parts = append(parts, waste.PartInstances, waste.PartGroups)
-		g.missing(engine.Gap{Collector: w.ID + " " + w.Region, Reason: "the account was not listed: " + why(err, listWithin)})
-	}
-	if err != nil || scan.Cluster != "" || scan.Namespace != "" {
-		a.Volumes, a.Snapshots = nil, nil
-		for _, p := range parts {
-			if !slices.Contains(a.Missing, p) {
-				a.Missing = append(a.Missing, p)
-			}
-		}
-	}
-	return a
-}
-
-// within runs f with a deadline, and makes a panic an error.
-func (h *Handlers) within(ctx context.Context, d time.Duration, f func(context.Context) error) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panicked: %v", p)
-			h.Log.ErrorContext(ctx, "a part of a scan panicked", "error", err)
-		}
-	}()
-	return f(ctx)
-}
-
-// why says in a few words why something could not be had.
-func why(err error, limit time.Duration) string {
-	switch e, ok := errors.AsType[*engine.Error](err); {
-	case ok && e.Code != engine.Internal:
-		return e.Message
-	case errors.Is(err, context.DeadlineExceeded):
-		return "no answer within " + strings.TrimSuffix(limit.String(), "0s")
-	}
-	return "failed; the log has the reason"
 }
