@@ -63,7 +63,7 @@ func TestComplaints(t *testing.T) {
 			a.usage = func(u *Usage) { u.Peaks[6].Memory = 1990 * mib }
 		}, found, reasonFits},
 		{"autoscaler 6705: a leak grows a little each day", func(a *app) {
-			a.memory = func(t time.Time) float64 { return (900 - 25*noon.Sub(t).Hours()/24) * mib }
+			a.memory = func(t time.Time) float64 { return (950 - 50*min(14, noon.Sub(t).Hours()/24)) * mib }
 		}, found, reasonGrowing},
 		{"its traffic grows a little each day", func(a *app) {
 			a.cpu = func(t time.Time) float64 { return 0.5 - 0.012*noon.Sub(t).Hours()/24 }

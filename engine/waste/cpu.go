@@ -13,7 +13,7 @@ type CPU struct{}
 const (
 	throttledShare = 0.05 // of periods on any of the last days: the use that was seen is what was allowed, not what was wanted
 	throttledDays  = 7
-	shakyCPU       = 0.05 // of samples above the request in the backtest
+	shakyCPU       = 0.10 // of samples above the request in the backtest
 	burstyCPU      = 10   // times the median
 	runMargin      = 1.15 // above the peak of the runs of what runs to completion
 )

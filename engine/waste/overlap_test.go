@@ -10,9 +10,9 @@ import (
 )
 
 // idle is the finding of a detector of nodes: a node that is not needed, for all that it costs.
-func idle(s *Snapshot, name string) engine.Finding {
-	f := engine.Finding{Kind: engine.IdleNode, Target: engine.Target{Workload: engine.Workload{Cluster: "prod", Kind: engine.KindNode, Name: name}}, Cash: true}
-	for _, n := range s.Clusters[0].Nodes {
+func idle(c *Cluster, name string) engine.Finding {
+	f := engine.Finding{Kind: engine.IdleNode, Target: engine.Target{Workload: engine.Workload{Cluster: c.Name, Kind: engine.KindNode, Name: name}}, Cash: true}
+	for _, n := range c.Nodes {
 		if n.Name == name {
 			f.Monthly, f.Basis = n.Price.PerHour.Monthly(), n.Price.Basis
 		}
@@ -35,7 +35,7 @@ func TestANodeOwnsItsDollars(t *testing.T) {
 		t.Fatalf("findings: %+v", alone)
 	}
 	byKind := map[engine.FindingKind]engine.Finding{}
-	beside, _ := overlap(s, DefaultRules(), append(sizingsOf(s), idle(s, "n1")))
+	beside, _ := overlap(s, DefaultRules(), append(sizingsOf(s), idle(&s.Clusters[0], "n1")))
 	for _, f := range beside {
 		byKind[f.Kind] = f
 	}
@@ -48,7 +48,7 @@ func TestANodeOwnsItsDollars(t *testing.T) {
 			t.Errorf("%s: %v of %v, alone it was %v: two of its four replicas are on the node", f.Kind, f.Monthly, f.Whole, was.Monthly)
 		}
 	}
-	none, skips := overlap(s, DefaultRules(), append(sizingsOf(s), idle(s, "n1"), idle(s, "n2")))
+	none, skips := overlap(s, DefaultRules(), append(sizingsOf(s), idle(&s.Clusters[0], "n1"), idle(&s.Clusters[0], "n2")))
 	if len(none) != 2 || len(skips) != 2 || skips[0].Reason != reasonOnIdle {
 		t.Errorf("with both nodes gone: %d findings, skips %+v", len(none), skips)
 	}
@@ -57,7 +57,7 @@ func TestANodeOwnsItsDollars(t *testing.T) {
 // TestAMutedFindingOwnsNothing: who called a node not waste still wants to hear of the requests on it.
 func TestAMutedFindingOwnsNothing(t *testing.T) {
 	s := newApp().build()
-	gone := idle(s, "n1")
+	gone := idle(&s.Clusters[0], "n1")
 	s.Muted = map[string]bool{gone.Key: true}
 	kept, _ := overlap(s, DefaultRules(), append(sizingsOf(s), gone))
 	if len(kept) != 3 {
@@ -142,7 +142,7 @@ func TestTwoRequestsOnOneTarget(t *testing.T) {
 		}
 		return a.build()
 	}
-	o := Scan(build(30), DefaultRules())
+	o := Scan(build(20), DefaultRules())
 	var both []engine.Finding
 	for _, f := range o.Findings {
 		if f.Kind == engine.OverRequestedCPU {
@@ -156,11 +156,11 @@ func TestTwoRequestsOnOneTarget(t *testing.T) {
 	for _, f := range both {
 		left += f.Sizing.New - f.Sizing.Old
 		alone := float64(2000+f.Sizing.New-f.Sizing.Old) * float64(f.Sizing.Autoscale.NewTarget)
-		if math.Abs(alone/(2000*30)-1) > targetError {
+		if math.Abs(alone/(2000*20)-1) > targetError {
 			t.Errorf("%s: %d at %d %%", f.Target.Container, f.Sizing.New, f.Sizing.Autoscale.NewTarget)
 		}
 	}
-	together := int64(math.Round(2000 * 30 / float64(left)))
+	together := int64(math.Round(2000 * 20 / float64(left)))
 	if !says(both[0].Caveats, "together it is "+quantity(together*1000, engine.CPU)+" %") {
 		t.Errorf("caveats %q, want %d %%", both[0].Caveats, together)
 	}

@@ -22,19 +22,22 @@ func TestAnySnapshotIsJudgedSoundly(t *testing.T) {
 		r := DefaultRules()
 		r.MinMonthly = engine.MicroUSD(rapid.Int64Range(0, int64(10*engine.USD)).Draw(t, "least"))
 		r.Margin = rapid.SampledFrom([]float64{0, 0.2}).Draw(t, "margin")
-		o := Scan(s, r)
+		findings := Scan(s, r).Findings
 		spent := map[string]engine.MicroUSD{}
-		for _, f := range o.Findings {
+		if rapid.Bool().Draw(t, "idle nodes") {
+			findings, _ = overlap(s, r, append(sizingsOf(s), anyIdle(t, s)...))
+		}
+		for _, f := range findings {
 			spent[f.Target.Cluster] += f.Monthly
+			z := f.Sizing
+			if z == nil {
+				continue
+			}
 			if f.Monthly < 0 || f.Whole < f.Monthly || f.Basis.Source == engine.PriceUnknown && f.Monthly != 0 {
 				t.Fatalf("%s: %v of %v, price %q", f.Key, f.Monthly, f.Whole, f.Basis.Source)
 			}
 			if math.IsNaN(f.Confidence) || f.Confidence < 0 || f.Confidence > 1 || f.Risk == "" {
 				t.Fatalf("%s: confidence %v, risk %q", f.Key, f.Confidence, f.Risk)
-			}
-			z := f.Sizing
-			if z == nil {
-				continue
 			}
 			if z.New <= 0 || z.New >= z.Old || z.Resource == engine.Memory && z.New < z.Peak || math.IsNaN(z.Replicas) || z.Replicas < 0 {
 				t.Fatalf("%s: %+v", f.Key, z)
@@ -82,6 +85,19 @@ func anySnapshot(t *rapid.T) *Snapshot {
 		s.Clusters = append(s.Clusters, c)
 	}
 	return s
+}
+
+// anyIdle calls some nodes idle.
+func anyIdle(t *rapid.T, s *Snapshot) []engine.Finding {
+	var some []engine.Finding
+	for i := range s.Clusters {
+		for _, n := range s.Clusters[i].Nodes {
+			if rapid.Bool().Draw(t, "idle") {
+				some = append(some, idle(&s.Clusters[i], n.Name))
+			}
+		}
+	}
+	return some
 }
 
 func anyNode(t *rapid.T, name string) Node {

@@ -23,6 +23,7 @@ func Scan(s *Snapshot, r Rules) Outcome {
 		findings, skips := d.Detect(s, r)
 		o.Findings, o.Skips = append(o.Findings, findings...), append(o.Skips, skips...)
 	}
+	o.leaveUnjudged(s)
 	o.leaveOut(r)
 	o.leaveSmall(r)
 	findings, skips := overlap(s, r, o.Findings)
@@ -32,6 +33,12 @@ func Scan(s *Snapshot, r Rules) Outcome {
 	})
 	o.Missing = append(slices.Clone(s.Missing), s.consequences()...)
 	return o
+}
+
+// leaveUnjudged takes away what rests on parts that are missing: a node that may not be idle must not own the dollars of what runs on it.
+func (o *Outcome) leaveUnjudged(s *Snapshot) {
+	o.Findings = slices.DeleteFunc(o.Findings, func(f engine.Finding) bool { return !s.Judged(f, "") })
+	o.Skips = slices.DeleteFunc(o.Skips, func(k Skip) bool { return !s.Judged(engine.Finding{Kind: k.Kind, Target: k.Target}, "") })
 }
 
 // leaveOut takes away what the configuration ignores.

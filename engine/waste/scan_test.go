@@ -133,6 +133,21 @@ func TestMissingParts(t *testing.T) {
 	}
 }
 
+// TestAnUnjudgedNodeOwnsNothing: a node that may not be idle takes no dollar from what runs on it.
+func TestAnUnjudgedNodeOwnsNothing(t *testing.T) {
+	s := newApp().build()
+	node := idle(&s.Clusters[0], "n1")
+	skip := Skip{Key: "k", Kind: engine.IdleNode, Target: node.Target}
+	for missing, want := range map[Part]int{PartNodePools: 2, PartBackups: 3} {
+		s.Clusters[0].Missing = []Part{missing}
+		o := Outcome{Findings: append(sizingsOf(s), node), Skips: []Skip{skip}}
+		o.leaveUnjudged(s)
+		if len(o.Findings) != want || len(o.Skips) != want-2 {
+			t.Errorf("without %s: %d findings, %d skips, want %d and %d", missing, len(o.Findings), len(o.Skips), want, want-2)
+		}
+	}
+}
+
 // TestSmallVolumesAreGathered: each is worth too little, and all of one owner are not.
 func TestSmallVolumesAreGathered(t *testing.T) {
 	volume := func(id, group string, monthly engine.MicroUSD) engine.Finding {
