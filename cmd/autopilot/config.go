@@ -167,6 +167,6 @@ func (c Config) withDefaults() Config {
 	if c.Slack.Channels.Fallback == "" {
 		c.Slack.Channels.Fallback = c.Slack.Channels.Incidents
 	}
-	c.Waste = c.Waste.withDefaults()
+	c.Waste, c.AWS = c.Waste.withDefaults(), c.AWS.withDefaults()
 	return c
 }

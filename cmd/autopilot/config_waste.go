@@ -49,6 +49,13 @@ type AWSAccountConfig struct {
 	RoleARN    string   `yaml:"role_arn"`    // assumed first; empty: the process's own identity
 	ExternalID string   `yaml:"external_id"` // that the role asks for
 	Endpoint   string   `yaml:"endpoint"`    // only for a private endpoint or a test; default AWS' own
+	// CostExplorer lets what is really paid be read. Each call is billed by AWS. The account is the payer's, or pays for itself.
+	CostExplorer *CostExplorerConfig `yaml:"cost_explorer"`
+}
+
+// CostExplorerConfig bounds what asking for bills costs: a cent a call.
+type CostExplorerConfig struct {
+	DailyBudgetCalls int `yaml:"daily_budget_calls"` // default 20
 }
 
 const (
@@ -88,6 +95,17 @@ func fill[T any](p **T, value T) {
 	if *p == nil {
 		*p = &value
 	}
+}
+
+// withDefaults fills in what the section leaves out.
+func (c AWSConfig) withDefaults() AWSConfig {
+	c.Accounts = slices.Clone(c.Accounts)
+	for k := range c.Accounts {
+		if e := c.Accounts[k].CostExplorer; e != nil && e.DailyBudgetCalls == 0 {
+			c.Accounts[k].CostExplorer = &CostExplorerConfig{DailyBudgetCalls: 20}
+		}
+	}
+	return c
 }
 
 var labelRE = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$`)
@@ -168,6 +186,9 @@ func (v *validator) aws(c AWSConfig) {
 			v.bad(where.with("external_id"), "needs role_arn")
 		}
 		v.optionalURL(where.with("endpoint"), a.Endpoint)
+		if e := a.CostExplorer; e != nil && (e.DailyBudgetCalls < 1 || e.DailyBudgetCalls > 1000) {
+			v.bad(where.with("cost_explorer", "daily_budget_calls"), "%d is out of range; 1 to 1000, of which each costs $0.01", e.DailyBudgetCalls)
+		}
 	}
 }
 

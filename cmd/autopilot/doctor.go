@@ -40,6 +40,10 @@ func doctor(ctx context.Context, file string, w io.Writer) error {
 		checks = append(checks, checkCluster(ctx, cl, secrets, quiet)...)
 	}
 	checks = append(checks, checkOnCall(cfg, secrets)...)
+	checks = append(checks, checkWaste(cfg)...)
+	if cfg.Waste != nil {
+		checks = append(checks, checkAccounts(ctx, cfg)...)
+	}
 	return printChecks(w, checks)
 }
 

@@ -54,7 +54,7 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	lookFor, err := connectWaste(cfg, clusters, st)
+	lookFor, err := connectWaste(ctx, cfg, clusters, st, log)
 	if err != nil {
 		return err
 	}

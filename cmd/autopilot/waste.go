@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
-	"github.com/eks-autopilot/autopilot/engine/price"
 	"github.com/eks-autopilot/autopilot/engine/waste"
 	"github.com/eks-autopilot/autopilot/handlers"
 	"github.com/eks-autopilot/autopilot/store"
@@ -45,12 +45,12 @@ func (c *WasteConfig) location() *time.Location {
 }
 
 // connectWaste gives the handlers what they need to look for waste; nil where the configuration does not ask for it.
-func connectWaste(cfg Config, clusters []connected, st *store.Store) (*handlers.Waste, error) {
+func connectWaste(ctx context.Context, cfg Config, clusters []connected, st *store.Store, log *slog.Logger) (*handlers.Waste, error) {
 	if cfg.Waste == nil {
 		return nil, nil
 	}
 	w := &handlers.Waste{
-		Scans: st, Memory: st, Savings: st, Prices: listPrices, Rules: cfg.wasteRules(), Location: cfg.Waste.location(),
+		Scans: st, Memory: st, Savings: st, Rules: cfg.wasteRules(), Location: cfg.Waste.location(),
 	}
 	schedule, err := parseSchedule(cfg.Waste.Schedule, w.Location)
 	if err != nil {
@@ -62,6 +62,11 @@ func connectWaste(cfg Config, clusters []connected, st *store.Store) (*handlers.
 	for k, c := range clusters {
 		w.Clusters = append(w.Clusters, wasteCluster(cfg.Clusters[k], c, cfg.Waste.Teams))
 	}
+	regions, err := connectRegions(ctx, cfg.AWS)
+	if err != nil {
+		return nil, err
+	}
+	w.Accounts, w.Prices = wasteAccounts(cfg, regions), pricing(regions, st, log).Book
 	return w, nil
 }
 
@@ -71,9 +76,4 @@ func wasteCluster(cl ClusterConfig, c connected, teams map[string]string) handle
 		w.EKSName, w.Region = cl.EKS.Name, cl.EKS.Region
 	}
 	return w
-}
-
-// listPrices are the public prices that came with this version.
-func listPrices(context.Context, *waste.Snapshot) (*price.Book, engine.ScanCost, []engine.Gap) {
-	return price.New(price.Prices{Lists: []price.List{price.Embedded()}}), engine.ScanCost{}, nil
 }
