@@ -263,7 +263,8 @@ func TestSignals(t *testing.T) {
 			}(),
 			"crash_loop rollout_stuck", engine.ClassRolloutStuck, "statefulset api is stuck in its rollout: the first updated pods fail", engine.Warning, time.Hour,
 		},
-		{"a DaemonSet whose first updated pod fails", rolling(1, 1),
+		{
+			"a DaemonSet whose first updated pod fails", rolling(1, 1),
 			"crash_loop rollout_stuck", engine.ClassRolloutStuck, "daemonset api is stuck in its rollout: the first updated pods fail, older ones still serve", engine.Warning, 5 * time.Minute,
 		},
 		{

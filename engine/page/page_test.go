@@ -314,8 +314,10 @@ func TestKeysAreTheirOwnReverse(t *testing.T) {
 	if k := key(engine.Incident{ID: 42}); k == key(engine.Incident{ID: 42, Reopened: 1}) {
 		t.Errorf("both calls of a reopened incident have the key %q: the second wakes nobody", k)
 	}
-	for _, k := range []string{"", "autopilot-incident-", "autopilot-incident-0", "autopilot-incident--1", "autopilot-incident-042", "autopilot-incident-1x", "other-1",
-		"autopilot-incident-42-", "autopilot-incident-42-0", "autopilot-incident-42-01", "autopilot-incident-42--1", "autopilot-incident-42-1-1", "autopilot-incident--"} {
+	for _, k := range []string{
+		"", "autopilot-incident-", "autopilot-incident-0", "autopilot-incident--1", "autopilot-incident-042", "autopilot-incident-1x", "other-1",
+		"autopilot-incident-42-", "autopilot-incident-42-0", "autopilot-incident-42-01", "autopilot-incident-42--1", "autopilot-incident-42-1-1", "autopilot-incident--",
+	} {
 		if got, again, ok := incidentOf(k); ok {
 			t.Errorf("incidentOf(%q) = %d, %d", k, got, again)
 		}
