@@ -29,17 +29,6 @@ type scaling struct {
 	most   int32  // replicas
 }
 
-// autoscalers are those of a workload.
-func autoscalers(c *Cluster, w engine.Workload) []*autoscalingv2.HorizontalPodAutoscaler {
-	var found []*autoscalingv2.HorizontalPodAutoscaler
-	for _, h := range c.Autoscalers {
-		if ref := h.Spec.ScaleTargetRef; h.Namespace == w.Namespace && ref.Kind == w.Kind && ref.Name == w.Name {
-			found = append(found, h)
-		}
-	}
-	return found
-}
-
 // scalingOf gives what the autoscaler of a workload makes of a container's request. problem says why the request cannot be
 // changed with a target that keeps the replicas; nil and no problem mean that there is no autoscaler.
 func scalingOf(hpas []*autoscalingv2.HorizontalPodAutoscaler, container string, resource corev1.ResourceName) (s *scaling, problem string) {
@@ -145,11 +134,9 @@ func (s *scaling) targetFor(base, lowered int64) int64 {
 
 // sizedBy gives the VerticalPodAutoscaler that has a say in a container's request, and whether it sets it, so that nobody else should:
 // while pods run, or when they start.
-func sizedBy(c *Cluster, w engine.Workload, container string, resource engine.Resource) (v *VerticalAutoscaler, sets bool) {
-	for i := range c.Vertical {
-		a := &c.Vertical[i]
-		if a.Namespace != w.Namespace || a.TargetKind != w.Kind || a.TargetName != w.Name ||
-			len(a.Containers) > 0 && !slices.Contains(a.Containers, container) ||
+func (ix *index) sizedBy(w engine.Workload, container string, resource engine.Resource) (v *VerticalAutoscaler, sets bool) {
+	for _, a := range ix.vertical[identity{w.Namespace, w.Kind, w.Name}] {
+		if len(a.Containers) > 0 && !slices.Contains(a.Containers, container) ||
 			len(a.Resources) > 0 && !slices.Contains(a.Resources, resource) {
 			continue
 		}

@@ -63,7 +63,7 @@ func cpuRisks(c *candidate) []risk {
 	if guaranteed(c.podSpec()) && c.old%1000 == 0 {
 		risks = append(risks, risk{2, "whole cores in a Guaranteed pod: with the static CPU manager they are its own, and would no longer be"})
 	}
-	if is, _ := jvm(c.spec, c.usage); is {
+	if c.java {
 		risks = append(risks, risk{1, "a JVM older than 17.0.5 counts its processors by the request where there is no limit"})
 	}
 	return risks

@@ -159,7 +159,7 @@ func requestGuard(c *candidate) (reason, detail string) {
 }
 
 func vpaGuard(c *candidate) (reason, detail string) {
-	v, sets := sizedBy(c.ix.Cluster, c.Workload, c.spec.Name, c.resource)
+	v, sets := c.ix.sizedBy(c.Workload, c.spec.Name, c.resource)
 	switch {
 	case sets && v.Mode == "Initial":
 		return reasonVPAStart, v.Name
@@ -225,7 +225,7 @@ func unwellGuard(c *candidate) (reason, detail string) {
 }
 
 func autoscalerGuard(c *candidate) (reason, detail string) {
-	s, problem := scalingOf(autoscalers(c.ix.Cluster, c.Workload), c.spec.Name, name(c.resource))
+	s, problem := scalingOf(c.ix.scalers[identity{c.Namespace, c.Kind, c.Name}], c.spec.Name, name(c.resource))
 	if problem != "" {
 		return reasonAutoscaler, problem
 	}

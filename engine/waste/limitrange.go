@@ -9,10 +9,7 @@ import (
 // ranged is the lowest request that the LimitRanges of the namespace allow the container; 0 for none.
 func (c *candidate) ranged() int64 {
 	floor := int64(0)
-	for _, lr := range c.ix.Limits {
-		if lr.Namespace != c.Namespace {
-			continue
-		}
+	for _, lr := range c.ix.ranges[c.Namespace] {
 		for _, item := range lr.Spec.Limits {
 			switch item.Type { //nolint:exhaustive // a claim's range does not concern a container
 			case corev1.LimitTypeContainer:

@@ -45,8 +45,8 @@ func sizeMemory(c *candidate, s Series, at time.Time) (bytes float64, ok bool) {
 	} else {
 		bytes, ok = SizeMemory(s, c.usage.Peaks, c.limit, at)
 	}
-	if _, heap := jvm(c.spec, c.usage); heap > 0 {
-		bytes = max(bytes, float64(heapFloor(heap)))
+	if c.heap > 0 {
+		bytes = max(bytes, float64(heapFloor(c.heap)))
 	}
 	return bytes, ok
 }
@@ -80,7 +80,7 @@ func killGuard(c *candidate) (reason, detail string) {
 }
 
 func heapGuard(c *candidate) (reason, detail string) {
-	if is, heap := jvm(c.spec, c.usage); is && heap <= 0 {
+	if c.java && c.heap <= 0 {
 		return reasonJVM, "no -Xmx, and no -XX:MaxRAMPercentage of a limit, in its command and environment"
 	}
 	return "", ""
@@ -91,7 +91,7 @@ func memoryRisks(c *candidate) []risk {
 	if c.limit == 0 {
 		risks = append(risks, risk{1, "no memory limit: above its request it is the first to go when its node runs short"})
 	}
-	if is, _ := jvm(c.spec, c.usage); is {
+	if c.java {
 		risks = append(risks, risk{1, "a JVM: the request holds its whole heap, by its options"})
 	}
 	return risks

@@ -202,7 +202,7 @@ func (p *purse) targets(findings []engine.Finding) (kept []engine.Finding, skips
 		if w == nil || len(members) < 2 {
 			continue
 		}
-		s, _ := scalingOf(autoscalers(p.Cluster, w.Workload), findings[members[0]].Target.Container, name(group.resource))
+		s, _ := scalingOf(p.scalers[group.of], findings[members[0]].Target.Container, name(group.resource))
 		if s == nil || s.alone != "" {
 			continue // each container has a target of its own
 		}

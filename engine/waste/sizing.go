@@ -39,6 +39,8 @@ type candidate struct {
 	scaling  *scaling
 	peak     float64 // the highest use that is known, in the unit of the series
 	peakDays float64
+	java     bool
+	heap     int64 // bytes that a JVM may take for it; 0 when not known
 	caveats  []string
 }
 
@@ -103,6 +105,7 @@ func newCandidate(ix *index, box container, at time.Time, r Rules, m *method) *c
 	c.old = amount(box.spec.Resources.Requests, m.resource)
 	c.limit = amount(box.spec.Resources.Limits, m.resource)
 	c.peak, c.peakDays = c.highest()
+	c.java, c.heap = jvm(box.spec, c.usage)
 	return c
 }
 
@@ -203,7 +206,7 @@ func (c *candidate) finish(f *engine.Finding, lowered int64, autoscale *engine.A
 	if c.scaling != nil && c.scaling.note != "" {
 		f.Caveats = append(f.Caveats, c.scaling.note)
 	}
-	if v, _ := sizedBy(c.ix.Cluster, c.Workload, c.spec.Name, c.resource); v != nil {
+	if v, _ := c.ix.sizedBy(c.Workload, c.spec.Name, c.resource); v != nil {
 		f.Caveats = append(f.Caveats, fmt.Sprintf("VerticalPodAutoscaler %s watches it and changes nothing (mode Off)", v.Name))
 	}
 	if c.limit > 0 {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	apiresource "k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/component-helpers/resource"
@@ -18,12 +19,29 @@ type index struct {
 	workloads  []*workload
 	nodes      map[string]*Node
 	namespaces map[string]*corev1.Namespace
+	scalers    map[identity][]*autoscalingv2.HorizontalPodAutoscaler // by what they scale
+	vertical   map[identity][]*VerticalAutoscaler                    // by what they size
+	ranges     map[string][]*corev1.LimitRange                       // by namespace
 }
 
 func newIndex(c *Cluster) *index {
-	ix := &index{Cluster: c, workloads: workloads(c), nodes: make(map[string]*Node, len(c.Nodes)), namespaces: namespacesOf(c)}
+	ix := &index{
+		Cluster: c, workloads: workloads(c), nodes: make(map[string]*Node, len(c.Nodes)), namespaces: namespacesOf(c),
+		scalers: map[identity][]*autoscalingv2.HorizontalPodAutoscaler{}, vertical: map[identity][]*VerticalAutoscaler{}, ranges: map[string][]*corev1.LimitRange{},
+	}
 	for i := range c.Nodes {
 		ix.nodes[c.Nodes[i].Name] = &c.Nodes[i]
+	}
+	for _, h := range c.Autoscalers {
+		of := identity{h.Namespace, h.Spec.ScaleTargetRef.Kind, h.Spec.ScaleTargetRef.Name}
+		ix.scalers[of] = append(ix.scalers[of], h)
+	}
+	for i := range c.Vertical {
+		of := identity{c.Vertical[i].Namespace, c.Vertical[i].TargetKind, c.Vertical[i].TargetName}
+		ix.vertical[of] = append(ix.vertical[of], &c.Vertical[i])
+	}
+	for _, lr := range c.Limits {
+		ix.ranges[lr.Namespace] = append(ix.ranges[lr.Namespace], lr)
 	}
 	return ix
 }
