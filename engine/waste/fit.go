@@ -21,7 +21,7 @@ type room struct {
 	tenants     []*tenant // by name; finished pods are none
 	byNamespace map[string][]*tenant
 	byClaim     map[string][]*tenant
-	shy         []*tenant // those with required anti-affinity
+	shy         map[string][]*tenant // those with required anti-affinity, by the namespaces that it speaks of
 	spaces      map[string]labels.Set
 }
 
@@ -33,6 +33,7 @@ type place struct {
 	received bool // holds pods of a node that was removed
 	total    amounts
 	left     amounts
+	full     float64 // share of CPU or memory that is asked for, whichever is more
 	tenants  []*tenant
 }
 
@@ -40,7 +41,7 @@ type place struct {
 func newRoom(c *Cluster) *room {
 	r := &room{
 		byName: make(map[string]*place, len(c.Nodes)), byNamespace: map[string][]*tenant{}, byClaim: map[string][]*tenant{},
-		spaces: make(map[string]labels.Set, len(c.Namespaces)),
+		shy: map[string][]*tenant{}, spaces: make(map[string]labels.Set, len(c.Namespaces)),
 	}
 	for _, n := range c.Namespaces {
 		r.spaces[n.Name] = n.Labels
@@ -63,9 +64,7 @@ func newRoom(c *Cluster) *room {
 		for _, d := range t.disks {
 			r.byClaim[d.claim] = append(r.byClaim[d.claim], t)
 		}
-		if len(t.apart) > 0 {
-			r.shy = append(r.shy, t)
-		}
+		r.noteShy(t)
 		if at := r.byName[p.Spec.NodeName]; at != nil {
 			r.enter(t, at)
 		}
@@ -84,6 +83,7 @@ func (r *room) enter(t *tenant, p *place) {
 	for name, q := range t.request {
 		p.left[name] -= q
 	}
+	p.full = p.fullness()
 }
 
 func (r *room) leave(t *tenant) {
@@ -93,6 +93,7 @@ func (r *room) leave(t *tenant) {
 	for name, q := range t.request {
 		p.left[name] += q
 	}
+	p.full = p.fullness()
 }
 
 // movers are the pods of a place that must go elsewhere when it goes.
@@ -105,6 +106,17 @@ func (p *place) movers() []*tenant {
 	}
 	slices.SortFunc(all, byPod)
 	return all
+}
+
+// largest is the most that a pod of the place asks for, of those that could be elsewhere.
+func (p *place) largest(name corev1.ResourceName) int64 {
+	var most int64
+	for _, t := range p.tenants {
+		if !t.fixed {
+			most = max(most, t.request[name])
+		}
+	}
+	return most
 }
 
 // share is how much of a resource the place's pods ask for.

@@ -1,6 +1,7 @@
 package waste
 
 import (
+	"iter"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -57,7 +58,8 @@ type reach struct {
 // has no node yet.
 func (r *room) near(t *tenant, evicted bool) reach {
 	found, others := reach{domains: map[domain]bool{}}, false
-	for _, other := range r.tenants {
+	// Who matches all terms matches the first.
+	for other := range r.within(t.near[0]) {
 		p := other.at
 		if !evicted {
 			p = other.standing()
@@ -93,27 +95,71 @@ func (f reach) allows(terms []term, n *corev1.Node) bool {
 	return true
 }
 
+// within gives the pods of the namespaces that a term speaks of.
+func (r *room) within(t term) iter.Seq[*tenant] {
+	if t.spaces != nil {
+		return slices.Values(r.tenants)
+	}
+	return func(yield func(*tenant) bool) {
+		for _, namespace := range t.namespaces {
+			for _, other := range r.byNamespace[namespace] {
+				if !yield(other) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // barred finds the domains that anti-affinity closes to a pod: its own, and that of those who stand there.
 func (r *room) barred(t *tenant) map[domain]bool {
 	closed := map[domain]bool{}
-	shut := func(terms []term, p *corev1.Pod, at *place) {
-		for _, one := range terms {
-			if value, ok := at.node.Labels[one.key]; ok && r.picks(one, p) {
-				closed[domain{one.key, value}] = true
+	shut := func(one term, p *corev1.Pod, at *place) {
+		if at == nil || !r.picks(one, p) {
+			return
+		}
+		if value, ok := at.node.Labels[one.key]; ok {
+			closed[domain{one.key, value}] = true
+		}
+	}
+	for _, one := range t.apart {
+		for other := range r.within(one) {
+			if other != t {
+				shut(one, other.pod, other.standing())
 			}
 		}
 	}
-	if len(t.apart) > 0 {
-		for _, other := range r.tenants {
-			if at := other.standing(); other != t && at != nil {
-				shut(t.apart, other.pod, at)
+	for _, shy := range [][]*tenant{r.shy[t.pod.Namespace], r.shy[anyNamespace]} {
+		for _, other := range shy {
+			if other == t {
+				continue
 			}
-		}
-	}
-	for _, other := range r.shy {
-		if at := other.standing(); other != t && at != nil {
-			shut(other.apart, t.pod, at)
+			for _, one := range other.apart {
+				shut(one, t.pod, other.standing())
+			}
 		}
 	}
 	return closed
+}
+
+// anyNamespace is where room.shy keeps the pods of which a term chooses its namespaces by their labels.
+const anyNamespace = ""
+
+// noteShy files a pod under every namespace that its anti-affinity speaks of.
+func (r *room) noteShy(t *tenant) {
+	filed := map[string]bool{}
+	file := func(namespace string) {
+		if !filed[namespace] {
+			filed[namespace] = true
+			r.shy[namespace] = append(r.shy[namespace], t)
+		}
+	}
+	for _, one := range t.apart {
+		for _, namespace := range one.namespaces {
+			file(namespace)
+		}
+		if one.spaces != nil {
+			file(anyNamespace)
+		}
+	}
 }

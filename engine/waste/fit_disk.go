@@ -217,7 +217,7 @@ func (r *room) diskRefusal(t *tenant, p *place) string {
 	}
 	for driver, handles := range more {
 		limit, ok := p.node.Attachable[driver]
-		if !ok && driver == ebsDriver {
+		if !ok && strings.HasPrefix(driver, "ebs.csi.") { // that of EKS Auto Mode has a name of its own
 			limit, ok = leastAttachable, true
 		}
 		if !ok {

@@ -64,32 +64,44 @@ func (r *room) censuses(t *tenant, draining *place) []census {
 	}
 	var all []census
 	for _, rule := range t.spread {
+		counted := make(map[*place]bool, len(r.places))
+		for _, p := range r.places {
+			if !p.gone && r.domainFor(t, rule, p.node.Node) {
+				counted[p] = true
+			}
+		}
+		var alike []*tenant
+		for _, other := range r.byNamespace[t.pod.Namespace] {
+			if other != t && counted[other.standing()] && other.pod.DeletionTimestamp == nil && rule.pods.Matches(labels.Set(other.pod.Labels)) {
+				alike = append(alike, other)
+			}
+		}
 		for _, s := range stages() {
-			all = append(all, r.census(t, rule, draining, s))
+			all = append(all, take(t, rule, counted, alike, draining, s))
 		}
 	}
 	return all
 }
 
-func (r *room) census(t *tenant, rule spreadRule, draining *place, s stage) census {
+// take counts the pods that are alike on the places that count at one stage.
+func take(t *tenant, rule spreadRule, counted map[*place]bool, alike []*tenant, draining *place, s stage) census {
 	c := census{rule: rule, count: map[string]int{}}
 	if rule.pods.Matches(labels.Set(t.pod.Labels)) {
 		c.self = 1
 	}
-	counted, sure := make(map[*place]bool, len(r.places)), map[string]int{}
-	for _, p := range r.places {
-		if p.gone || p == draining && (s.deleted || rule.clean) || !r.domainFor(t, rule, p.node.Node) {
-			continue
+	left := func(p *place) bool { return p == draining && (s.deleted || rule.clean) }
+	sure := map[string]int{}
+	for p := range counted {
+		if !left(p) {
+			sure[p.node.Labels[rule.key]] += 0
 		}
-		counted[p] = true
-		sure[p.node.Labels[rule.key]] += 0
 	}
-	for _, other := range r.byNamespace[t.pod.Namespace] {
+	for _, other := range alike {
 		at := other.at
 		if !s.evicted {
 			at = other.standing()
 		}
-		if other == t || at == nil || !counted[at] || other.pod.DeletionTimestamp != nil || !rule.pods.Matches(labels.Set(other.pod.Labels)) {
+		if at == nil || left(at) {
 			continue
 		}
 		c.count[at.node.Labels[rule.key]]++

@@ -1,6 +1,7 @@
 package waste
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -259,6 +260,18 @@ func TestPodThatFitsNowhere(t *testing.T) {
 			w.addVolume(w.pod("big-n2"), "other", "a")
 			w.node("n2").Attachable = map[string]int32{ebsDriver: 1}
 		}, "no slot for a volume"},
+		"slots that nobody tells": {func(w nodeWorld, p *corev1.Pod) {
+			w.addVolume(p, "data", "a")
+			each(w, func(n *Node) {
+				for i := range leastAttachable {
+					w.addVolume(w.pod("big-"+n.Name), fmt.Sprintf("%s-%d", n.Name, i), "a")
+				}
+			})
+		}, "1 has no slot for a volume"},
+		"slots of another driver": {func(w nodeWorld, p *corev1.Pod) {
+			w.addVolume(p, "data", "a").Spec.CSI.Driver = "efs.csi.aws.com"
+			each(w, func(n *Node) { n.Attachable = map[string]int32{ebsDriver: 0} })
+		}, ""},
 		"slots enough": {func(w nodeWorld, p *corev1.Pod) {
 			w.addVolume(p, "data", "a")
 			w.addVolume(w.pod("big-n2"), "other", "a")

@@ -120,7 +120,7 @@ func (v *survey) admit() {
 			}
 			zones[m.zone]++
 		}
-		c := &prospect{node: p.node, place: p, member: m, fullness: p.fullness()}
+		c := &prospect{node: p.node, place: p, member: m, fullness: p.full}
 		c.cpu, c.mem = p.share(corev1.ResourceCPU), p.share(corev1.ResourceMemory)
 		t := v.target(p.node)
 		c.why = Skip{Key: Key(engine.IdleNode, t), Kind: engine.IdleNode, Target: t}
@@ -186,7 +186,7 @@ func (v *survey) manner(r *room) manner {
 	if r == v.drill {
 		return manner{
 			first:  func(a, b *tenant) int { return largest(b, a) },
-			prefer: func(a, b *place) int { return cmp.Or(cmp.Compare(a.fullness(), b.fullness()), byNode(a, b)) },
+			prefer: func(a, b *place) int { return cmp.Or(cmp.Compare(a.full, b.full), byNode(a, b)) },
 		}
 	}
 	stays := map[*place]bool{}
@@ -205,7 +205,7 @@ func (v *survey) manner(r *room) manner {
 	return manner{
 		first: largest,
 		prefer: func(a, b *place) int {
-			return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(b.fullness(), a.fullness()), byNode(a, b))
+			return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(b.full, a.full), byNode(a, b))
 		},
 	}
 }
@@ -273,21 +273,25 @@ func (v *survey) try(c *prospect) (reason, detail string) {
 // tight says of what too little would be left without a drained place, on the nodes that keep away no pod that it took: a tenth
 // of what they hold, or what the largest of their pods asks for.
 func (v *survey) tight(drained *place) string {
+	var peers []*place
+	for _, p := range v.proof.places {
+		if p != drained && !p.gone && p.open && noMoreTaints(p.node.Node, drained.node.Node) {
+			peers = append(peers, p)
+		}
+	}
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
-		var total, left, largest int64
-		for _, p := range v.proof.places {
-			if p == drained || p.gone || !p.open || !noMoreTaints(p.node.Node, drained.node.Node) {
-				continue
-			}
+		var total, left int64
+		for _, p := range peers {
 			total += p.total[name]
 			left += max(p.left[name], 0)
-			for _, t := range p.tenants {
-				if !t.fixed {
-					largest = max(largest, t.request[name])
-				}
+		}
+		want := int64(headroom * float64(total))
+		if left < v.large[name] {
+			for _, p := range peers {
+				want = max(want, p.largest(name))
 			}
 		}
-		if want := max(int64(headroom*float64(total)), largest); left < want {
+		if left < want {
 			r := engine.Resource(name)
 			return fmt.Sprintf("%s of %s is left, and %s is wanted", name, quantity(left, r), quantity(want, r))
 		}
