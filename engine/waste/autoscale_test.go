@@ -2,6 +2,7 @@ package waste
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -127,6 +128,13 @@ func TestReplicas(t *testing.T) {
 		{"once there were fewer", func(a *app) { a.usage = pods(2) }, 2, 2},
 		{"an autoscaler has more on average", func(a *app) { a.usage = pods(8); a.autoscaler(amountTarget(corev1.ResourceCPU, "1")) }, 8, 8},
 		{"and never more than it may", func(a *app) { a.usage = pods(30); a.autoscaler(amountTarget(corev1.ResourceCPU, "1")) }, 10, 10},
+		{"one waits for a node", func(a *app) {
+			a.pod = func(p *corev1.Pod) {
+				if strings.HasSuffix(p.Name, "-0") {
+					p.Spec.NodeName = ""
+				}
+			}
+		}, 3, 3},
 		{"none for half of the day", func(a *app) { a.usage = half }, 1.9, 2.1},
 	}
 	for _, c := range cases {

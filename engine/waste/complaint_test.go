@@ -66,7 +66,7 @@ func TestComplaints(t *testing.T) {
 			a.memory = func(t time.Time) float64 { return (950 - 50*min(14, noon.Sub(t).Hours()/24)) * mib }
 		}, found, reasonGrowing},
 		{"its traffic grows a little each day", func(a *app) {
-			a.cpu = func(t time.Time) float64 { return 0.5 - 0.012*noon.Sub(t).Hours()/24 }
+			a.cpu = func(t time.Time) float64 { return 0.5 - 0.02*min(14, noon.Sub(t).Hours()/24) }
 		}, reasonGrowing, found},
 
 		{"krr 440: a JVM whose heap nobody knows", func(a *app) { a.box.Image = "eclipse-temurin:21-jre" }, found, reasonJVM},
@@ -95,6 +95,18 @@ func TestComplaints(t *testing.T) {
 		{"autoscaler 4583: once a week it needs all that it asks for", func(a *app) {
 			a.cpu = func(t time.Time) float64 { return atSundays(t, 0.98, 0.1) }
 			a.memory = func(t time.Time) float64 { return atSundays(t, 1.95*gib, 300*mib) }
+		}, reasonFits, reasonFits},
+
+		{"autoscaler 5426: at rest now, and busy on working days", func(a *app) {
+			a.cpu = func(t time.Time) float64 { return onWorkdays(t, 0.95, 0.02) }
+			a.memory = func(t time.Time) float64 { return onWorkdays(t, 1.9*gib, 200*mib) }
+			a.snapshot = func(s *Snapshot) {
+				s.At = noon.Add(-60 * time.Hour) // the night to Monday
+				for key, u := range s.Clusters[0].Usage {
+					u.CPU, u.Memory = u.CPU.Until(s.At), u.Memory.Until(s.At)
+					s.Clusters[0].Usage[key] = u
+				}
+			}
 		}, reasonFits, reasonFits},
 
 		{"history of two hours on fifty pods: KRR adds their samples up", func(a *app) { a.replicas, a.days = 50, 2.0/24 }, reasonShort, reasonShort},
@@ -163,6 +175,13 @@ func TestComplaints(t *testing.T) {
 		{"a counter that was reset: a million cores", func(a *app) {
 			a.cpu = func(t time.Time) float64 { return atSundays(t, 1e6, 0.2) }
 		}, reasonAbsurdUsage, found},
+		{"more than any node has", func(a *app) {
+			a.cpu = func(t time.Time) float64 { return atSundays(t, 20, 0.2) }
+			a.memory = func(t time.Time) float64 { return atSundays(t, 70*gib, 0.2*gib) }
+		}, reasonAbsurdUsage, reasonAbsurdUsage},
+		{"no pod has a node", func(a *app) {
+			a.pod = func(p *corev1.Pod) { p.Spec.NodeName = "" }
+		}, reasonUnwell, reasonUnwell},
 		{"memory of zero", func(a *app) { a.memory = func(time.Time) float64 { return 0 } }, found, reasonAbsurdUsage},
 		{"a use of CPU of zero, while memory is used", func(a *app) { a.cpu = func(time.Time) float64 { return 0 } }, found, found},
 		{"a clock that is a day ahead", func(a *app) {
@@ -227,6 +246,13 @@ func atSundays(t time.Time, then, else_ float64) float64 {
 		return then
 	}
 	return else_
+}
+
+func onWorkdays(t time.Time, then, else_ float64) float64 {
+	if t.Weekday() == time.Saturday || t.Weekday() == time.Sunday || t.Hour() < 8 || t.Hour() > 18 {
+		return else_
+	}
+	return then
 }
 
 func stepAt(t, at time.Time, before, after float64) float64 {

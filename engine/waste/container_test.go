@@ -50,7 +50,7 @@ func TestANightlyJob(t *testing.T) {
 	if want := 3.0 / 24; f.Sizing.Replicas < 0.95*want || f.Sizing.Replicas > 1.05*want {
 		t.Errorf("replicas %v, want 3 for an hour a day: %v", f.Sizing.Replicas, want)
 	}
-	if least := int64(f.Sizing.Peak); f.Sizing.New < least || f.Sizing.New > 2*least {
+	if least := f.Sizing.Peak; f.Sizing.New < least || f.Sizing.New > 2*least {
 		t.Errorf("request %d m, peak %d m", f.Sizing.New, least)
 	}
 	if !says(f.Reasons, "the peak of 36 runs") && !says(f.Reasons, "the peak of 37 runs") {

@@ -18,13 +18,22 @@ func TestKeysAndGroups(t *testing.T) {
 	}{
 		{"CPU", engine.Finding{Kind: engine.OverRequestedCPU, Target: box}, "over_requested_cpu/prod/shop/Deployment/api/api", "workload/prod/shop/Deployment/api", "shop/api"},
 		{"memory is on the same card", engine.Finding{Kind: engine.OverRequestedMemory, Target: box}, "over_requested_memory/prod/shop/Deployment/api/api", "workload/prod/shop/Deployment/api", "shop/api"},
-		{"a node of a group", engine.Finding{Kind: engine.IdleNode, Target: nodeTarget, Node: &engine.NodeRemoval{Group: "workers", Controller: "managed node group"}},
-			"idle_node/prod/ip-10-0-0-1/i-0abc", "nodes/prod/managed%20node%20group/workers", "node group workers"},
+		{
+			"a node of a group",
+			engine.Finding{Kind: engine.IdleNode, Target: nodeTarget, Node: &engine.NodeRemoval{Group: "workers", Controller: "managed node group"}},
+			"idle_node/prod/ip-10-0-0-1/i-0abc", "nodes/prod/managed%20node%20group/workers", "node group workers",
+		},
 		{"a node of none", engine.Finding{Kind: engine.IdleNode, Target: nodeTarget, Node: &engine.NodeRemoval{}}, "idle_node/prod/ip-10-0-0-1/i-0abc", "node/prod/ip-10-0-0-1", "node ip-10-0-0-1"},
-		{"a replica's volume", engine.Finding{Kind: engine.OrphanVolume, Target: volume, Volume: claim("shop/data-db-11")},
-			"orphan_volume/111122223333/eu-west-1/vol-1", "volumes/111122223333/eu-west-1/prod/shop%2Fdata-db", "volumes of shop/data-db"},
-		{"a volume of no claim", engine.Finding{Kind: engine.OrphanVolume, Target: volume, Volume: claim("")},
-			"orphan_volume/111122223333/eu-west-1/vol-1", "volumes/111122223333/eu-west-1/prod", "volumes of account 111122223333 in eu-west-1"},
+		{
+			"a replica's volume",
+			engine.Finding{Kind: engine.OrphanVolume, Target: volume, Volume: claim("shop/data-db-11")},
+			"orphan_volume/111122223333/eu-west-1/vol-1", "volumes/111122223333/eu-west-1/prod/shop%2Fdata-db", "volumes of shop/data-db",
+		},
+		{
+			"a volume of no claim",
+			engine.Finding{Kind: engine.OrphanVolume, Target: volume, Volume: claim("")},
+			"orphan_volume/111122223333/eu-west-1/vol-1", "volumes/111122223333/eu-west-1/prod", "volumes of account 111122223333 in eu-west-1",
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -51,6 +51,7 @@ const (
 	leastRuns       = 7                // of what runs to completion, before its peak means something
 	restartsPerPod  = 3                // in the days of the history
 	staleAfter      = 26 * time.Hour   // without a sample
+	overLargest     = 2                // times what the largest node has: nothing uses so much
 	clockTolerance  = 10 * time.Minute // by which a sample may be ahead
 	settleDays      = 0.25             // after a roll-out, before which its start says nothing of its level
 	levelRose       = 1.25             // of the level before
@@ -203,8 +204,11 @@ func statusOf(p *corev1.Pod, container string) *corev1.ContainerStatus {
 
 // unwellGuard leaves alone what hardly uses anything because it does not come up.
 func unwellGuard(c *candidate) (reason, detail string) {
-	if c.brief() {
+	if c.runs {
 		return "", ""
+	}
+	if c.placed() == 0 {
+		return reasonUnwell, "none of its pods has a node"
 	}
 	unwell, known := 0, 0
 	for _, p := range c.pods {
@@ -247,7 +251,7 @@ func usageGuard(c *candidate) (reason, detail string) {
 		if math.IsNaN(float64(v)) {
 			continue
 		}
-		if absurd(float64(v)*scale(c.resource), c.resource) {
+		if used := float64(v) * scale(c.resource); absurd(used, c.resource) || !c.brief() && used > overLargest*float64(c.ix.largest[c.resource]) {
 			return reasonAbsurdUsage, fmt.Sprintf("%g at %s", v, raw.Start.Add(time.Duration(i)*raw.Step).UTC().Format(time.DateTime))
 		}
 		last = i

@@ -11,7 +11,7 @@ func (c *candidate) ranged() int64 {
 	floor := int64(0)
 	for _, lr := range c.ix.ranges[c.Namespace] {
 		for _, item := range lr.Spec.Limits {
-			switch item.Type { //nolint:exhaustive // a claim's range does not concern a container
+			switch item.Type {
 			case corev1.LimitTypeContainer:
 				floor = max(floor, amount(item.Min, c.resource))
 				// A limit may be so many times its request.

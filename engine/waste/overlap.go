@@ -217,8 +217,10 @@ func (p *purse) targets(findings []engine.Finding) (kept []engine.Finding, skips
 			f := findings[m]
 			if s.targetFor(base, lowered-f.Sizing.Old+f.Sizing.New) > highestTarget {
 				drop[m] = true
-				skips = append(skips, Skip{Key: f.Key, Kind: f.Kind, Target: f.Target, Reason: reasonTarget,
-					Detail: "beside what is proposed for " + strings.Join(names, " and ")})
+				skips = append(skips, Skip{
+					Key: f.Key, Kind: f.Kind, Target: f.Target, Reason: reasonTarget,
+					Detail: "beside what is proposed for " + strings.Join(names, " and "),
+				})
 				continue
 			}
 			lowered += f.Sizing.New - f.Sizing.Old

@@ -227,7 +227,7 @@ func (c *candidate) replicas() float64 {
 		}
 		sum, last = sum+float64(n), i
 	}
-	today := float64(len(c.pods))
+	today := float64(c.placed())
 	if first < 0 || c.role == initial && !c.runs { // what starts a pod holds its request as long as the pod lives
 		return today
 	}
@@ -239,6 +239,17 @@ func (c *candidate) replicas() float64 {
 		return min(mean, float64(max(c.scaling.most, 1)))
 	}
 	return min(mean, today)
+}
+
+// placed is how many pods have a node: those that wait for one cost nothing.
+func (w *workload) placed() int {
+	n := 0
+	for _, p := range w.pods {
+		if p.Spec.NodeName != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // lever names what to change, as people would look for it.

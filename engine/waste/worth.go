@@ -22,15 +22,21 @@ type index struct {
 	scalers    map[identity][]*autoscalingv2.HorizontalPodAutoscaler // by what they scale
 	vertical   map[identity][]*VerticalAutoscaler                    // by what they size
 	ranges     map[string][]*corev1.LimitRange                       // by namespace
+	largest    map[engine.Resource]int64                             // that any node has for its pods
 }
 
 func newIndex(c *Cluster) *index {
 	ix := &index{
 		Cluster: c, workloads: workloads(c), nodes: make(map[string]*Node, len(c.Nodes)), namespaces: namespacesOf(c),
 		scalers: map[identity][]*autoscalingv2.HorizontalPodAutoscaler{}, vertical: map[identity][]*VerticalAutoscaler{}, ranges: map[string][]*corev1.LimitRange{},
+		largest: map[engine.Resource]int64{},
 	}
 	for i := range c.Nodes {
-		ix.nodes[c.Nodes[i].Name] = &c.Nodes[i]
+		n := &c.Nodes[i]
+		ix.nodes[n.Name] = n
+		for _, r := range []engine.Resource{engine.CPU, engine.Memory} {
+			ix.largest[r] = max(ix.largest[r], amount(n.Status.Allocatable, r))
+		}
 	}
 	for _, h := range c.Autoscalers {
 		of := identity{h.Namespace, h.Spec.ScaleTargetRef.Kind, h.Spec.ScaleTargetRef.Name}
