@@ -15,6 +15,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/eks-autopilot/autopilot/test/aws"
 	"github.com/eks-autopilot/autopilot/test/cluster"
 	"github.com/eks-autopilot/autopilot/test/scenario"
 	"github.com/eks-autopilot/autopilot/test/slack"
@@ -172,6 +173,8 @@ func newWorld(t *testing.T, options ...option) *world {
 		"AUTOPILOT_WEBHOOK_TOKEN=" + w.token,
 		"AUTOPILOT_PAGERDUTY_KEY=" + pagerKey,
 		"AUTOPILOT_PAGERDUTY_WEBHOOK_SECRET=" + pagerSecret,
+		"AWS_ACCESS_KEY_ID=" + aws.DefaultIdentity.AccessKey,
+		"AWS_SECRET_ACCESS_KEY=" + aws.DefaultIdentity.Secret,
 		"AUTOPILOT_LOG_LEVEL=debug",
 	}
 	w.run(w.env, "migrate")

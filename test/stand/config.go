@@ -19,6 +19,8 @@ type BotConfig struct {
 	EscalateAfter            string   // default 5m
 	Pager                    string   // base URL of a PagerDuty; empty for none
 	Ignore                   []string // patterns of namespaces whose problems are left out
+	Savings                  string   // channel of savings cards; empty for none
+	Extra                    string   // more of the file, such as the sections waste and aws
 }
 
 // YAML gives the configuration file. In the stand's workspace everyone may look, the user group oncall responds, and the user
@@ -51,10 +53,14 @@ func (c BotConfig) YAML() []byte {
 		line("    alertmanager: %s", c.Alertmanager)
 	}
 	line("slack:\n  api_url: %s\n  channels:\n    incidents: \"#incidents\"\n    fallback: \"#oncall\"", c.SlackAPI)
+	if c.Savings != "" {
+		line("    savings: %q", c.Savings)
+	}
 	line("roles:")
 	line("  - {name: viewer, members: [everyone], may: [view]}")
 	line("  - {name: responder, members: [%s], may: [acknowledge, assign, silence, resolve, logs, diagnose, verdict]}", group("oncall"))
 	line("  - {name: admin, members: [%s], may: [pause, resume]}", group("platform"))
+	line("  - {name: savers, members: [%s, %s], may: [snooze, not_waste, scan]}", group("platform"), group("finops"))
 	page := ""
 	if c.Pager != "" {
 		page = ", page: true"
@@ -72,5 +78,6 @@ func (c BotConfig) YAML() []byte {
 		line("    - {namespace: %q, reason: not looked at here}", pattern)
 	}
 	line("http: {listen: %q}", c.Listen)
+	b.WriteString(c.Extra)
 	return []byte(b.String())
 }
