@@ -41,7 +41,7 @@ func (a *Account) ListPrices(ctx context.Context, region string) (price.List, []
 		pages := pricing.NewGetProductsPaginator(a.pricing, q.input(region, 100))
 		err := each(ctx, pages, "prices of "+q.service+" in "+region, func(page *pricing.GetProductsOutput) {
 			for _, text := range page.PriceList {
-				if err := addProduct(&list, region, []byte(text)); err != nil {
+				if err := list.AddProduct(region, []byte(text)); err != nil {
 					if bad++; first == nil {
 						first = err
 					}

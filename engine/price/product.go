@@ -1,4 +1,4 @@
-package aws
+package price
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/eks-autopilot/autopilot/engine"
-	"github.com/eks-autopilot/autopilot/engine/price"
 )
 
 // product is an element of a price list, as the Pricing API nests it.
@@ -31,9 +30,9 @@ type dimension struct {
 	PricePerUnit map[string]string `json:"pricePerUnit"` // by currency
 }
 
-// addProduct takes one product into a list. One of another region, and one that is only sold ahead or that no price is kept of, changes
+// AddProduct takes one product of the Pricing API, as JSON, into the list. One of another region, and one that is only sold ahead or that no price is kept of, changes
 // nothing. It fails with Invalid for what is no product, for a price that is none, and for one in another currency than US dollars.
-func addProduct(list *price.List, region string, data []byte) error {
+func (l *List) AddProduct(region string, data []byte) error {
 	var p product
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	if err := decoder.Decode(&p); err != nil {
@@ -55,13 +54,13 @@ func addProduct(list *price.List, region string, data []byte) error {
 			return nil // by quantity, which nothing that is asked for here is
 		}
 		for _, d := range term.PriceDimensions {
-			return addDimension(list, region, usage, attributes["operatingSystem"], d)
+			return l.addDimension(region, usage, attributes["operatingSystem"], d)
 		}
 	}
 	return nil
 }
 
-func addDimension(list *price.List, region, usage, system string, d dimension) error {
+func (l *List) addDimension(region, usage, system string, d dimension) error {
 	if d.BeginRange != "0" && d.BeginRange != "" {
 		return engine.Errorf(engine.Invalid, "the price of %.60q begins at %.20q; 0 is expected", usage, d.BeginRange)
 	}
@@ -69,9 +68,9 @@ func addDimension(list *price.List, region, usage, system string, d dimension) e
 	if !inDollars {
 		return engine.Errorf(engine.Invalid, "the price of %.60q is not in US dollars", usage)
 	}
-	dollars, err := price.Amount(text)
+	dollars, err := Amount(text)
 	if err != nil {
 		return err
 	}
-	return list.Add(region, usage, system, d.Unit, dollars)
+	return l.Add(region, usage, system, d.Unit, dollars)
 }
