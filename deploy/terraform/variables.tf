@@ -1,0 +1,87 @@
+variable "name" {
+  description = "Name of the role, and what its policies begin with."
+  type        = string
+  default     = "autopilot"
+}
+
+variable "trust" {
+  description = "Who may be this role: a service account by IRSA, one by EKS Pod Identity, or the bot's role in another account."
+  type        = string
+
+  validation {
+    condition     = contains(["irsa", "pod_identity", "role"], var.trust)
+    error_message = "trust is irsa, pod_identity or role."
+  }
+}
+
+variable "oidc_provider_arn" {
+  description = "irsa: ARN of the cluster's OIDC provider in IAM."
+  type        = string
+  default     = ""
+}
+
+variable "service_account" {
+  description = "irsa, pod_identity: namespace and name of the bot's service account."
+  type        = object({ namespace = string, name = string })
+  default     = { namespace = "autopilot", name = "autopilot" }
+}
+
+variable "cluster_name" {
+  description = "pod_identity: EKS cluster that the bot runs in."
+  type        = string
+  default     = ""
+}
+
+variable "role_arn" {
+  description = "role: ARN of the bot's role in its own account, which assumes this one."
+  type        = string
+  default     = ""
+}
+
+variable "external_id" {
+  description = "role: external ID that the bot must give; the same as in its configuration."
+  type        = string
+  default     = ""
+}
+
+variable "assume_role_arns" {
+  description = "Roles of this kind in other accounts that the bot's own role may assume."
+  type        = list(string)
+  default     = []
+}
+
+variable "inventory" {
+  description = "Read instances, volumes, snapshots, autoscaling groups, node groups and Spot prices of this account."
+  type        = bool
+  default     = true
+}
+
+variable "prices" {
+  description = "Read the public price lists. One account is enough."
+  type        = bool
+  default     = true
+}
+
+variable "bills" {
+  description = "Read Cost Explorer, in the payer's account. AWS asks $0.01 for each page; the bot keeps to its daily budget."
+  type        = bool
+  default     = false
+}
+
+variable "splits" {
+  description = "Read split cost allocation of EKS from a Data Export through Athena, in the account that holds the export. null for none."
+  type = object({
+    workgroup      = string
+    database       = string
+    table          = string
+    export_bucket  = string
+    results_bucket = string
+  })
+  default = null
+}
+
+variable "tags" {
+  description = "Tags of all that is made."
+  type        = map(string)
+  default     = {}
+}
