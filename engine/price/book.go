@@ -125,8 +125,24 @@ func (b *Book) Node(f NodeFacts) engine.NodePrice {
 		p = b.effective(listed, f.Account, f.Region, Family(f.Type))
 	}
 	n := engine.NodePrice{PerHour: p.value, Basis: p.basis}
+	if accelerated(f.Type) && f.GPUs == 0 && p.value > 0 {
+		// Split without them, the price of the GPUs would be that of cores and memory.
+		n.Basis.Note = strings.TrimPrefix(n.Basis.Note+"; how many GPUs the node has is not known, so its price is not split", "; ")
+		return n
+	}
 	n.CPUHour, n.GiBHour, n.GPUHour = Split(p.value, f.CPU, f.GiB, f.GPUs)
 	return n
+}
+
+// accelerated says whether most of what an instance costs is for GPUs or chips like them.
+func accelerated(instance string) bool {
+	family, _, _ := strings.Cut(Family(instance), "-")               // "p6-b200" → "p6"
+	family = strings.TrimRight(family, "abcdefghijklmnopqrstuvwxyz") // "g4dn" → "g4"
+	switch strings.TrimRight(family, "0123456789") {
+	case "g", "gr", "p", "inf", "trn", "dl":
+		return true
+	}
+	return false
 }
 
 // spotPrice never falls back to On-Demand: that would be a multiple of what is paid.

@@ -137,6 +137,24 @@ func TestNode(t *testing.T) {
 	}
 }
 
+func TestGPUsThatAreNotCountedAreNotCPU(t *testing.T) {
+	b := New(Prices{Lists: []List{Embedded()}})
+	for _, name := range []string{"g4dn.xlarge", "p5.48xlarge", "inf2.xlarge", "trn1n.32xlarge", "gr6.4xlarge", "g5g.metal"} {
+		got := b.Node(NodeFacts{Region: "us-east-1", Type: name, CPU: 4, GiB: 16})
+		if got.PerHour == 0 || got.CPUHour != 0 || got.GiBHour != 0 || !strings.Contains(got.Basis.Note, "GPUs") {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if got := b.Node(NodeFacts{Region: "us-east-1", Type: name, CPU: 4, GiB: 16, GPUs: 1}); got.CPUHour == 0 || got.GPUHour == 0 || got.Basis.Note != "" {
+			t.Errorf("%s with one: %+v", name, got)
+		}
+	}
+	for _, name := range []string{"m5.large", "c7gd.medium", "r7i.large", "i4i.large", "t4g.nano", "x1.16xlarge"} {
+		if got := b.Node(NodeFacts{Region: "us-east-1", Type: name, CPU: 4, GiB: 16}); got.CPUHour == 0 || got.Basis.Note != "" {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 // The examples of the AWS documentation: an m5.xlarge for $1, and a p3.16xlarge for $10.
 func TestSplitAsAWSDoes(t *testing.T) {
 	cpu, gib, gpu := Split(engine.USD, 4, 16, 0)

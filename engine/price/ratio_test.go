@@ -6,8 +6,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"github.com/eks-autopilot/autopilot/engine"
 )
 
 func TestEffective(t *testing.T) {
@@ -74,7 +72,17 @@ func TestParseUsage(t *testing.T) {
 			t.Errorf("%q: %+v; want %+v", s, got, want)
 		}
 	}
-	if b := (engine.PriceBasis{}); b.Source != engine.PriceUnknown {
-		t.Error("the zero price is known")
+}
+
+func FuzzParseUsage(f *testing.F) {
+	for _, s := range []string{"EUC1-BoxUsage:m7i.xlarge", "EBS:VolumeP-IOPS.io2.tier2", "USE1-AmazonEKS-Hours:perCluster", "-:.", "EU-EBS:", ""} {
+		f.Add(s)
 	}
+	f.Fuzz(func(t *testing.T, s string) {
+		u := parseUsage(s)
+		volume := u.kind == storageUsage || u.kind == iopsUsage || u.kind == throughputUsage
+		if u.region == "" || volume && u.of == "" || u.kind == otherUsage && u.of != "" || len(u.of) > len(s)+len("standard") {
+			t.Fatalf("%q: %+v", s, u)
+		}
+	})
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-// Day is what is known of one day (UTC): the bill of a payer, and who used what of it.
+// Day is what is known of one day (UTC): the bill of a payer, and who used what of it. A cluster has one name in all lists; where there
+// are Splits, it is its EKS name.
 type Day struct {
 	Bill     Bill
 	Nodes    []NodeUse
