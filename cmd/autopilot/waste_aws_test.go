@@ -9,8 +9,10 @@ import (
 
 func TestEKSNames(t *testing.T) {
 	c := Config{Clusters: []ClusterConfig{
-		{Name: "a", AWSAccount: "1", EKS: &EKSConfig{Name: "one", Region: "r"}}, {Name: "b", EKS: &EKSConfig{Name: "two", Region: "r"}},
-		{Name: "c", AWSAccount: "2", EKS: &EKSConfig{Name: "three", Region: "r"}}, {Name: "d", AWSAccount: "1", EKS: &EKSConfig{Name: "four", Region: "q"}},
+		{Name: "a", AWSAccount: "1", EKS: &EKSConfig{Name: "one", Region: "r"}},
+		{Name: "b", EKS: &EKSConfig{Name: "two", Region: "r"}},
+		{Name: "c", AWSAccount: "2", EKS: &EKSConfig{Name: "three", Region: "r"}},
+		{Name: "d", AWSAccount: "1", EKS: &EKSConfig{Name: "four", Region: "q"}},
 		{Name: "e", AWSAccount: "1", InCluster: true},
 	}}
 	if got := strings.Join(c.eksNames("1", "r"), " "); got != "one two" {
