@@ -63,6 +63,7 @@ func (v *survey) workloads(ctx context.Context) {
 	v.out.CronJobs = need(ctx, v, "cronjobs", batch.CronJobs("").List, items.cronJobs, v.cronJob)
 	v.out.Autoscalers = need(ctx, v, "horizontalpodautoscalers", v.Client.AutoscalingV2().HorizontalPodAutoscalers("").List, items.autoscalers, v.autoscaler)
 	v.out.Budgets = need(ctx, v, "poddisruptionbudgets", v.Client.PolicyV1().PodDisruptionBudgets("").List, items.budgets, v.budget)
+	v.out.Limits = need(ctx, v, "limitranges", core.LimitRanges("").List, items.limits, v.limitRange)
 	v.out.Namespaces = need(ctx, v, "namespaces", core.Namespaces().List, items.namespaces, v.namespace)
 }
 

@@ -133,11 +133,11 @@ func (t trimmer) containers(in []corev1.Container) []corev1.Container {
 	for _, c := range in {
 		kept := corev1.Container{
 			Name: t.of(c.Name), Image: t.of(c.Image), RestartPolicy: c.RestartPolicy, Resources: c.Resources, ResizePolicy: c.ResizePolicy,
-			Command: heapFlags(c.Command), Args: heapFlags(c.Args),
+			Command: javaWords(c.Command), Args: javaWords(c.Args),
 		}
 		for _, e := range c.Env {
-			if flags := heapFlags(strings.Fields(e.Value)); javaOptions.MatchString(e.Name) && len(flags) > 0 {
-				kept.Env = append(kept.Env, corev1.EnvVar{Name: t.of(e.Name), Value: t.of(strings.Join(flags, " "))})
+			if words := javaWords(strings.Fields(e.Value)); javaOptions.MatchString(e.Name) || len(words) > 0 {
+				kept.Env = append(kept.Env, corev1.EnvVar{Name: t.of(e.Name), Value: t.of(strings.Join(words, " "))})
 			}
 		}
 		for _, p := range c.Ports {
@@ -153,12 +153,17 @@ func (t trimmer) containers(in []corev1.Container) []corev1.Container {
 var (
 	javaOptions = regexp.MustCompile(`(?i)java|jvm|jdk|catalina|heap`)
 	heapFlag    = regexp.MustCompile(`-Xm[sx][0-9]+[kKmMgGtT]?\b|-XX:(?:Initial|Max|Min)(?:RAMPercentage|RAMFraction|HeapSize)=[0-9.]+[kKmMgGtT]?\b`)
+	javaProgram = regexp.MustCompile(`(?:^|[\s/"'])(?:java|jsvc|catalina\.sh)(?:$|[\s"'])|\.[jw]ar(?:$|[\s"'])`)
 )
 
-// heapFlags keeps of a command line what sizes the heap of a JVM. The rest of it is the customer's, and may hold a password.
-func heapFlags(words []string) []string {
+// javaWords keeps of a command line what sizes the heap of a JVM, and the word java where it starts one. The rest of it is the
+// customer's, and may hold a password.
+func javaWords(words []string) []string {
 	var out []string
 	for _, w := range words {
+		if javaProgram.MatchString(w) {
+			out = append(out, "java")
+		}
 		out = append(out, heapFlag.FindAllString(w, -1)...)
 	}
 	return out
@@ -226,6 +231,8 @@ func (t trimmer) cronJob(o *batchv1.CronJob) {
 func (t trimmer) autoscaler(o *autoscalingv2.HorizontalPodAutoscaler) { t.meta(&o.ObjectMeta) }
 
 func (t trimmer) budget(o *policyv1.PodDisruptionBudget) { t.meta(&o.ObjectMeta) }
+
+func (t trimmer) limitRange(o *corev1.LimitRange) { t.meta(&o.ObjectMeta) }
 
 func (t trimmer) namespace(o *corev1.Namespace) { t.meta(&o.ObjectMeta) }
 
