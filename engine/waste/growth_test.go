@@ -30,7 +30,7 @@ func TestOutgrows(t *testing.T) {
 			if days, ok := c.outgrows(600); ok != tc.want || ok && (days < 9 || days > 11) {
 				t.Errorf("%v in %v days, want %v", ok, days, tc.want)
 			}
-			c.workload.runs = true
+			c.runs = true
 			if _, ok := c.outgrows(600); ok {
 				t.Error("what ends by itself grows")
 			}

@@ -98,8 +98,20 @@ func TestLike(t *testing.T) {
 		pattern, text string
 		want          bool
 	}{
-		{"", "x", true}, {"x", "x", true}, {"x", "xy", false}, {"*", "", true}, {"x*", "xy", true}, {"*y", "xy", true}, {"x*y", "xy", true}, {"x*x", "x", false},
-		{"a*b*c", "a-b-c", true}, {"a*b*c", "a-c", false}, {"*b*", "abc", true}, {"*bb*b", "bbb", true}, {"*bb*bb", "bbb", false}, {"payments-*", "payment", false},
+		{"", "x", true},
+		{"x", "x", true},
+		{"x", "xy", false},
+		{"*", "", true},
+		{"x*", "xy", true},
+		{"*y", "xy", true},
+		{"x*y", "xy", true},
+		{"x*x", "x", false},
+		{"a*b*c", "a-b-c", true},
+		{"a*b*c", "a-c", false},
+		{"*b*", "abc", true},
+		{"*bb*b", "bbb", true},
+		{"*bb*bb", "bbb", false},
+		{"payments-*", "payment", false},
 	}
 	for _, c := range cases {
 		if got := like(c.pattern, c.text); got != c.want {
