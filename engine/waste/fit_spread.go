@@ -48,16 +48,10 @@ type census struct {
 	least int
 }
 
-// stage is a moment of a drain. Skew is linear in the number of pods that are still to be evicted, so that what holds at the first
-// and the last moment holds between them.
-type stage struct {
-	evicted bool // all pods have been driven out; otherwise all but the one that is looked at still stand
-	deleted bool // the node itself is gone, and is no domain any more
-}
-
-func stages() []stage { return []stage{{}, {evicted: true}, {evicted: true, deleted: true}} }
-
-// censuses count for each constraint of a pod and each stage of the drain of a node; draining is nil when none is drained.
+// censuses count for each constraint of a pod at the first and at the last moment of the drain of a node: when all but the pod still
+// stand on it, and when all have been driven out. Skew is linear in the number that is still to go, so that what holds at both
+// moments holds between them. The node stays a domain until it is deleted; then the least of all can only rise. draining is nil when
+// no node is drained.
 func (r *room) censuses(t *tenant, draining *place) []census {
 	if len(t.spread) == 0 {
 		return nil
@@ -76,20 +70,18 @@ func (r *room) censuses(t *tenant, draining *place) []census {
 				alike = append(alike, other)
 			}
 		}
-		for _, s := range stages() {
-			all = append(all, take(t, rule, counted, alike, draining, s))
-		}
+		all = append(all, take(t, rule, counted, alike, draining, false), take(t, rule, counted, alike, draining, true))
 	}
 	return all
 }
 
-// take counts the pods that are alike on the places that count at one stage.
-func take(t *tenant, rule spreadRule, counted map[*place]bool, alike []*tenant, draining *place, s stage) census {
+// take counts the pods that are alike on the places that count. A node that is drained is cordoned, which is a taint.
+func take(t *tenant, rule spreadRule, counted map[*place]bool, alike []*tenant, draining *place, evicted bool) census {
 	c := census{rule: rule, count: map[string]int{}}
 	if rule.pods.Matches(labels.Set(t.pod.Labels)) {
 		c.self = 1
 	}
-	left := func(p *place) bool { return p == draining && (s.deleted || rule.clean) }
+	left := func(p *place) bool { return p == draining && rule.clean }
 	sure := map[string]int{}
 	for p := range counted {
 		if !left(p) {
@@ -98,7 +90,7 @@ func take(t *tenant, rule spreadRule, counted map[*place]bool, alike []*tenant, 
 	}
 	for _, other := range alike {
 		at := other.at
-		if !s.evicted {
+		if !evicted {
 			at = other.standing()
 		}
 		if at == nil || left(at) {

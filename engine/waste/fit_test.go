@@ -2,6 +2,7 @@ package waste
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -174,6 +175,15 @@ func TestPodThatFitsNowhere(t *testing.T) {
 			term.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"name": "kube-system"}}
 			p.Spec.Affinity = beside(term)
 		}, ""},
+		"near one that has to go to another zone": {func(w nodeWorld, p *corev1.Pod) {
+			w.addPod("cache", "n1", "10m", "64Mi").Spec.NodeSelector = map[string]string{zone: "b"}
+			p.Spec.NodeSelector = map[string]string{host: "n2"}
+			p.Spec.Affinity = beside(podTerm(zone, map[string]string{"app": "cache"}))
+		}, "no pod that affinity wants near"},
+		"near one that has no node yet": {func(w nodeWorld, p *corev1.Pod) {
+			w.addPod("late", "", "10m", "64Mi")
+			p.Spec.Affinity = beside(podTerm(host, map[string]string{"app": "late"}))
+		}, "3 have no pod that affinity wants near"},
 		"near what cannot be read": {func(_ nodeWorld, p *corev1.Pod) {
 			term := podTerm(host, nil)
 			term.LabelSelector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Near"}}
@@ -193,6 +203,14 @@ func TestPodThatFitsNowhere(t *testing.T) {
 		"others want to be apart from it": {func(w nodeWorld, _ *corev1.Pod) {
 			each(w, func(n *Node) {
 				w.pod("big-" + n.Name).Spec.Affinity = awayFrom(podTerm(host, map[string]string{"app": "web"}))
+			})
+		}, "3 have a pod that anti-affinity keeps apart"},
+		"others anywhere want to be apart from it": {func(w nodeWorld, _ *corev1.Pod) {
+			term := podTerm(host, map[string]string{"app": "web"})
+			term.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"name": "shop"}}
+			each(w, func(n *Node) {
+				w.pod("big-" + n.Name).Spec.Affinity = awayFrom(term)
+				w.pod("big-" + n.Name).Namespace = "kube-system"
 			})
 		}, "3 have a pod that anti-affinity keeps apart"},
 		"apart in any namespace": {func(w nodeWorld, p *corev1.Pod) {
@@ -242,7 +260,7 @@ func TestPodThatFitsNowhere(t *testing.T) {
 		"volume that a pod elsewhere holds": {func(w nodeWorld, p *corev1.Pod) {
 			w.addVolume(p, "data", "a")
 			w.pod("big-n3").Spec.Volumes = p.Spec.Volumes
-		}, "a volume"},
+		}, "1 has a volume that another node holds"},
 		"volume that all may hold": {func(w nodeWorld, p *corev1.Pod) {
 			w.addVolume(p, "data", "a")
 			w.cluster().Claims[0].Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}
@@ -403,6 +421,29 @@ func TestTopologySpread(t *testing.T) {
 				t.Errorf("found %v, skipped %q: %q; want found %v", ok, skipped["n1"].Reason, skipped["n1"].Detail, test.fits)
 			}
 		})
+	}
+}
+
+// Its twin still stands on the node when the first of them is evicted, and fills the zone until it goes too.
+func TestSpreadWhileOthersStillStand(t *testing.T) {
+	w := newNodeWorld(t)
+	p := w.pod("web")
+	p.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{
+		TopologyKey: corev1.LabelTopologyZone, MaxSkew: 1, WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: &metav1.LabelSelector{MatchLabels: p.Labels},
+	}}
+	w.addPod("twin", "n1", "10m", "64Mi").Labels = p.Labels
+	r := newRoom(w.cluster())
+	source := r.byName["n1"]
+	for _, mover := range source.movers() {
+		mover.from = source
+		r.leave(mover)
+	}
+	i := slices.IndexFunc(r.tenants, func(o *tenant) bool { return o.pod == p })
+	d := r.demand(r.tenants[i])
+	for node, want := range map[string]string{"n2": "too many of its kind for topology spread", "n3": ""} {
+		if got := r.refusal(d, r.byName[node]); got != want {
+			t.Errorf("on %s: %q, want %q", node, got, want)
+		}
 	}
 }
 

@@ -216,17 +216,20 @@ func TestLeverCountsTheGroup(t *testing.T) {
 	}
 }
 
-// Two nodes could go, but not both: the one that people want to hear of is chosen.
-func TestMutedNodeStandsInNobodysWay(t *testing.T) {
+// newTwins is a cluster of which n1 or n5 could go, but not both.
+func newTwins(t *testing.T) nodeWorld {
 	w := newNodeWorld(t)
 	w.addNode("n5", "a")
-	w.pod("web").Spec.NodeName = "n1"
-	twin := w.addPod("twin", "n5", "1200m", "3Gi")
+	w.addPod("twin", "n5", "1200m", "3Gi")
 	asks(&w.pod("web").Spec.Containers[0], "1200m", "3Gi")
-	_ = twin
 	for _, n := range []string{"n2", "n3", "n4"} {
 		asks(&w.pod("big-" + n).Spec.Containers[0], "3100m", "12Gi")
 	}
+	return w
+}
+
+func TestMutedNodeStandsInNobodysWay(t *testing.T) {
+	w := newTwins(t)
 	found, skipped := w.detect()
 	if _, ok := found["n1"]; !ok || len(found) != 1 {
 		t.Fatalf("found %v, want n1 alone: %v", len(found), skipped)
@@ -234,6 +237,14 @@ func TestMutedNodeStandsInNobodysWay(t *testing.T) {
 	w.Muted = map[string]bool{found["n1"].Key: true}
 	if found, skipped = w.detect(); found["n5"].Key == "" || len(found) != 1 {
 		t.Errorf("with n1 muted found %d, want n5 alone: %v", len(found), skipped)
+	}
+}
+
+func TestDearestNodeGoesFirst(t *testing.T) {
+	w := newTwins(t)
+	w.node("n5").Price.PerHour = engine.Dollars(0.3)
+	if found, skipped := w.detect(); found["n5"].Key == "" || len(found) != 1 {
+		t.Errorf("found %d, want n5 alone: %v", len(found), skipped)
 	}
 }
 
