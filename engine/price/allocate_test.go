@@ -152,8 +152,11 @@ var near = cmp.Comparer(func(x, y engine.MicroUSD) bool { return x-y <= 3 && y-x
 
 func TestRulesThatAreWrong(t *testing.T) {
 	for _, r := range []Rules{
-		{}, {Share: "fair"}, {Share: ShareFixed, Fixed: map[string]float64{"a": 0.6, "b": 0.6}},
-		{Share: ShareFixed, Fixed: map[string]float64{"a": -0.1}}, {Share: ShareFixed, Fixed: map[string]float64{"a": math.NaN()}},
+		{},
+		{Share: "fair"},
+		{Share: ShareFixed, Fixed: map[string]float64{"a": 0.6, "b": 0.6}},
+		{Share: ShareFixed, Fixed: map[string]float64{"a": -0.1}},
+		{Share: ShareFixed, Fixed: map[string]float64{"a": math.NaN()}},
 	} {
 		if _, err := Allocate(example(), r); engine.CodeOf(err) != engine.Invalid {
 			t.Errorf("%+v: %v", r, err)

@@ -21,14 +21,37 @@ func TestEmbeddedListGivesPublishedPrices(t *testing.T) {
 		region, instance string
 		perHour          float64
 	}{
-		{"us-east-1", "m5.large", 0.096}, {"us-east-1", "m5.24xlarge", 4.608}, {"us-east-1", "m7i.48xlarge", 9.6768}, {"us-east-1", "m7i-flex.large", 0.09576},
-		{"us-east-1", "c7g.medium", 0.0363}, {"us-east-1", "c6g.metal", 2.3066}, {"us-east-1", "c5.18xlarge", 3.06}, {"us-east-1", "c8i.96xlarge", 17.99232},
-		{"us-east-1", "r8g.medium", 0.05891}, {"us-east-1", "r7gd.16xlarge", 4.3546}, {"us-east-1", "t3.nano", 0.0052}, {"us-east-1", "t4g.2xlarge", 0.2688},
-		{"us-east-1", "x2iedn.32xlarge", 26.676}, {"us-east-1", "i4i.32xlarge", 10.9824}, {"us-east-1", "g5.12xlarge", 5.672}, {"us-east-1", "g4dn.xlarge", 0.526},
-		{"us-east-1", "p5.48xlarge", 55.04}, {"us-east-1", "r8a.48xlarge", 15.33696}, {"us-east-1", "m6idn.32xlarge", 10.18368},
-		{"eu-central-1", "m5.2xlarge", 0.46}, {"eu-central-1", "m6i.32xlarge", 7.36}, {"eu-central-1", "t3.medium", 0.048}, {"eu-central-1", "c6in.24xlarge", 6.1992},
-		{"eu-west-1", "c6i.8xlarge", 1.4592}, {"eu-west-1", "c5.metal", 0}, {"eu-west-1", "m7g.metal", 0}, {"eu-west-1", "r7a.48xlarge", 16.34496},
-		{"ap-south-1", "m7g.medium", 0.0292}, {"ap-south-1", "c5a.24xlarge", 2.256}, {"us-west-1", "t4g.micro", 0.01}, {"ap-southeast-2", "m7i.xlarge", 0.252},
+		{"us-east-1", "m5.large", 0.096},
+		{"us-east-1", "m5.24xlarge", 4.608},
+		{"us-east-1", "m7i.48xlarge", 9.6768},
+		{"us-east-1", "m7i-flex.large", 0.09576},
+		{"us-east-1", "c7g.medium", 0.0363},
+		{"us-east-1", "c6g.metal", 2.3066},
+		{"us-east-1", "c5.18xlarge", 3.06},
+		{"us-east-1", "c8i.96xlarge", 17.99232},
+		{"us-east-1", "r8g.medium", 0.05891},
+		{"us-east-1", "r7gd.16xlarge", 4.3546},
+		{"us-east-1", "t3.nano", 0.0052},
+		{"us-east-1", "t4g.2xlarge", 0.2688},
+		{"us-east-1", "x2iedn.32xlarge", 26.676},
+		{"us-east-1", "i4i.32xlarge", 10.9824},
+		{"us-east-1", "g5.12xlarge", 5.672},
+		{"us-east-1", "g4dn.xlarge", 0.526},
+		{"us-east-1", "p5.48xlarge", 55.04},
+		{"us-east-1", "r8a.48xlarge", 15.33696},
+		{"us-east-1", "m6idn.32xlarge", 10.18368},
+		{"eu-central-1", "m5.2xlarge", 0.46},
+		{"eu-central-1", "m6i.32xlarge", 7.36},
+		{"eu-central-1", "t3.medium", 0.048},
+		{"eu-central-1", "c6in.24xlarge", 6.1992},
+		{"eu-west-1", "c6i.8xlarge", 1.4592},
+		{"eu-west-1", "c5.metal", 0},
+		{"eu-west-1", "m7g.metal", 0},
+		{"eu-west-1", "r7a.48xlarge", 16.34496},
+		{"ap-south-1", "m7g.medium", 0.0292},
+		{"ap-south-1", "c5a.24xlarge", 2.256},
+		{"us-west-1", "t4g.micro", 0.01},
+		{"ap-southeast-2", "m7i.xlarge", 0.252},
 	} {
 		got := b.Node(NodeFacts{Region: tt.region, Type: tt.instance, CPU: 2, GiB: 8})
 		if tt.perHour == 0 {
@@ -69,7 +92,10 @@ func TestTableThatIsWrongIsRefused(t *testing.T) {
 func TestUnknownIsNeverGuessed(t *testing.T) {
 	b := New(Prices{Lists: []List{Embedded()}, Spot: []SpotRate{{Zone: "us-east-1a", Region: "us-east-1", Type: "m5.large", PerHour: 40000, At: day(1)}}})
 	for _, f := range []NodeFacts{
-		{Region: "us-east-1", Type: "m99.large"}, {Region: "us-east-1", Type: "m5.7xlarge"}, {Region: "mars-1", Type: "m5.large"}, {},
+		{Region: "us-east-1", Type: "m99.large"},
+		{Region: "us-east-1", Type: "m5.7xlarge"},
+		{Region: "mars-1", Type: "m5.large"},
+		{},
 		{Region: "us-east-1", Type: "m5.large", OS: "windows"},
 		{Region: "us-east-1", Zone: "us-east-1b", Type: "m5.large", Spot: true},
 		{Region: "us-east-1", Zone: "us-east-1a", Type: "m5.large", Spot: true, OS: "windows"},
@@ -81,8 +107,12 @@ func TestUnknownIsNeverGuessed(t *testing.T) {
 		}
 	}
 	for _, f := range []VolumeFacts{
-		{Region: "us-east-1", Type: "gp9", GiB: 1}, {Region: "mars-1", Type: "gp3", GiB: 1}, {Region: "us-east-1", Type: "gp3"},
-		{Region: "us-east-1", Type: "gp3", GiB: -1}, {Region: "us-east-1", Type: "gp3", GiB: 1, IOPS: -1}, {Region: "us-east-1", Type: "gp3", GiB: math.MaxInt64},
+		{Region: "us-east-1", Type: "gp9", GiB: 1},
+		{Region: "mars-1", Type: "gp3", GiB: 1},
+		{Region: "us-east-1", Type: "gp3"},
+		{Region: "us-east-1", Type: "gp3", GiB: -1},
+		{Region: "us-east-1", Type: "gp3", GiB: 1, IOPS: -1},
+		{Region: "us-east-1", Type: "gp3", GiB: math.MaxInt64},
 		{Region: "us-east-1", Type: "io2", GiB: 1, IOPS: math.MaxInt64},
 	} {
 		if got := b.Volume(f); got.PerMonth != 0 || got.SnapshotPerMonth != 0 || got.Basis.Source != engine.PriceUnknown {
@@ -244,11 +274,20 @@ func TestAdd(t *testing.T) {
 		usage, unit string
 		dollars     float64
 	}{
-		{"EUC1-BoxUsage:m7i.xlarge", "Hrs", 0.2415}, {"EUC1-EBS:VolumeUsage.gp3", "GB-Mo", 0.0952}, {"EUC1-EBS:VolumeP-IOPS.gp3", "IOPS-Mo", 0.006},
-		{"EUC1-EBS:VolumeP-Throughput.gp3", "GiBps-mo", 49.152}, {"EUC1-EBS:VolumeP-IOPS.io2", "IOPS-Mo", 0.078}, {"EUC1-EBS:VolumeP-IOPS.io2.tier2", "IOPS-Mo", 0.0546},
-		{"EUC1-EBS:VolumeP-IOPS.io2.tier3", "IOPS-Mo", 0.03822}, {"EUC1-EBS:VolumeUsage.io2", "GB-Mo", 0.149}, {"EUC1-EBS:SnapshotUsage", "GB-Mo", 0.054},
-		{"EUC1-AmazonEKS-Hours:perCluster", "hours", 0.1}, {"EUC1-AmazonEKS-Hours:extendedSupport", "Hours", 0.5},
-		{"EUC1-NatGateway-Hours", "Hrs", 0.052}, {"EUC1-SpotUsage:m7i.xlarge", "Hrs", 0.1}, {"EUC1-BoxUsage:m5.large", "Hrs", 0},
+		{"EUC1-BoxUsage:m7i.xlarge", "Hrs", 0.2415},
+		{"EUC1-EBS:VolumeUsage.gp3", "GB-Mo", 0.0952},
+		{"EUC1-EBS:VolumeP-IOPS.gp3", "IOPS-Mo", 0.006},
+		{"EUC1-EBS:VolumeP-Throughput.gp3", "GiBps-mo", 49.152},
+		{"EUC1-EBS:VolumeP-IOPS.io2", "IOPS-Mo", 0.078},
+		{"EUC1-EBS:VolumeP-IOPS.io2.tier2", "IOPS-Mo", 0.0546},
+		{"EUC1-EBS:VolumeP-IOPS.io2.tier3", "IOPS-Mo", 0.03822},
+		{"EUC1-EBS:VolumeUsage.io2", "GB-Mo", 0.149},
+		{"EUC1-EBS:SnapshotUsage", "GB-Mo", 0.054},
+		{"EUC1-AmazonEKS-Hours:perCluster", "hours", 0.1},
+		{"EUC1-AmazonEKS-Hours:extendedSupport", "Hours", 0.5},
+		{"EUC1-NatGateway-Hours", "Hrs", 0.052},
+		{"EUC1-SpotUsage:m7i.xlarge", "Hrs", 0.1},
+		{"EUC1-BoxUsage:m5.large", "Hrs", 0},
 	} {
 		if err := l.Add("eu-central-1", tt.usage, "Linux", tt.unit, tt.dollars); err != nil {
 			t.Errorf("%s: %v", tt.usage, err)
@@ -274,8 +313,11 @@ func TestAdd(t *testing.T) {
 		region, usage, unit string
 		dollars             float64
 	}{
-		{"eu-central-1", "EUC1-BoxUsage:m5.large", "Quantity", 1}, {"eu-central-1", "EUC1-BoxUsage:m5.large", "Hrs", -1}, {"", "BoxUsage:m5.large", "Hrs", 1},
-		{"eu-central-1", "EUC1-BoxUsage:m5.large", "Hrs", math.NaN()}, {"eu-central-1", "EUC1-EBS:VolumeUsage.gp3", "Hrs", math.Inf(1)},
+		{"eu-central-1", "EUC1-BoxUsage:m5.large", "Quantity", 1},
+		{"eu-central-1", "EUC1-BoxUsage:m5.large", "Hrs", -1},
+		{"", "BoxUsage:m5.large", "Hrs", 1},
+		{"eu-central-1", "EUC1-BoxUsage:m5.large", "Hrs", math.NaN()},
+		{"eu-central-1", "EUC1-EBS:VolumeUsage.gp3", "Hrs", math.Inf(1)},
 		{"eu-central-1", "EUC1-EBS:VolumeP-Throughput.gp3", "MiBps-mo", 0.04},
 	} {
 		if err := l.Add(bad.region, bad.usage, "Linux", bad.unit, bad.dollars); engine.CodeOf(err) != engine.Invalid {

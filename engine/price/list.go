@@ -92,6 +92,7 @@ func (l *List) Add(region, usageType, os, unit string, dollars float64) error {
 		want = "iops-mo"
 	case throughputUsage:
 		want, per = "gibps-mo", dollars/1024
+	case otherUsage, spotUsage: // left above
 	}
 	if !strings.EqualFold(unit, want) {
 		return engine.Errorf(engine.Invalid, "%s is priced by %q; %s is expected", usageType, unit, want)
@@ -123,6 +124,7 @@ func (l *List) put(region string, u usage, os string, rate engine.MicroUSD) {
 		default:
 			v.IOPS = rate
 		}
+	case otherUsage, spotUsage: // never come here
 	}
 }
 
@@ -197,7 +199,7 @@ func expand(data []byte) (List, error) {
 	}
 	sizes := map[string][]string{}
 	for families, list := range t.Sizes {
-		for _, f := range strings.Fields(families) {
+		for _, f := range strings.FieldsSeq(families) {
 			sizes[f] = strings.Fields(list)
 		}
 	}

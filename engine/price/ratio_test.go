@@ -25,8 +25,10 @@ func TestEffective(t *testing.T) {
 		{Account: "2", Usage: "EUC1-SpotUsage:m7i.xlarge", Amount: 2_400_000, Quantity: 24},
 		{Account: "2", Service: "Amazon S3", Amount: 5 * usd, Quantity: 24},
 	}, Purchases: []Purchase{
-		{Usage: "BoxUsage:m5.large", Way: "Savings Plans", Quantity: 30}, {Usage: "BoxUsage:m5.xlarge", Way: "Standard Reserved Instances", Quantity: 24},
-		{Usage: "BoxUsage:m5.large", Way: "On Demand Instances", Quantity: 18}, {Usage: "SpotUsage:m5.large", Way: "Spot Instances", Quantity: 500},
+		{Usage: "BoxUsage:m5.large", Way: "Savings Plans", Quantity: 30},
+		{Usage: "BoxUsage:m5.xlarge", Way: "Standard Reserved Instances", Quantity: 24},
+		{Usage: "BoxUsage:m5.large", Way: "On Demand Instances", Quantity: 18},
+		{Usage: "SpotUsage:m5.large", Way: "Spot Instances", Quantity: 500},
 	}}
 	ratios, spot := b.Effective([]Bill{bill, {Payer: "0", Day: day(2)}})
 	want := []Ratio{
