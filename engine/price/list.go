@@ -199,7 +199,7 @@ func expand(data []byte) (List, error) {
 	}
 	sizes := map[string][]string{}
 	for families, list := range t.Sizes {
-		for _, f := range strings.FieldsSeq(families) {
+		for f := range strings.FieldsSeq(families) {
 			sizes[f] = strings.Fields(list)
 		}
 	}
