@@ -28,7 +28,10 @@ type Config struct {
 	Now       func() time.Time  // nil means time.Now
 }
 
-const maxBody = 16 << 20 // bytes of one answer
+const (
+	maxBody        = 16 << 20  // bytes of one answer
+	maxHistoryBody = 256 << 20 // of one that is read as it comes: 2,000,000 samples are some 65 MiB
+)
 
 // connect checks the address and gives a client that adds the headers and bounds the answers.
 func (cfg Config) connect() (base string, client *http.Client, err error) {
@@ -47,13 +50,14 @@ func (cfg Config) connect() (base string, client *http.Client, err error) {
 	if timeout <= 0 {
 		timeout = 10 * time.Second
 	}
-	return u.String(), &http.Client{Timeout: timeout, Transport: &gate{cfg: cfg, next: transport}}, nil
+	return u.String(), &http.Client{Timeout: timeout, Transport: &gate{cfg: cfg, next: transport, most: maxBody}}, nil
 }
 
 // gate adds what the configuration says to every request, and ends an answer that is too long.
 type gate struct {
 	cfg  Config
 	next http.RoundTripper
+	most int // bytes of an answer
 }
 
 // RoundTrip sends the request.
@@ -73,20 +77,20 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 		_ = resp.Body.Close()
 		return nil, engine.Errorf(engine.Unavailable, "%s asks us to slow down", r.URL.Host)
 	}
-	resp.Body = &bounded{ReadCloser: resp.Body, left: maxBody}
+	resp.Body = &bounded{ReadCloser: resp.Body, left: g.most, most: g.most}
 	return resp, nil
 }
 
 type bounded struct {
 	io.ReadCloser
-	left int
+	left, most int
 }
 
 // Read fails when the answer is longer than we take.
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if b.left -= n; b.left < 0 {
-		return 0, engine.Errorf(engine.Unavailable, "the answer is longer than %d MiB", maxBody>>20)
+		return 0, engine.Errorf(engine.Unavailable, "the answer is longer than %d MiB", b.most>>20)
 	}
 	return n, err
 }

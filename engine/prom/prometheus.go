@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/api"
@@ -16,9 +18,10 @@ import (
 
 // Prometheus is a Prometheus, or what speaks its API. Its methods may be called at the same time.
 type Prometheus struct {
-	url string
-	api v1.API
-	now func() time.Time
+	url  string
+	api  v1.API
+	long *http.Client // for answers that are read as they come
+	now  func() time.Time
 }
 
 // Sample is one value of one series.
@@ -38,7 +41,7 @@ func Connect(cfg Config) (*Prometheus, error) {
 	if err != nil {
 		return nil, engine.Wrap(engine.Invalid, err, "the address "+base+" cannot be used")
 	}
-	p := &Prometheus{url: base, api: v1.NewAPI(c), now: cfg.Now}
+	p := &Prometheus{url: strings.TrimSuffix(base, "/"), api: v1.NewAPI(c), long: patient(client), now: cfg.Now}
 	if p.now == nil {
 		p.now = time.Now
 	}

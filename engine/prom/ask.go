@@ -1,0 +1,192 @@
+package prom
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+const (
+	askTimeout = 2 * time.Minute // Prometheus' own for a query
+	maxStrikes = 4               // failures in a row, after which we leave it in peace
+	maxPause   = 30 * time.Second
+)
+
+// patient is a client like another, with the time and the room that a long answer needs.
+func patient(c *http.Client) *http.Client {
+	long := *c
+	long.Timeout = askTimeout
+	if g, ok := c.Transport.(*gate); ok {
+		roomy := *g
+		roomy.most = maxHistoryBody
+		long.Transport = &roomy
+	}
+	return &long
+}
+
+// matchers writes label matchers. Values are data of a cluster: they are quoted, and have no meaning as an expression.
+type matchers []string
+
+func (m matchers) is(label, value string) matchers {
+	return append(slices.Clip(m), label+"="+strconv.Quote(value))
+}
+
+// oneOf matches any of the values, or everything for none.
+func (m matchers) oneOf(label string, values []string) matchers {
+	switch len(values) {
+	case 0:
+		return m
+	case 1:
+		return m.is(label, values[0])
+	}
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = regexp.QuoteMeta(v)
+	}
+	return append(slices.Clip(m), label+"=~"+strconv.Quote(strings.Join(quoted, "|")))
+}
+
+// of is the selector of a metric.
+func (m matchers) of(metric string) string { return metric + "{" + strings.Join(m, ",") + "}" }
+
+// asker asks for histories, and minds what that costs Prometheus: it counts, and when Prometheus is slow or has too much to do,
+// it asks for less and waits in between.
+type asker struct {
+	url    string
+	client *http.Client
+	now    func() time.Time
+	slow   time.Duration // a query that takes longer makes us back off
+
+	mu      sync.Mutex
+	cost    engine.ScanCost
+	peak    int64     // samples held at once for a query, at most
+	read    int64     // samples read by a query, at most
+	warned  string    // by Prometheus, first
+	strikes int       // failures and slow answers in a row
+	share   float64   // of the samples that a query may read, halved when it is too many
+	until   time.Time // no query before
+	skew    time.Duration
+}
+
+// errTooMuch means that a query asks for more than Prometheus gives at once: a part of it may do.
+var errTooMuch = errors.New("too much at once")
+
+// get runs one range query and decodes it. It fails with errTooMuch when a smaller query may do, with Unavailable when Prometheus
+// does not answer, and with Invalid or Forbidden when it refuses.
+func (a *asker) get(ctx context.Context, query string, g grid, row func(labelSet) []float64) error {
+	if err := a.wait(ctx); err != nil {
+		return err
+	}
+	began := a.now()
+	out, err := a.send(ctx, query, g, row)
+	took := a.now().Sub(began)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.cost.Queries++
+	a.cost.Slowest = max(a.cost.Slowest, took)
+	a.cost.Samples += max(out.total, out.values)
+	a.peak, a.read = max(a.peak, out.peak), max(a.read, out.total, out.values)
+	if a.warned == "" {
+		a.warned = out.warned
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil && took < a.slow:
+		a.strikes = 0
+		return nil
+	case err == nil || errors.Is(err, errTooMuch) || engine.CodeOf(err) == engine.Unavailable:
+		a.strikes++
+		a.share = max(a.share/2, 1.0/16)
+		// As long a rest as it had work, so that it serves others at least half of the time.
+		a.until = a.now().Add(min(max(took, time.Second<<a.strikes), maxPause))
+	}
+	return err
+}
+
+// tired tells that Prometheus has been slow or away for so long that a scan had better end.
+func (a *asker) tired() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.strikes >= maxStrikes
+}
+
+// budget is how many samples the next query may read.
+func (a *asker) budget() float64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return aimSamples * a.share
+}
+
+func (a *asker) wait(ctx context.Context) error {
+	a.mu.Lock()
+	pause := a.until.Sub(a.now())
+	a.mu.Unlock()
+	if pause <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+func (a *asker) send(ctx context.Context, query string, g grid, row func(labelSet) []float64) (answer, error) {
+	form := url.Values{
+		"query": {query}, "start": {stamp(g.first)}, "end": {stamp(g.last())},
+		"step": {strconv.FormatFloat(g.step.Seconds(), 'f', -1, 64)}, "stats": {"all"},
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url+"/api/v1/query_range", strings.NewReader(form.Encode()))
+	if err != nil {
+		return answer{}, engine.Wrap(engine.Invalid, err, "the query cannot be asked")
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	// Packing 60 MB costs Prometheus more than sending it within a region.
+	req.Header.Set("Accept-Encoding", "identity")
+	resp, err := a.client.Do(req)
+	if err != nil {
+		return answer{}, away(err)
+	}
+	defer resp.Body.Close()
+	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		a.mu.Lock()
+		a.skew = at.Sub(a.now())
+		a.mu.Unlock()
+	}
+	if resp.StatusCode == http.StatusOK {
+		return decode(resp.Body, g, row)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	if err != nil {
+		return answer{}, away(err)
+	}
+	err = refused("Prometheus", resp, body)
+	switch resp.StatusCode {
+	case http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return answer{}, errors.Join(errTooMuch, err)
+	}
+	return answer{}, err
+}
+
+func away(err error) error {
+	if engine.CodeOf(err) == engine.Unavailable {
+		return err
+	}
+	return engine.Wrap(engine.Unavailable, err, "Prometheus does not answer")
+}
+
+func stamp(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64) }
