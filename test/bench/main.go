@@ -30,6 +30,7 @@ var figures = []figure{
 	{"informer", "a bare informer of pods, and its memory: what memory compares the bot with", informer},
 	{"soak", "kill -9, PostgreSQL and Slack outages over and over: what was lost, what was doubled", soak},
 	{"storm", "many pods of one workload crash together: cards, incidents, posts", storm},
+	{"rightsize", "requests for CPU and memory beside other tools', on usage that was measured elsewhere", rightsize},
 }
 
 // errMissed means that the figures are there, and that one which must be right was not.
