@@ -11,8 +11,11 @@ import (
 
 const (
 	// selectFinding reads a finding: what the last scan that saw it said, and its life beside it.
-	selectFinding = `SELECT f.id, f.key, f.group_id, g.key, f.body, f.status, f.reason, f.by_id, f.by_name, f.until,
-		f.first_seen, f.last_seen, f.closed_at, f.reopened, f.predicted
+	selectFinding = `SELECT f.id, f.key, f.group_id, g.key, f.body` + findingLife
+	// selectPlain leaves out the chart, which is most of it.
+	selectPlain = `SELECT f.id, f.key, f.group_id, g.key, f.body #- '{Sizing,chart}'` + findingLife
+
+	findingLife = `, f.status, f.reason, f.by_id, f.by_name, f.until, f.first_seen, f.last_seen, f.closed_at, f.reopened, f.predicted
 		FROM finding f JOIN finding_group g ON g.id = f.group_id `
 
 	// matching is the condition of a FindingFilter without its status, with $1 to $4.
@@ -51,7 +54,11 @@ func withLife(f, life engine.Finding) engine.Finding {
 }
 
 func selectFindings(ctx context.Context, tx pgx.Tx, rest string, args ...any) ([]findingRow, error) {
-	rows, err := tx.Query(ctx, selectFinding+rest, args...)
+	return collectFindings(ctx, tx, selectFinding+rest, args...)
+}
+
+func collectFindings(ctx context.Context, tx pgx.Tx, sql string, args ...any) ([]findingRow, error) {
+	rows, err := tx.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ const (
 			status, reason, by_id, by_name, until, first_seen, last_seen, closed_at, reopened, predicted)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 		ON CONFLICT (key) DO UPDATE SET group_id = excluded.group_id, team = excluded.team, monthly = excluded.monthly,
-			cash = excluded.cash, body = excluded.body, status = excluded.status, reason = excluded.reason, by_id = excluded.by_id,
+			cash = excluded.cash, body = CASE WHEN $22 THEN excluded.body ELSE finding.body END, status = excluded.status, reason = excluded.reason, by_id = excluded.by_id,
 			by_name = excluded.by_name, until = excluded.until, last_seen = excluded.last_seen, closed_at = excluded.closed_at,
 			reopened = excluded.reopened`
 
@@ -46,6 +46,9 @@ const (
 func (s *Store) SaveScan(ctx context.Context, r waste.Report) (engine.Scan, error) {
 	var scan engine.Scan
 	err := s.writeWithin(ctx, saveTimeout, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '45s'`); err != nil {
+			return err
+		}
 		if err := lockScans(ctx, tx); err != nil {
 			return err
 		}
@@ -82,7 +85,7 @@ func (s *Store) keep(ctx context.Context, tx pgx.Tx, r waste.Report) (engine.Sca
 		storable, keys = append(storable, f), append(keys, f.Key)
 	}
 	r.Outcome.Findings = storable
-	known, err := selectFindings(ctx, tx, `WHERE f.status <> 'closed' OR f.key = ANY ($1)`, keys)
+	known, err := collectFindings(ctx, tx, selectPlain+`WHERE f.status <> 'closed' OR f.key = ANY ($1)`, keys)
 	if err != nil {
 		return scan, err
 	}
@@ -145,7 +148,7 @@ func (s *Store) saveChanges(ctx context.Context, tx pgx.Tx, changes []waste.Chan
 	for _, c := range changes {
 		f := c.Finding
 		group := groups[f.Group]
-		saveFinding(b, f, group)
+		saveFinding(b, c, group)
 		if c.Event != "" {
 			b.Queue(saveFindingEventSQL, f.Key, s.now(), c.Event, by.ID, by.Name, c.Reason, scanID)
 		}
@@ -163,11 +166,12 @@ func (s *Store) saveChanges(ctx context.Context, tx pgx.Tx, changes []waste.Chan
 	return tx.SendBatch(ctx, b).Close()
 }
 
-func saveFinding(b *pgx.Batch, f engine.Finding, group int64) {
-	t := f.Target
+// saveFinding queues a finding. What no scan has just seen keeps its evidence as it is.
+func saveFinding(b *pgx.Batch, c waste.Change, group int64) {
+	f, t := c.Finding, c.Finding.Target
 	b.Queue(saveFindingSQL, f.Key, group, f.Kind, t.Cluster, t.Namespace, t.Kind, t.Name, f.Owner.Team, int64(f.Monthly), f.Cash,
 		withLife(f, engine.Finding{}), f.Status, f.Reason, f.By.ID, f.By.Name, orNull(f.Until), stamp(f.FirstSeen), stamp(f.LastSeen),
-		orNull(f.ClosedAt), f.Reopened, int64(f.Prediction))
+		orNull(f.ClosedAt), f.Reopened, int64(f.Prediction), c.Seen)
 }
 
 // saveGroups makes the groups of changed findings what the findings say, and gives the ids of these and of the groups before by key.

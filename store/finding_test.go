@@ -125,6 +125,7 @@ func TestAFindingLives(t *testing.T) {
 	equal(t, "last scan", []int{last.New, last.Seen, last.Closed}, []int{0, 0, 1})
 	closed := w.one("api")
 	equal(t, "why it closed", closed.Reason, "an autoscaler sets it: VPA api")
+	equal(t, "its chart", closed.Sizing.Chart, sizing("api", 40).Sizing.Chart)
 	w.pass(6 * time.Hour)
 	w.scan(sizing("api", 40))
 	again := w.one("api")

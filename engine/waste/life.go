@@ -27,6 +27,7 @@ type Change struct {
 	Event   string         // "" when nothing happened that its history should tell
 	Reason  string
 	Shown   bool // a person who looks at its card would see a difference
+	Seen    bool // the scan found it: what Finding says of the waste itself is new
 }
 
 // Live moves findings on: known are those that the store has of the scan's identities, and all that are not closed. judged tells
@@ -51,7 +52,7 @@ func Live(known []engine.Finding, o Outcome, judged func(engine.Finding) bool, n
 			changes = append(changes, again(old, f, now))
 		} else {
 			f.Status, f.FirstSeen, f.LastSeen, f.Prediction = engine.FindingOpen, now, now, f.Monthly
-			changes = append(changes, Change{Finding: f, Event: EventOpened, Shown: true})
+			changes = append(changes, Change{Finding: f, Event: EventOpened, Shown: true, Seen: true})
 		}
 	}
 	reasons := reasonsOf(o.Skips)
@@ -105,13 +106,13 @@ func again(old, f engine.Finding, now time.Time) Change {
 	switch {
 	case old.Status == engine.FindingClosed:
 		f.Reopened++
-		return Change{Finding: opened(f), Event: EventReopened, Shown: true}
+		return Change{Finding: opened(f), Event: EventReopened, Shown: true, Seen: true}
 	case old.Status == engine.FindingSnoozed && !now.Before(old.Until):
-		return Change{Finding: opened(f), Event: EventAwoke, Shown: true}
+		return Change{Finding: opened(f), Event: EventAwoke, Shown: true, Seen: true}
 	case Differs(old, f):
-		return Change{Finding: f, Event: EventUpdated, Shown: true}
+		return Change{Finding: f, Event: EventUpdated, Shown: true, Seen: true}
 	}
-	return Change{Finding: f}
+	return Change{Finding: f, Seen: true}
 }
 
 // unseen is a known finding that the scan did not find; ok is false when that changes nothing.
