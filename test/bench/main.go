@@ -29,6 +29,9 @@ var figures = []figure{
 	{"memory", "the bot's memory while it watches many pods, beside a bare informer's", memory},
 	{"informer", "a bare informer of pods, and its memory: what memory compares the bot with", informer},
 	{"soak", "kill -9, PostgreSQL and Slack outages over and over: what was lost, what was doubled", soak},
+	{"waste", "the histories of thousands of containers from a real Prometheus, and the detection of waste on them", wasteScan},
+	{"waste-load", "the part of waste that is measured, as a process of its own", wasteLoad},
+	{"labels", "precision and recall of the detectors of waste in a labelled cluster, and nodes drained by the real scheduler", labels},
 	{"storm", "many pods of one workload crash together: cards, incidents, posts", storm},
 	{"rightsize", "requests for CPU and memory beside other tools', on usage that was measured elsewhere", rightsize},
 }

@@ -1,6 +1,7 @@
 package stand
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -29,6 +30,8 @@ type Prometheus struct {
 	Targets []Target
 	// Alertmanager is the URL to send alerts to; none when empty.
 	Alertmanager string
+	// Retention is how far back it remembers; default a day. What is put into Data before Start is older.
+	Retention time.Duration
 
 	proc *Process
 }
@@ -61,7 +64,7 @@ func (p *Prometheus) Start(ctx context.Context) error {
 		return err
 	}
 	p.proc = &Process{Dir: p.Dir, Name: "prometheus", Path: bin, Args: []string{
-		"--config.file=prometheus.yaml", "--storage.tsdb.path=data", "--storage.tsdb.retention.time=1d",
+		"--config.file=prometheus.yaml", "--storage.tsdb.path=data", "--storage.tsdb.retention.time=" + duration(cmp.Or(p.Retention, 24*time.Hour)),
 		"--web.listen-address=127.0.0.1:" + strconv.Itoa(p.Port), "--web.enable-lifecycle", "--log.level=warn",
 		// By default an alert that Alertmanager missed, because it was down or not yet found, comes again after a minute.
 		"--rules.alert.resend-delay=10s",
@@ -79,6 +82,9 @@ func (p *Prometheus) Stop(ctx context.Context) error {
 	}
 	return p.proc.Stop(ctx)
 }
+
+// Data is the folder of its storage.
+func (p *Prometheus) Data() string { return filepath.Join(p.Dir, "data") }
 
 // URL is where it answers, without a trailing slash.
 func (p *Prometheus) URL() string { return "http://127.0.0.1:" + strconv.Itoa(p.Port) }
