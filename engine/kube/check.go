@@ -45,6 +45,7 @@ var Needs = []Need{
 	{"", "namespaces", []string{"list"}, engine.CheckWarn, "waste: which team a namespace belongs to"},
 	{"", "persistentvolumes", []string{"list"}, engine.CheckWarn, "waste: a volume of the cluster is no orphan"},
 	{"autoscaling", "horizontalpodautoscalers", []string{"list"}, engine.CheckWarn, "waste: a smaller request makes an autoscaler add pods"},
+	{"storage.k8s.io", "csinodes", []string{"list"}, engine.CheckWarn, "waste: how many volumes a node can attach"},
 	{"policy", "poddisruptionbudgets", []string{"list"}, engine.CheckWarn, "waste: whether the pods of a node may be moved"},
 	{"autoscaling.k8s.io", "verticalpodautoscalers", []string{"list"}, engine.CheckWarn, "waste: requests that an autoscaler keeps are not proposed"},
 	{"karpenter.sh", "nodepools", []string{"list"}, engine.CheckWarn, "waste: nodes that Karpenter removes by itself"},

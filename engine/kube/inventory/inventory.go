@@ -10,10 +10,9 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/waste"
@@ -77,6 +76,22 @@ func (v *survey) storage(ctx context.Context) {
 func (v *survey) nodes(ctx context.Context) {
 	for _, n := range need(ctx, v, "nodes", v.Client.CoreV1().Nodes().List, items.nodes, v.node) {
 		v.out.Nodes = append(v.out.Nodes, waste.Node{Node: n, InstanceID: instance(n)})
+	}
+	// How many volumes a node can attach; a driver that has not told is left out.
+	attachable := map[string]map[string]int32{}
+	for _, n := range need(ctx, v, "csinodes", v.Client.StorageV1().CSINodes().List, items.csiNodes, v.csiNode) {
+		for _, d := range n.Spec.Drivers {
+			if d.Allocatable == nil || d.Allocatable.Count == nil {
+				continue
+			}
+			if attachable[n.Name] == nil {
+				attachable[n.Name] = map[string]int32{}
+			}
+			attachable[n.Name][d.Name] = *d.Allocatable.Count
+		}
+	}
+	for i := range v.out.Nodes {
+		v.out.Nodes[i].Attachable = attachable[v.out.Nodes[i].Name]
 	}
 }
 

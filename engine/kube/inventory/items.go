@@ -20,10 +20,11 @@ var items = struct {
 	pods         func(*corev1.PodList) []corev1.Pod
 	nodes        func(*corev1.NodeList) []corev1.Node
 	namespaces   func(*corev1.NamespaceList) []corev1.Namespace
-	limits       func(*corev1.LimitRangeList) []corev1.LimitRange
 	claims       func(*corev1.PersistentVolumeClaimList) []corev1.PersistentVolumeClaim
 	volumes      func(*corev1.PersistentVolumeList) []corev1.PersistentVolume
+	limits       func(*corev1.LimitRangeList) []corev1.LimitRange
 	classes      func(*storagev1.StorageClassList) []storagev1.StorageClass
+	csiNodes     func(*storagev1.CSINodeList) []storagev1.CSINode
 	replicaSets  func(*appsv1.ReplicaSetList) []appsv1.ReplicaSet
 	deployments  func(*appsv1.DeploymentList) []appsv1.Deployment
 	statefulSets func(*appsv1.StatefulSetList) []appsv1.StatefulSet
@@ -36,10 +37,11 @@ var items = struct {
 	func(l *corev1.PodList) []corev1.Pod { return l.Items },
 	func(l *corev1.NodeList) []corev1.Node { return l.Items },
 	func(l *corev1.NamespaceList) []corev1.Namespace { return l.Items },
-	func(l *corev1.LimitRangeList) []corev1.LimitRange { return l.Items },
 	func(l *corev1.PersistentVolumeClaimList) []corev1.PersistentVolumeClaim { return l.Items },
 	func(l *corev1.PersistentVolumeList) []corev1.PersistentVolume { return l.Items },
+	func(l *corev1.LimitRangeList) []corev1.LimitRange { return l.Items },
 	func(l *storagev1.StorageClassList) []storagev1.StorageClass { return l.Items },
+	func(l *storagev1.CSINodeList) []storagev1.CSINode { return l.Items },
 	func(l *appsv1.ReplicaSetList) []appsv1.ReplicaSet { return l.Items },
 	func(l *appsv1.DeploymentList) []appsv1.Deployment { return l.Items },
 	func(l *appsv1.StatefulSetList) []appsv1.StatefulSet { return l.Items },

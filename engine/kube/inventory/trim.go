@@ -197,8 +197,13 @@ func (t trimmer) template(p *corev1.PodTemplateSpec) {
 
 func (t trimmer) replicaSet(o *appsv1.ReplicaSet) {
 	t.meta(&o.ObjectMeta)
-	o.Spec.Selector, o.Spec.Template = nil, corev1.PodTemplateSpec{}
-	o.Status.Conditions = nil
+	o.Spec.Selector, o.Status.Conditions = nil, nil
+	// A Deployment has the template itself; that of a Rollout is of a kind that is not listed.
+	if by := metav1.GetControllerOfNoCopy(o); by != nil && by.Kind == "Deployment" {
+		o.Spec.Template = corev1.PodTemplateSpec{}
+		return
+	}
+	t.template(&o.Spec.Template)
 }
 
 func (t trimmer) deployment(o *appsv1.Deployment) {
@@ -241,6 +246,8 @@ func (t trimmer) claim(o *corev1.PersistentVolumeClaim) { t.meta(&o.ObjectMeta) 
 func (t trimmer) volume(o *corev1.PersistentVolume) { t.meta(&o.ObjectMeta) }
 
 func (t trimmer) class(o *storagev1.StorageClass) { t.meta(&o.ObjectMeta) }
+
+func (t trimmer) csiNode(o *storagev1.CSINode) { t.meta(&o.ObjectMeta) }
 
 func (t trimmer) node(o *corev1.Node) {
 	t.meta(&o.ObjectMeta)
