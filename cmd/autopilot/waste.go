@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/prom"
 	"github.com/eks-autopilot/autopilot/engine/waste"
 	"github.com/eks-autopilot/autopilot/handlers"
 	"github.com/eks-autopilot/autopilot/store"
@@ -74,6 +75,17 @@ func wasteCluster(cl ClusterConfig, c connected, teams map[string]string) handle
 	w := handlers.WasteCluster{Name: cl.Name, Account: cl.AWSAccount, Team: teams, Inventory: c.kube.Inventory}
 	if cl.EKS != nil {
 		w.EKSName, w.Region = cl.EKS.Name, cl.EKS.Region
+	}
+	if c.prometheus == nil {
+		return w
+	}
+	w.Usage = func(ctx context.Context, inventory *waste.Cluster, want handlers.Wanted) handlers.Used {
+		wanted := prom.UsageWanted{Cluster: inventory, At: want.At, PeakDays: want.PeakDays}
+		if want.Namespace != "" {
+			wanted.Namespaces = []string{want.Namespace}
+		}
+		r := c.prometheus.Usage(ctx, wanted)
+		return handlers.Used{Usage: r.Usage, Whole: len(r.Unread) == 0, Gaps: r.Gaps, Cost: r.Cost}
 	}
 	return w
 }

@@ -122,12 +122,17 @@ func TestClocksAndSkips(t *testing.T) {
 		t.Error(diff)
 	}
 	got := CountSkips([]Skip{
-		{Kind: engine.IdleNode, Reason: "b"}, {Kind: engine.OverRequestedCPU, Reason: "b"}, {Kind: engine.OverRequestedCPU, Reason: "a"},
-		{Kind: engine.OrphanVolume, Reason: "z", Detail: "1"}, {Kind: engine.OrphanVolume, Reason: "z", Detail: "2"},
+		{Kind: engine.IdleNode, Reason: "b"},
+		{Kind: engine.OverRequestedCPU, Reason: "b"},
+		{Kind: engine.OverRequestedCPU, Reason: "a"},
+		{Kind: engine.OrphanVolume, Reason: "z", Detail: "1"},
+		{Kind: engine.OrphanVolume, Reason: "z", Detail: "2"},
 	})
 	want := []engine.SkipLine{
-		{Kind: engine.OrphanVolume, Reason: "z", Count: 2}, {Kind: engine.OverRequestedCPU, Reason: "a", Count: 1},
-		{Kind: engine.OverRequestedCPU, Reason: "b", Count: 1}, {Kind: engine.IdleNode, Reason: "b", Count: 1},
+		{Kind: engine.OrphanVolume, Reason: "z", Count: 2},
+		{Kind: engine.OverRequestedCPU, Reason: "a", Count: 1},
+		{Kind: engine.OverRequestedCPU, Reason: "b", Count: 1},
+		{Kind: engine.IdleNode, Reason: "b", Count: 1},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

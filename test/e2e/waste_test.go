@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -99,7 +100,7 @@ func (w *world) value(ctx context.Context, query string) string {
 	w.must(err)
 	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }()
 	var v string
-	if err := c.QueryRow(ctx, query).Scan(&v); err != nil && err != pgx.ErrNoRows {
+	if err := c.QueryRow(ctx, query).Scan(&v); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		w.t.Fatal(err)
 	}
 	return v
