@@ -39,7 +39,7 @@ const (
 	maxRows    = 8_000_000 // values of one query in our memory
 
 	patience = 10 * time.Minute // for all queries of a cluster
-	slow     = 15 * time.Second // for one: it makes us back off
+	slow     = 20 * time.Second // for one, which takes a second or two: it makes us back off
 
 	day = 24 * time.Hour
 )
