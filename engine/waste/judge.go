@@ -18,7 +18,7 @@ func (s *Snapshot) Judged(f engine.Finding, namespace string) bool {
 	case engine.OverRequestedCPU, engine.OverRequestedMemory:
 		return s.whole(f.Target.Cluster, PartUsage, PartVertical)
 	case engine.IdleNode:
-		return s.whole(f.Target.Cluster, PartNodePools, PartGroups, PartInstances) && s.nodes(f.Target.Cluster)
+		return s.whole(f.Target.Cluster, PartNodePools, PartGroups, PartInstances) && s.nodes(f.Target.Cluster) && s.steady(f.Target.Cluster)
 	case engine.OrphanVolume:
 		return s.volumes(f.Target)
 	}
@@ -48,6 +48,11 @@ func (s *Snapshot) nodes(cluster string) bool {
 		}
 	}
 	return true
+}
+
+// steady tells whether it is known what a cluster ran of late: from its histories, or because nothing changes that by itself.
+func (s *Snapshot) steady(cluster string) bool {
+	return !slices.ContainsFunc(s.Clusters, func(c Cluster) bool { return c.Name == cluster && c.tidal() && lacks(c.Missing, PartUsage) })
 }
 
 // volumes tells whether everyone who could want a volume was asked: all clusters, and its account.

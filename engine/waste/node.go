@@ -50,8 +50,9 @@ type survey struct {
 	proof *room // as the cards propose it
 	drill *room // the same nodes, drained one after the other while the scheduler spreads their pods
 	fleet *fleet
-	large amounts   // the most that any one pod asks for
-	wait  []*tenant // of proof: pods that have no node, and fit on none
+	large amounts       // the most that any one pod asks for
+	wait  []*tenant     // of proof: pods that have no node, and fit on none
+	later []*corev1.Pod // that are not there now, and come back
 
 	prospects []*prospect
 	removed   []*prospect
@@ -72,9 +73,11 @@ type prospect struct {
 }
 
 func newSurvey(s *Snapshot, c *Cluster, r Rules) *survey {
+	with := withReturning(c, s.At)
 	v := &survey{
 		s: s, c: c, r: r, jobs: retrying(c), budgets: newBudgets(c.Budgets), climb: newClimber(c), autoscaler: runsAutoscaler(c),
-		proof: newRoom(c), drill: newRoom(c), fleet: &fleet{usable: map[string]map[string]int{}, removed: map[string]int{}}, large: amounts{},
+		proof: newRoom(with), drill: newRoom(with), fleet: &fleet{usable: map[string]map[string]int{}, removed: map[string]int{}}, large: amounts{},
+		later: with.Pods[len(c.Pods):],
 	}
 	for i := range s.Accounts {
 		if a := &s.Accounts[i]; c.Account != "" && a.ID == c.Account && (c.Region == "" || a.Region == c.Region) {
@@ -229,13 +232,17 @@ func (v *survey) try(c *prospect) (reason, detail string) {
 	if reason, detail = v.fleet.refuse(c.member, c.node.InstanceID); reason != "" {
 		return reason, detail
 	}
-	movers := c.place.movers()
+	movers := slices.DeleteFunc(c.place.movers(), func(t *tenant) bool { return t.guessed }) // who is not there needs no leave to go
 	if why := c.member.selfManaged(c.fullness, len(movers) == 0); why != "" {
 		return skipSelfManaged, why
 	}
 	for _, t := range v.wait {
-		if fixedRefusal(t, c.node.Node) == "" {
+		switch {
+		case fixedRefusal(t, c.node.Node) != "":
+		case !slices.Contains(v.later, t.pod):
 			return skipPending, t.name()
+		case !c.member.elastic():
+			return skipReturns, t.name()
 		}
 	}
 	for _, t := range movers {
@@ -263,10 +270,7 @@ func (v *survey) try(c *prospect) (reason, detail string) {
 	v.proof.remove(c.place, moved)
 	v.drill.remove(twin, spread)
 	v.fleet.take(c.member)
-	c.moved = moved
-	if c.moved == nil {
-		c.moved = []*tenant{}
-	}
+	c.moved = slices.DeleteFunc(append([]*tenant{}, moved...), func(t *tenant) bool { return t.guessed })
 	return "", ""
 }
 

@@ -94,6 +94,9 @@ func (v *survey) confide(c *prospect, goes int, f *engine.Finding) {
 		f.Confidence -= 0.2
 		f.Reasons = append(f.Reasons, fmt.Sprintf("Somebody set the minimum of %s to %d: it may be wanted as a reserve.", g.Name, g.Min))
 	}
+	if len(v.c.Usage) > 0 {
+		f.Reasons = append(f.Reasons, fmt.Sprintf("There is room as well for all replicas that ran within the last %d days and do not now.", returnDays))
+	}
 	if slices.Contains(v.c.Missing, PartUsage) {
 		f.Confidence -= 0.1
 		f.Caveats = append(f.Caveats, "Without Prometheus it rests on what pods ask for, not on what they use.")
@@ -160,7 +163,7 @@ func few(names []string) string {
 func (v *survey) replicas(t *tenant) int {
 	owner, n := controllerOf(t.pod), 0
 	for _, o := range v.proof.byNamespace[t.pod.Namespace] {
-		if other := controllerOf(o.pod); other != nil && other.UID == owner.UID && other.Kind == owner.Kind && other.Name == owner.Name {
+		if other := controllerOf(o.pod); !o.guessed && other != nil && other.UID == owner.UID && other.Kind == owner.Kind && other.Name == owner.Name {
 			n++
 		}
 	}

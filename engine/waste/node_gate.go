@@ -23,6 +23,7 @@ const (
 	skipZoneBalance  = "its group would lose the balance of its zones"
 	skipSelfManaged  = "its autoscaler removes it by itself when it may"
 	skipPending      = "pods wait for room that it could give"
+	skipReturns      = "replicas that ran of late would want its room"
 	skipPodStays     = "a pod of it may not be evicted"
 	skipBudget       = "a PodDisruptionBudget does not allow it"
 	skipNoRoom       = "a pod of it fits on no other node"

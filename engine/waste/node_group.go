@@ -116,6 +116,11 @@ func runsAutoscaler(c *Cluster) bool {
 // key names what the nodes of one group have in common.
 func (m membership) key() string { return m.controller + "/" + m.name }
 
+// elastic tells whether somebody brings nodes back when pods want them.
+func (m membership) elastic() bool {
+	return m.controller == byKarpenter || m.controller == byAutoscaler
+}
+
 // fleet counts the nodes of each group that can be used, and those of them that may go.
 type fleet struct {
 	usable  map[string]map[string]int // by group and zone

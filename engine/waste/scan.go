@@ -135,7 +135,7 @@ func (s *Snapshot) consequences() []engine.Gap {
 
 // costs says what cannot be judged without a part; see Judged.
 var costs = map[Part]string{
-	PartUsage:     "its requests are not judged",
+	PartUsage:     "its requests are not judged, nor its nodes if pods come and go by autoscalers or schedules",
 	PartVertical:  "its requests are not judged",
 	PartNodePools: "its nodes are not judged",
 	PartBackups:   "no volume is judged",
