@@ -76,6 +76,7 @@ type Reply struct {
 	Incident  *Incident
 	Logs      *LogExcerpt
 	Savings   *Savings
+	Costs     *Costs
 	Group     *FindingGroup     // opens a modal with all that is known of it
 	Form      *Form             // opens a modal
 	Invalid   map[string]string // a submission's wrong fields: name to what would be right
@@ -84,7 +85,7 @@ type Reply struct {
 // IsZero tells whether there is nothing to answer.
 func (r Reply) IsZero() bool {
 	return r.Text == "" && r.Help == nil && r.Overview == nil && r.Incidents == nil && r.Incident == nil &&
-		r.Logs == nil && r.Savings == nil && r.Group == nil && r.Form == nil && len(r.Invalid) == 0
+		r.Logs == nil && r.Savings == nil && r.Costs == nil && r.Group == nil && r.Form == nil && len(r.Invalid) == 0
 }
 
 // Help lists the commands.

@@ -20,6 +20,7 @@ const (
 	TaskSweep         TaskKind = "sweep"          // retention, and work that was left behind
 	TaskScan          TaskKind = "scan"           // look for waste, save what was found
 	TaskScanDue       TaskKind = "scan_due"       // see whether the schedule wants a scan
+	TaskCosts         TaskKind = "costs"          // divide the bills of the last days, close the month that is over
 )
 
 // Task is a piece of durable background work. It may run twice: doing it again must change nothing.

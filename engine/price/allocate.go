@@ -122,7 +122,7 @@ func (a *allocation) index() {
 }
 
 func (a *allocation) indexVolumes() {
-	hours := 24 * float64(a.day.Bill.Day.AddDate(0, 1, -a.day.Bill.Day.Day()).Day()) // of the bill's month
+	hours := monthHours(a.day.Bill.Day)
 	for _, v := range a.day.Volumes {
 		row := Row{Account: v.Account, Cluster: v.Cluster, Namespace: v.Namespace, Team: v.Team, Kind: RowWorkload, What: ofVolumes}
 		if v.Namespace == "" || slices.Contains(a.rules.SharedNamespaces, v.Namespace) {

@@ -74,3 +74,8 @@ func Allocated(rows []Row) float64 {
 	}
 	return owned / all
 }
+
+// monthHours is how many hours the month of a day has.
+func monthHours(day time.Time) float64 {
+	return 24 * float64(day.AddDate(0, 1, -day.Day()).Day())
+}
