@@ -13,7 +13,7 @@ import (
 
 // findings tells of the nodes that can go. They are made once all is decided, so that each knows what goes with it.
 func (v *survey) findings() []engine.Finding {
-	goes, fragile := map[string]int{}, v.oneMore()
+	goes, fragile, bought := map[string]int{}, v.oneMore(), v.boughtOnDemand()
 	for _, c := range v.removed {
 		if c.aside == 0 {
 			goes[c.member.key()]++
@@ -21,7 +21,13 @@ func (v *survey) findings() []engine.Finding {
 	}
 	var all []engine.Finding
 	for _, c := range v.removed {
-		all = append(all, v.finding(c, max(goes[c.member.key()], 1), fragile))
+		f := v.finding(c, max(goes[c.member.key()], 1), fragile)
+		if covered := f.Basis.Covered; covered > 0 && !f.Node.Spot && !bought[c.family()].uncovered(covered) {
+			f.Cash = false
+			f.Caveats = append(f.Caveats, fmt.Sprintf("Commitments cover %s of what is paid for %s: without this node some of that would be paid for nothing.",
+				percent(covered), c.family()))
+		}
+		all = append(all, f)
 	}
 	return all
 }
@@ -33,12 +39,9 @@ func (v *survey) finding(c *prospect, goes int, fragile string) engine.Finding {
 		Lever: c.member.lever(goes, c.node.Name, len(c.moved) == 0),
 		Node: &engine.NodeRemoval{
 			Group: c.member.name, Controller: c.member.controller, Zone: c.member.zone, Spot: c.spot(),
-			Instance: cmp.Or(c.node.Labels[corev1.LabelInstanceTypeStable], c.node.Labels[corev1.LabelInstanceType]),
+			Instance: c.instanceType(),
 			CPUShare: c.cpu, MemoryShare: c.mem, Placements: []engine.Placement{},
 		},
-	}
-	if f.Node.Instance == "" && c.member.instance != nil {
-		f.Node.Instance = c.member.instance.Type
 	}
 	for _, m := range c.moved {
 		f.Node.Placements = append(f.Node.Placements, engine.Placement{Pod: m.name(), Node: m.at.node.Name})
@@ -48,6 +51,43 @@ func (v *survey) finding(c *prospect, goes int, fragile string) engine.Finding {
 	v.warn(c, fragile, &f)
 	f.Group, _ = GroupOf(f)
 	return f
+}
+
+// onDemand counts the nodes of a family that are not Spot, and those of them that go.
+type onDemand struct{ nodes, going int }
+
+// uncovered tells whether commitments for a share of the nodes would all still be used without those that go.
+func (b onDemand) uncovered(covered float64) bool {
+	return float64(b.going) <= (1-covered)*float64(b.nodes)
+}
+
+func (v *survey) boughtOnDemand() map[string]onDemand {
+	bought := map[string]onDemand{}
+	for _, c := range v.prospects {
+		if c.spot() {
+			continue
+		}
+		b := bought[c.family()]
+		b.nodes++
+		if c.moved != nil && c.aside == 0 {
+			b.going++
+		}
+		bought[c.family()] = b
+	}
+	return bought
+}
+
+// family is what a commitment or its price is for: "m7i" of "m7i.xlarge".
+func (c *prospect) family() string {
+	family, _, _ := strings.Cut(c.instanceType(), ".")
+	return family
+}
+
+func (c *prospect) instanceType() string {
+	if named := cmp.Or(c.node.Labels[corev1.LabelInstanceTypeStable], c.node.Labels[corev1.LabelInstanceType]); named != "" || c.member.instance == nil {
+		return named
+	}
+	return c.member.instance.Type
 }
 
 func (c *prospect) spot() bool {

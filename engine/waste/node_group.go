@@ -53,8 +53,10 @@ func (s *survey) memberOf(n *Node) membership {
 	switch {
 	case m.group == nil && managed != "":
 		m.controller, m.name, m.missing = byManaged, managed, "managed node group "+managed
-	case m.group == nil && (s.account == nil && s.c.Account != "" || s.account != nil && lacks(s.account.Missing, PartGroups, PartInstances)):
-		m.controller, m.missing = byNobody, "the groups of account "+s.c.Account
+	case m.group == nil && (s.account == nil && (s.c.Account != "" || n.InstanceID != "") || s.account != nil && lacks(s.account.Missing, PartGroups, PartInstances)):
+		m.controller, m.missing = byNobody, strings.TrimSpace("the groups of account "+s.c.Account)
+	case m.group == nil && m.instance == nil && n.InstanceID != "":
+		m.controller, m.missing = byNobody, "instance "+n.InstanceID+" is not one of account "+s.account.ID
 	case m.group == nil && m.instance != nil && m.instance.Group != "":
 		m.controller, m.name, m.missing = byASG, m.instance.Group, "autoscaling group "+m.instance.Group
 	case m.group == nil:

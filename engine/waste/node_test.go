@@ -407,3 +407,42 @@ func TestSpotNodeIsUnderNoCommitment(t *testing.T) {
 		t.Errorf("spot %v, caveats %q", f.Node.Spot, f.Caveats)
 	}
 }
+
+// Of four nodes one goes: the bill falls while the commitments for the others are all still used.
+func TestNodeUnderCommitmentsIsCashAsFarAsTheyLeave(t *testing.T) {
+	for name, c := range map[string]struct {
+		covered float64
+		spot    bool
+		want    bool
+	}{
+		"nothing known":   {0, false, true},
+		"three of four":   {0.75, false, true},
+		"four of five":    {0.8, false, false},
+		"all":             {1, false, false},
+		"all but of Spot": {1, true, true},
+	} {
+		w := newNodeWorld(t)
+		w.node("n1").Price.Basis = engine.PriceBasis{Source: engine.PriceEffective, Ratio: 0.7, Covered: c.covered}
+		w.Accounts[0].Instances[0].Spot = c.spot
+		found, skipped := w.detect()
+		f, ok := found["n1"]
+		if !ok || f.Cash != c.want || has(f.Caveats, "paid for nothing") == c.want {
+			t.Errorf("%s: found %v, cash %v, want %v: %q %+v", name, ok, f.Cash, c.want, f.Caveats, skipped["n1"])
+		}
+	}
+}
+
+// Who terminates an instance of a group that the snapshot does not show has another one started.
+func TestInstanceThatNobodyListsBelongsToNobodyKnows(t *testing.T) {
+	for name, change := range map[string]func(w nodeWorld){
+		"no account is configured": func(w nodeWorld) { w.cluster().Account, w.Accounts = "", nil },
+		"the account has another":  func(w nodeWorld) { w.Accounts[0].Instances, w.Accounts[0].Groups = w.Accounts[0].Instances[1:], nil },
+	} {
+		w := newNodeWorld(t)
+		change(w)
+		delete(w.node("n1").Labels, "eks.amazonaws.com/nodegroup")
+		if _, skipped := w.detect(); skipped["n1"].Reason != skipGroupUnknown {
+			t.Errorf("%s: skipped for %+v, want %q", name, skipped["n1"], skipGroupUnknown)
+		}
+	}
+}
