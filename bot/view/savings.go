@@ -66,13 +66,28 @@ func savingsPlace(g engine.FindingGroup, open []engine.Finding) string {
 	}
 	if len(open) > 0 {
 		parts = append(parts, priced(open[0].Basis))
-		if cash := slices.ContainsFunc(open, func(f engine.Finding) bool { return f.Cash }); cash {
-			parts = append(parts, "the bill falls by it")
-		} else {
-			parts = append(parts, "frees capacity; the bill falls when a node goes")
-		}
+		parts = append(parts, cashed(open))
 	}
 	return strings.Join(parts, " · ")
+}
+
+// cashed says whether the bill falls by what is saved. A node or volume that is not cash is paid for by a commitment all the same.
+func cashed(open []engine.Finding) string {
+	var cash int
+	for _, f := range open {
+		if f.Cash {
+			cash++
+		}
+	}
+	switch {
+	case cash == len(open):
+		return "the bill falls by it"
+	case cash > 0:
+		return fmt.Sprintf("the bill falls by %d of %d", cash, len(open))
+	case open[0].Sizing == nil:
+		return "commitments pay for it: the bill falls once less is committed"
+	}
+	return "frees capacity; the bill falls when a node goes"
 }
 
 // findingLines is one finding: what and how much, the proof in a sentence, how sure, how risky.
@@ -172,7 +187,7 @@ func volumeProof(v engine.VolumeRemoval) []string {
 	if v.Claim != "" {
 		line += "; made for claim " + code(v.Claim, 160)
 	}
-	if v.PV != "" {
+	if v.PV != "" && v.Cause == "released" { // else it is the name of one that is gone
 		line += "; " + code(v.PV, 120) + " still names it"
 	}
 	lines := []string{line + "."}

@@ -33,7 +33,7 @@ func savings(c *canvas, s engine.Savings, base string) string {
 	case s.Cash >= s.Monthly:
 		lines = append(lines, "The bill falls by all of it. No dollar is counted twice.")
 	default:
-		lines = append(lines, fmt.Sprintf("The bill falls by %s of it; the rest frees capacity, and the bill falls when nodes go. No dollar is counted twice.", s.Cash))
+		lines = append(lines, fmt.Sprintf("The bill falls by %s of it; the rest frees capacity or is under a commitment, and the bill falls when nodes go or the commitment ends. No dollar is counted twice.", s.Cash))
 	}
 	c.section(lines...)
 	var kinds []string

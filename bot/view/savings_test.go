@@ -287,3 +287,29 @@ func swollen(g engine.FindingGroup, text string) engine.FindingGroup {
 	}
 	return g
 }
+
+// Whether the bill falls is said of what a card shows, not of its best line; a name in a tag is not a PersistentVolume.
+func TestSavingsCardClaimsNoMoreThanIsTrue(t *testing.T) {
+	two := idleNode()
+	two.Findings = append(slices.Clone(two.Findings), two.Findings[0])
+	two.Findings[1].Cash = false
+	committed := idleNode()
+	committed.Findings[0].Cash = false
+	leaked := orphan()
+	volume := *leaked.Findings[0].Volume
+	volume.Cause = "leaked"
+	leaked.Findings[0].Volume = &volume
+	for name, c := range map[string]struct {
+		g           engine.FindingGroup
+		says, never string
+	}{
+		"one of two":   {two, "the bill falls by 1 of 2", "falls by it"},
+		"a commitment": {committed, "commitments pay for it", "falls by it"},
+		"released":     {orphan(), "still names it", "no bill"},
+		"leaked":       {leaked, "shop/data-db-0", "still names it"},
+	} {
+		if text := said(t, view.SavingsCard(c.g)); !strings.Contains(text, c.says) || strings.Contains(text, c.never) {
+			t.Errorf("%s: the card says not %q, or says %q:\n%s", name, c.says, c.never, text)
+		}
+	}
+}
