@@ -18,7 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/eks-autopilot/autopilot/engine/waste"
-	"github.com/eks-autopilot/autopilot/test/bench/block"
+	"github.com/eks-autopilot/autopilot/test/stand/block"
 )
 
 const (

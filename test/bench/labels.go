@@ -26,7 +26,7 @@ import (
 	"github.com/eks-autopilot/autopilot/handlers"
 	standin "github.com/eks-autopilot/autopilot/test/aws"
 	"github.com/eks-autopilot/autopilot/test/cluster"
-	"github.com/eks-autopilot/autopilot/test/labelled"
+	"github.com/eks-autopilot/autopilot/test/stand/labelled"
 	"github.com/eks-autopilot/autopilot/test/stand"
 )
 

@@ -1,4 +1,4 @@
-// Package block writes blocks of a Prometheus' storage: histories of many days, made in seconds. The figures of package bench
+// Package block writes blocks of a Prometheus' storage: histories of many days, made in seconds. Figures and tests
 // load them into a real Prometheus; neither scraping nor promtool's text format would make them in time.
 //
 // The formats are those of Prometheus' documentation (tsdb/docs/format): chunks version 1, index version 2.
