@@ -78,6 +78,10 @@ func TestPodThatFitsNowhere(t *testing.T) {
 			big := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2")}
 			p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "main", AllocatedResources: big, Resources: &corev1.ResourceRequirements{Requests: big}}}
 		}, "too little cpu"},
+		"being resized as a whole": {func(_ nodeWorld, p *corev1.Pod) {
+			p.Spec.Resources = &corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}}
+			p.Status.Resources = &corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2")}}
+		}, "too little cpu"},
 		"number of pods": {func(w nodeWorld, _ *corev1.Pod) {
 			for _, n := range w.targets() {
 				n.Status.Allocatable[corev1.ResourcePods] = resource.MustParse("1")
@@ -424,25 +428,38 @@ func TestTopologySpread(t *testing.T) {
 	}
 }
 
-// Its twin still stands on the node when the first of them is evicted, and fills the zone until it goes too.
-func TestSpreadWhileOthersStillStand(t *testing.T) {
-	w := newNodeWorld(t)
-	p := w.pod("web")
-	p.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{
-		TopologyKey: corev1.LabelTopologyZone, MaxSkew: 1, WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: &metav1.LabelSelector{MatchLabels: p.Labels},
-	}}
-	w.addPod("twin", "n1", "10m", "64Mi").Labels = p.Labels
-	r := newRoom(w.cluster())
-	source := r.byName["n1"]
-	for _, mover := range source.movers() {
-		mover.from = source
-		r.leave(mover)
+// All pods of the node may be evicted at once, or one after the other: what a pod is allowed must hold either way.
+func TestSpreadAtBothEndsOfADrain(t *testing.T) {
+	tests := map[string]struct {
+		key    string
+		others []string
+		want   map[string]string // refusal by node
+	}{
+		"its twin still fills the zone":             {corev1.LabelTopologyZone, nil, map[string]string{"n2": "too many of its kind for topology spread", "n3": ""}},
+		"its twin is gone and leaves an empty host": {corev1.LabelHostname, []string{"n2", "n3", "n4"}, map[string]string{"n2": "too many of its kind for topology spread"}},
 	}
-	i := slices.IndexFunc(r.tenants, func(o *tenant) bool { return o.pod == p })
-	d := r.demand(r.tenants[i])
-	for node, want := range map[string]string{"n2": "too many of its kind for topology spread", "n3": ""} {
-		if got := r.refusal(d, r.byName[node]); got != want {
-			t.Errorf("on %s: %q, want %q", node, got, want)
+	for name, test := range tests {
+		w := newNodeWorld(t)
+		p := w.pod("web")
+		p.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{
+			TopologyKey: test.key, MaxSkew: 1, WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: &metav1.LabelSelector{MatchLabels: p.Labels},
+		}}
+		w.addPod("twin", "n1", "10m", "64Mi").Labels = p.Labels
+		for _, n := range test.others {
+			w.addPod("web-"+n, n, "10m", "64Mi").Labels = p.Labels
+		}
+		r := newRoom(w.cluster())
+		source := r.byName["n1"]
+		for _, mover := range source.movers() {
+			mover.from = source
+			r.leave(mover)
+		}
+		i := slices.IndexFunc(r.tenants, func(o *tenant) bool { return o.pod == p })
+		d := r.demand(r.tenants[i])
+		for node, want := range test.want {
+			if got := r.refusal(d, r.byName[node]); got != want {
+				t.Errorf("%s: on %s: %q, want %q", name, node, got, want)
+			}
 		}
 	}
 }
