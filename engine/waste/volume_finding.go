@@ -52,7 +52,7 @@ func (d *volumeSurvey) finding(o *orphan) (f engine.Finding, why string) {
 	}
 	if o.copy != nil {
 		f.Volume.Snapshot, f.Volume.SnapshotAt = o.copy.ID, o.copy.At
-		f.Lever = "Volume " + o.ID + ": delete it; snapshot " + o.copy.ID + " was taken after it was last used."
+		f.Lever = "Volume " + o.ID + ": delete it; snapshot " + o.copy.ID + " was taken since it was first seen detached."
 	}
 	if why = d.price(o, &f); why != "" {
 		return engine.Finding{}, why
@@ -118,7 +118,7 @@ func shell(word string) string {
 func (d *volumeSurvey) confide(o *orphan, f *engine.Finding) {
 	days := d.s.At.Sub(o.detached).Hours() / 24
 	f.Reasons = append(f.Reasons,
-		fmt.Sprintf("Nothing has been attached to it for %.0f days, by a clock of our own.", days),
+		fmt.Sprintf("Nothing was attached to it whenever a scan looked, for %.0f days.", days),
 		"No PersistentVolume, claim, workload or backup of "+strings.Join(f.Volume.Searched, ", ")+" has a use for it.")
 	switch o.cause {
 	case causeReleased:
@@ -136,6 +136,10 @@ func (d *volumeSurvey) confide(o *orphan, f *engine.Finding) {
 		f.Confidence, f.Risk = 0.5, engine.RiskHigh
 		f.Reasons = append(f.Reasons, "No tag names a cluster.")
 		f.Risks = append(f.Risks, "Nothing says who made it or what for: ask before it goes.")
+		if len(d.strangers) > 0 {
+			f.Confidence -= 0.15
+			f.Risks = append(f.Risks, "It may be of "+strings.Join(d.strangers, ", ")+", which is in the account and not configured: nobody asked there.")
+		}
 	}
 	if o.superseded {
 		f.Confidence -= 0.1
@@ -144,7 +148,7 @@ func (d *volumeSurvey) confide(o *orphan, f *engine.Finding) {
 	if o.copy == nil {
 		f.Risks = append(f.Risks, "No snapshot of it has been taken since it was detached: one is made first.")
 	} else {
-		f.Reasons = append(f.Reasons, fmt.Sprintf("Snapshot %s holds its last state.", o.copy.ID))
+		f.Reasons = append(f.Reasons, fmt.Sprintf("Snapshot %s was taken since it was first seen detached.", o.copy.ID))
 	}
 	if days >= 30 {
 		f.Confidence += 0.05

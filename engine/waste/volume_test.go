@@ -440,3 +440,21 @@ func TestTeamOfAVolume(t *testing.T) {
 		t.Errorf("owner %+v", f.Owner)
 	}
 }
+
+// An untagged volume may be of a cluster that nobody configured, and no scan sees a volume between two looks.
+func TestOrphanClaimsNoMoreThanWasSeen(t *testing.T) {
+	alone := newDiskWorld()
+	alone.volume().Tags = nil
+	w := newDiskWorld()
+	w.volume().Tags = nil
+	w.account().Groups = []NodeGroup{{Name: "theirs", Cluster: "lab"}}
+	w.account().Snapshots = []VolumeSnapshot{{ID: "snap-1", VolumeID: orphanID, State: "completed", At: w.At.Add(-day)}}
+	before, _ := alone.judge(t)
+	f, skip := w.judge(t)
+	if skip.Reason != "" || f.Confidence >= before.Confidence || !has(f.Risks, "of lab, which is in the account") || has(before.Risks, "not configured") {
+		t.Errorf("beside a strange cluster: confidence %v, alone %v: %q, skipped for %+v", f.Confidence, before.Confidence, f.Risks, skip)
+	}
+	if !has(f.Reasons, "whenever a scan looked, for 10 days") || !has(f.Reasons, "taken since it was first seen detached") || !strings.Contains(f.Lever, "snap-1 was taken since") {
+		t.Errorf("reasons %q, lever %q", f.Reasons, f.Lever)
+	}
+}
