@@ -45,7 +45,8 @@ func (r Ratio) note() string {
 func (b *Book) Effective(bills []Bill) ([]Ratio, []SpotRate) {
 	type sum struct{ listed, paid, hours, covered float64 }
 	type place struct{ account, region, family string }
-	ratios, spot, cover := map[place]*sum{}, map[place]*sum{}, map[place]*sum{}
+	ratios, spot, cover := map[place]*sum{}, map[place]*sum{}, map[place]*sum{} // cover is by payer instead of account
+	payers := map[string]string{}                                               // by account
 	at := func(m map[place]*sum, p place) *sum {
 		if m[p] == nil {
 			m[p] = &sum{}
@@ -58,6 +59,7 @@ func (b *Book) Effective(bills []Bill) ([]Ratio, []SpotRate) {
 			newest = bill.Day
 		}
 		for _, l := range bill.Lines {
+			payers[l.Account] = bill.Payer
 			u := parseUsage(l.Usage)
 			if l.Usage == "" || l.Amount < 0 || !(l.Quantity > 0) || math.IsInf(l.Quantity, 0) {
 				continue
@@ -82,17 +84,12 @@ func (b *Book) Effective(bills []Bill) ([]Ratio, []SpotRate) {
 			}
 		}
 	}
-	covered := func(region, family string) float64 {
-		var all sum
-		for p, s := range cover {
-			if p.region == region && p.family == family {
-				all.hours, all.covered = all.hours+s.hours, all.covered+s.covered
-			}
+	covered := func(p place) float64 {
+		p.account = payers[p.account]
+		if s := cover[p]; s != nil && s.hours > 0 {
+			return min(1, s.covered/s.hours)
 		}
-		if all.hours <= 0 {
-			return 0
-		}
-		return min(1, all.covered/all.hours)
+		return 0
 	}
 	less := func(a, b place) int {
 		return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.region, b.region), cmp.Compare(a.family, b.family))
@@ -101,7 +98,7 @@ func (b *Book) Effective(bills []Bill) ([]Ratio, []SpotRate) {
 	for _, p := range slices.SortedFunc(maps.Keys(ratios), less) {
 		s := ratios[p]
 		r := Ratio{
-			Account: p.account, Region: p.region, Family: p.family, Covered: covered(p.region, p.family),
+			Account: p.account, Region: p.region, Family: p.family, Covered: covered(p),
 			Listed: engine.Dollars(s.listed), AsOf: newest,
 		}
 		if r.Listed >= minListed {

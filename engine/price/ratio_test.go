@@ -52,6 +52,20 @@ func TestEffective(t *testing.T) {
 	}
 }
 
+// What one payer has committed to covers nothing of another.
+func TestEffectiveCoverIsOfOnePayer(t *testing.T) {
+	of := func(payer, account, way string) Bill {
+		return Bill{
+			Payer: payer, Day: day(3), Lines: []Line{{Account: account, Usage: "BoxUsage:m5.large", Amount: 2_304_000, Quantity: 24}},
+			Purchases: []Purchase{{Usage: "BoxUsage:m5.large", Way: way, Quantity: 24}},
+		}
+	}
+	ratios, _ := New(Prices{Lists: []List{Embedded()}}).Effective([]Bill{of("0", "1", "Savings Plans"), of("9", "2", "On Demand Instances")})
+	if len(ratios) != 2 || ratios[0].Covered != 1 || ratios[1].Covered != 0 {
+		t.Errorf("accounts of two payers: %+v; want all of the first covered and nothing of the second", ratios)
+	}
+}
+
 func TestParseUsage(t *testing.T) {
 	for s, want := range map[string]usage{
 		"BoxUsage:m5.large":                    {"us-east-1", nodeUsage, "m5.large", 0},
