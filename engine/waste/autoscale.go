@@ -27,6 +27,7 @@ type scaling struct {
 	alone  string // the container whose own use counts; "" for that of all together
 	note   string // what a person should know where target is 0: no target rests on the request
 	most   int32  // replicas
+	keeper string // what writes the autoscaler, such as "ScaledObject api" of KEDA, and would undo a change of it; "" for people
 }
 
 // scalingOf gives what the autoscaler of a workload makes of a container's request. problem says why the request cannot be
@@ -41,6 +42,9 @@ func scalingOf(hpas []*autoscalingv2.HorizontalPodAutoscaler, container string, 
 	}
 	h := hpas[0]
 	s = &scaling{name: h.Name, most: h.Spec.MaxReplicas}
+	if by := controllerOf(h); by != nil {
+		s.keeper = by.Kind + " " + by.Name
+	}
 	metrics := h.Spec.Metrics
 	if len(metrics) == 0 {
 		metrics = []autoscalingv2.MetricSpec{{Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricSource{

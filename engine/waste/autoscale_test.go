@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -157,6 +158,25 @@ func pods(n uint16) func(*Usage) {
 	return func(u *Usage) {
 		for i := range u.CPU.Pods {
 			u.CPU.Pods[i] = n
+		}
+	}
+}
+
+// KEDA writes the autoscalers of its ScaledObjects, and would put a target back that somebody changed there.
+func TestLeverNamesWhatWritesTheAutoscaler(t *testing.T) {
+	for _, kept := range []bool{false, true} {
+		a := newApp()
+		a.autoscaler(share(corev1.ResourceCPU, 30))
+		s := a.build()
+		if kept {
+			s.Clusters[0].Autoscalers[0].OwnerReferences = []metav1.OwnerReference{{Kind: "ScaledObject", Name: "api", Controller: new(true)}}
+		}
+		f, reason, detail := verdict(t, s, engine.OverRequestedCPU, "api")
+		if f == nil || f.Sizing.Autoscale == nil {
+			t.Fatalf("no finding with a target: %s: %s", reason, detail)
+		}
+		if got := strings.HasSuffix(f.Lever, ", in ScaledObject api, which writes it"); got != kept {
+			t.Errorf("written by KEDA %v, but the lever says %q", kept, f.Lever)
 		}
 	}
 }

@@ -1,11 +1,14 @@
 package waste
 
 import (
+	"math"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apiresource "k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -177,5 +180,44 @@ func TestEffectiveRequest(t *testing.T) {
 	}
 	if q := spec.Containers[0].Resources.Requests[corev1.ResourceCPU]; q.MilliValue() != 300 {
 		t.Errorf("the pod of the snapshot was changed: %v", q.String())
+	}
+}
+
+// A run of a minute is seen in a whole step of the history: it is paid for by the minute.
+func TestShortRunsAreNotPaidForByTheStep(t *testing.T) {
+	ended := func(took time.Duration) *corev1.Pod {
+		p := &corev1.Pod{}
+		p.CreationTimestamp = metav1.NewTime(noon.Add(-day))
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{FinishedAt: metav1.NewTime(noon.Add(-day + took))}}}}
+		return p
+	}
+	for name, c := range map[string]struct {
+		ended []*corev1.Pod
+		want  float64
+	}{
+		"none is listed":          {nil, 1},
+		"one that did not finish": {[]*corev1.Pod{{}}, 1},
+		"a fifth of a step":       {[]*corev1.Pod{ended(testStep / 5)}, 0.2},
+		"their mean":              {[]*corev1.Pod{ended(testStep / 5), ended(testStep * 3 / 5)}, 0.4},
+		"longer than a step":      {[]*corev1.Pod{ended(3 * testStep)}, 1},
+		"a clock that went back":  {[]*corev1.Pod{ended(-time.Minute)}, 1},
+	} {
+		w := &workload{ended: c.ended}
+		if got := w.partOf(testStep); math.Abs(got-c.want) > 1e-9 {
+			t.Errorf("%s: %v of a step, want %v", name, got, c.want)
+		}
+	}
+	a := newApp()
+	a.kind, a.replicas = kindCronJob, 1
+	whole := a.build()
+	short := a.build()
+	p := short.Clusters[0].Pods[0].DeepCopy()
+	p.Name, p.CreationTimestamp, p.Status = "over", metav1.NewTime(noon.Add(-day)), ended(testStep/2).Status
+	p.Status.Phase = corev1.PodSucceeded
+	short.Clusters[0].Pods = append(short.Clusters[0].Pods, p)
+	f, reason, _ := verdict(t, whole, engine.OverRequestedCPU, "api")
+	g, _, _ := verdict(t, short, engine.OverRequestedCPU, "api")
+	if f == nil || g == nil || math.Abs(g.Sizing.Replicas-f.Sizing.Replicas/2) > 1e-9 || g.Monthly > f.Monthly/2+1 {
+		t.Errorf("runs of half a step: %+v; by the step %+v, %s", g, f, reason)
 	}
 }

@@ -232,13 +232,35 @@ func (c *candidate) replicas() float64 {
 		return today
 	}
 	if c.runs {
-		return sum / float64(len(c.all.Pods)) // the times between the runs count as none
+		return sum / float64(len(c.all.Pods)) * c.partOf(c.all.Step) // the times between the runs count as none
 	}
 	mean := sum / float64(last-first+1)
 	if c.scaling != nil {
 		return min(mean, float64(max(c.scaling.most, 1)))
 	}
 	return min(mean, today)
+}
+
+// partOf is the part of a step that a run takes on average, by those that are over and still listed: a run of a minute is seen in a whole
+// step. It is 1 where a run takes longer, or nobody knows.
+func (w *workload) partOf(step time.Duration) float64 {
+	var took time.Duration
+	n := 0
+	for _, p := range w.ended {
+		var end time.Time
+		for _, s := range p.Status.ContainerStatuses {
+			if t := s.State.Terminated; t != nil && t.FinishedAt.After(end) {
+				end = t.FinishedAt.Time
+			}
+		}
+		if start := p.CreationTimestamp.Time; end.After(start) && !start.IsZero() {
+			took, n = took+end.Sub(start), n+1
+		}
+	}
+	if n == 0 || step <= 0 {
+		return 1
+	}
+	return min(1, float64(took)/float64(n)/float64(step))
 }
 
 // placed is how many pods have a node: those that wait for one cost nothing.
@@ -266,6 +288,9 @@ func (c *candidate) lever(lowered int64, autoscale *engine.Autoscale) string {
 		quantity(c.old, c.resource), quantity(lowered, c.resource))
 	if autoscale != nil {
 		text += fmt.Sprintf(", together with the target of HorizontalPodAutoscaler %s from %d %% to %d %%", autoscale.Name, autoscale.OldTarget, autoscale.NewTarget)
+		if c.scaling != nil && c.scaling.keeper != "" {
+			text += ", in " + c.scaling.keeper + ", which writes it"
+		}
 	}
 	return text
 }
