@@ -137,7 +137,7 @@ func (d *volumeSurvey) confide(o *orphan, f *engine.Finding) {
 		f.Reasons = append(f.Reasons, "No tag names a cluster.")
 		f.Risks = append(f.Risks, "Nothing says who made it or what for: ask before it goes.")
 		if len(d.strangers) > 0 {
-			f.Confidence -= 0.15
+			f.Confidence -= 0.1
 			f.Risks = append(f.Risks, "It may be of "+strings.Join(d.strangers, ", ")+", which is in the account and not configured: nobody asked there.")
 		}
 	}
