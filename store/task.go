@@ -105,7 +105,7 @@ func queueOf(k engine.TaskKind) string {
 	switch k {
 	case engine.TaskDiagnose:
 		return queueDiagnose
-	case engine.TaskScan:
+	case engine.TaskScan, engine.TaskCosts:
 		return queueScan
 	default:
 		return queueQuick

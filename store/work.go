@@ -24,6 +24,7 @@ const (
 	pollAlertsEvery = 15 * time.Second
 	sweepEvery      = time.Hour
 	scanDueEvery    = time.Minute
+	costsEvery      = time.Hour
 )
 
 // Handler does one kind of task. An engine.Unavailable error has it tried again for up to a day; Invalid, NotFound, Conflict
@@ -87,6 +88,9 @@ func (s *Store) newWorker(name string, handlers map[engine.TaskKind]Handler) (*r
 	if handlers[engine.TaskScanDue] != nil {
 		periodic = append(periodic, every(scanDueEvery, engine.TaskScanDue))
 	}
+	if handlers[engine.TaskCosts] != nil {
+		periodic = append(periodic, every(costsEvery, engine.TaskCosts))
+	}
 	c, err := river.NewClient(riverpgxv5.New(s.pool), &river.Config{
 		ID: name,
 		Queues: map[string]river.QueueConfig{
@@ -115,6 +119,7 @@ func every(interval time.Duration, kind engine.TaskKind) *river.PeriodicJob {
 	return river.NewPeriodicJob(river.PeriodicInterval(interval), func() (river.JobArgs, *river.InsertOpts) {
 		return taskArgs{Task: kind}, &river.InsertOpts{
 			MaxAttempts: 1, // the next tick is the retry
+			Queue:       queueOf(kind),
 			UniqueOpts: river.UniqueOpts{ByState: []rivertype.JobState{
 				rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateScheduled,
 			}},
@@ -131,7 +136,8 @@ type worker struct {
 
 // Timeout implements river.Worker.
 func (w *worker) Timeout(job *river.Job[taskArgs]) time.Duration {
-	if engine.TaskKind(job.Kind) == engine.TaskScan {
+	switch engine.TaskKind(job.Kind) {
+	case engine.TaskScan, engine.TaskCosts:
 		return ScanTimeout
 	}
 	return 0 // as all

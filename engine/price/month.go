@@ -79,3 +79,37 @@ func Allocated(rows []Row) float64 {
 func monthHours(day time.Time) float64 {
 	return 24 * float64(day.AddDate(0, 1, -day.Day()).Day())
 }
+
+// Added gives the adjustments that a reconciliation has beyond those that rows had before: the difference of each account.
+func Added(before, reconciled []Row) []Row {
+	known := map[string]engine.MicroUSD{}
+	var of Row
+	for _, row := range before {
+		if row.Kind == RowAdjustment {
+			known[row.Account] += row.Amount
+			of = row
+		}
+	}
+	var out []Row
+	for _, row := range reconciled {
+		if row.Kind != RowAdjustment {
+			continue
+		}
+		of = row
+		row.Amount -= known[row.Account]
+		delete(known, row.Account)
+		if row.Amount != 0 {
+			out = append(out, row)
+		}
+	}
+	for _, account := range slices.SortedFunc(maps.Keys(known), cmp.Compare[string]) {
+		if known[account] == 0 {
+			continue
+		}
+		// The invoice has come to agree with the days of the account.
+		row := of
+		row.Account, row.Amount = account, -known[account]
+		out = append(out, row)
+	}
+	return out
+}
