@@ -32,11 +32,15 @@ type directory struct {
 }
 
 // Groups gives the user groups that a Slack user is in: the id and the handle of each. The answer is at most a minute old.
-// It fails with Unavailable when Slack does not tell.
+// It fails with Unavailable while Slack does not tell, and with Forbidden when the app may never know.
 func (b *Bot) Groups(ctx context.Context, user string) ([]string, error) {
 	groups, err := b.directory.usergroups(ctx)
-	if err != nil {
-		return nil, engine.Wrap(engine.Unavailable, err, "Slack does not say which user groups you are in; try again in a moment")
+	switch kind := classify(err).kind; {
+	case err == nil:
+	case kind == notPermitted || kind == refusedCall:
+		return nil, engine.Wrap(engine.Forbidden, err, "Slack does not let the bot read user groups; run `autopilot doctor`")
+	default:
+		return nil, engine.Wrap(engine.Unavailable, err, "Slack does not say at the moment which user groups you are in")
 	}
 	var in []string
 	for _, g := range groups {

@@ -38,6 +38,11 @@ func TestGroupsAreRememberedForAMinute(t *testing.T) {
 	if _, err := b.Groups(t.Context(), r.ids["ana"]); engine.CodeOf(err) != engine.Unavailable {
 		t.Errorf("error %v, want unavailable: an old answer must not grant rights", err)
 	}
+	r.must(r.control.ClearFaults(t.Context()))
+	r.must(r.control.Fault(t.Context(), slack.Fault{Method: "usergroups.list", Kind: "error", Error: "missing_scope"}))
+	if _, err := b.Groups(t.Context(), r.ids["ana"]); engine.CodeOf(err) != engine.Forbidden {
+		t.Errorf("error %v, want forbidden: it does not help to try again", err)
+	}
 }
 
 func TestResolveChannel(t *testing.T) {

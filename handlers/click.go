@@ -33,7 +33,10 @@ func (h *Handlers) Click(ctx context.Context, c engine.Click) (engine.Reply, err
 	default:
 		return engine.Reply{}, engine.Errorf(engine.Invalid, "this button is not known to this version; run `/autopilot show %d`", i.ID)
 	}
-	ok, reason := h.allowed(ctx, c.By, d.Action, i.Workload)
+	ok, reason, err := h.allowed(ctx, c.By, d.Action, i.Workload)
+	if err != nil {
+		return engine.Reply{}, err
+	}
 	if !ok {
 		d.Reason = reason
 		return h.refuse(ctx, d)

@@ -69,7 +69,8 @@ func TestClickRefusals(t *testing.T) {
 		{"a button of another version", "UANA", "launch", "7", engine.Invalid, "not known to this version"},
 		{"silence without a length", "UANA", "silence", "7", engine.Invalid, "1 h, 4 h or 24 h"},
 		{"logs switched off", "UANA", "logs", "8", engine.Forbidden, "switched off by configuration"},
-		{"groups unknown", "UDOWN", "resolve", "7", engine.Forbidden, "Slack did not say which user groups"},
+		{"groups unknown for now", "UDOWN", "resolve", "7", engine.Unavailable, "Slack does not answer"},
+		{"groups never to be known", "UHIDDEN", "resolve", "7", engine.Forbidden, "Slack does not let the bot read user groups"},
 		{"wrong without a cause", "UANA", "verdict", "8:wrong", engine.Conflict, "no cause to judge"},
 	}
 	for _, c := range cases {
@@ -80,6 +81,28 @@ func TestClickRefusals(t *testing.T) {
 				t.Errorf("error %v (%s); want %s with %q", err, engine.CodeOf(err), c.code, c.says)
 			}
 		})
+	}
+}
+
+// TestNobodyIsRefusedForASlackThatDoesNotAnswer: a refusal is kept by the click's id, so trying the click again would give it again.
+func TestNobodyIsRefusedForASlackThatDoesNotAnswer(t *testing.T) {
+	h, s, _ := fixture(t)
+	calls := map[string]func() error{
+		"a click": func() error { _, err := h.Click(t.Context(), click("UDOWN", "assign", "7")); return err },
+		"a submission": func() error {
+			_, err := h.Submit(t.Context(), engine.Submission{ID: "s", Form: engine.FormCorrection, Subject: "7:wrong:r",
+				Values: map[string]string{"cause": "the disk"}, By: engine.Person{ID: "UDOWN"}})
+			return err
+		},
+		"a command": func() error { _, err := h.Command(t.Context(), command("UDOWN", "pause")); return err },
+	}
+	for name, call := range calls {
+		if err := call(); engine.CodeOf(err) != engine.Unavailable {
+			t.Errorf("%s: error %v, want unavailable", name, err)
+		}
+	}
+	if len(s.decisions) != 0 || s.paused.On {
+		t.Errorf("decided %+v, paused %t; want nothing kept", s.decisions, s.paused.On)
 	}
 }
 

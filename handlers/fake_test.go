@@ -121,8 +121,11 @@ func (f *fakeStore) SawWatchdog(_ context.Context, cluster string, _ time.Time) 
 type fakeGroups map[string][]string
 
 func (g fakeGroups) Groups(_ context.Context, user string) ([]string, error) {
-	if user == "UDOWN" {
+	switch user {
+	case "UDOWN":
 		return nil, engine.Errorf(engine.Unavailable, "Slack does not answer")
+	case "UHIDDEN":
+		return nil, engine.Errorf(engine.Forbidden, "Slack does not let the bot read user groups")
 	}
 	return g[user], nil
 }

@@ -97,7 +97,10 @@ func (h *Handlers) detect(ctx context.Context, c engine.Command, q query) (engin
 	if cluster != "" || namespace != "" {
 		of = engine.Workload{Cluster: cluster, Namespace: namespace, Name: "all of it"}
 	}
-	ok, reason := h.allowed(ctx, c.By, d.Action, of)
+	ok, reason, err := h.allowed(ctx, c.By, d.Action, of)
+	if err != nil {
+		return engine.Reply{}, err
+	}
 	if d.Allowed = ok; !ok {
 		d.Reason = reason
 	}
@@ -168,7 +171,11 @@ func (h *Handlers) mayTouch(ctx context.Context, d engine.Decision, g engine.Fin
 			continue
 		}
 		asked[w] = true
-		if ok, reason := h.allowed(ctx, d.By, d.Action, w); !ok {
+		ok, reason, err := h.allowed(ctx, d.By, d.Action, w)
+		if err != nil {
+			return err
+		}
+		if !ok {
 			d.Reason = reason
 			if _, err := h.Waste.Savings.Mute(ctx, d); err != nil {
 				return err

@@ -20,7 +20,11 @@ func (h *Handlers) Command(ctx context.Context, c engine.Command) (engine.Reply,
 	if q.verb == "pause" || q.verb == "resume" {
 		return h.pause(ctx, c, q)
 	}
-	if ok, reason := h.maySee(ctx, c.By); !ok {
+	ok, reason, err := h.maySee(ctx, c.By)
+	if err != nil {
+		return engine.Reply{}, err
+	}
+	if !ok {
 		return h.refuse(ctx, engine.Decision{ID: c.ID, Action: engine.ActionView, By: c.By, Reason: reason})
 	}
 	switch q.verb {
@@ -39,18 +43,18 @@ func (h *Handlers) Command(ctx context.Context, c engine.Command) (engine.Reply,
 }
 
 // maySee tells whether a person may look at all: a role that may view anything anywhere is enough, for the channels show the cards anyway.
-func (h *Handlers) maySee(ctx context.Context, p engine.Person) (bool, string) {
-	ok, reason := h.allowed(ctx, p, engine.ActionView, engine.Workload{})
-	if ok {
-		return true, reason
+func (h *Handlers) maySee(ctx context.Context, p engine.Person) (ok bool, reason string, err error) {
+	ok, reason, err = h.allowed(ctx, p, engine.ActionView, engine.Workload{})
+	if ok || err != nil {
+		return ok, reason, err
 	}
 	for _, r := range h.Policy.Roles {
 		w := engine.Workload{Cluster: first(r.Clusters), Namespace: first(r.Namespaces), Kind: "any", Name: "any"}
-		if ok, _ := h.allowed(ctx, p, engine.ActionView, w); ok {
-			return true, "role " + r.Name
+		if ok, _, err := h.allowed(ctx, p, engine.ActionView, w); ok || err != nil {
+			return ok, "role " + r.Name, err
 		}
 	}
-	return false, reason
+	return false, reason, nil
 }
 
 func first(patterns []string) string {
@@ -134,7 +138,10 @@ func describe(f engine.IncidentFilter) string {
 // through an incident because of a pause.
 func (h *Handlers) pause(ctx context.Context, c engine.Command, q query) (engine.Reply, error) {
 	d := engine.Decision{ID: c.ID, Action: engine.Action(q.verb), By: c.By, At: h.Now(), Reason: q.reason}
-	ok, reason := h.allowed(ctx, c.By, d.Action, engine.Workload{})
+	ok, reason, err := h.allowed(ctx, c.By, d.Action, engine.Workload{})
+	if err != nil {
+		return engine.Reply{}, err
+	}
 	if !ok {
 		d.Reason = reason
 		return h.refuse(ctx, d)

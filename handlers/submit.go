@@ -32,7 +32,10 @@ func (h *Handlers) Submit(ctx context.Context, s engine.Submission) (engine.Repl
 		return engine.Reply{}, err
 	}
 	d := engine.Decision{ID: s.ID, Action: engine.ActionVerdict, IncidentID: b.Incident, By: s.By, At: h.Now(), Rule: b.Rule, Comment: cause}
-	ok, reason := h.allowed(ctx, s.By, d.Action, i.Workload)
+	ok, reason, err := h.allowed(ctx, s.By, d.Action, i.Workload)
+	if err != nil {
+		return engine.Reply{}, err
+	}
 	if !ok {
 		d.Reason = reason
 		return h.refuse(ctx, d)
