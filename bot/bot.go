@@ -22,6 +22,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	if err := b.identify(ctx); err != nil {
 		return err
 	}
+	b.stopping = ctx.Done()
 	wait := b.joinChannels(ctx)
 	g, ctx := errgroup.WithContext(ctx)
 	for slot := range sockets {

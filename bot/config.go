@@ -75,10 +75,13 @@ type Bot struct {
 	directory   directory
 	edits       *rate.Limiter // chat.update, which Slack limits for the whole workspace
 	gate        gate
-	joined      sync.Map       // ids by name, of channels that are routed to by both
-	plainCharts atomic.Bool    // Slack refused a chart: this workspace does not have them yet
-	unposted    sync.Map       // keys whose last post Slack surely refused: no need to look for them
-	inflight    sync.WaitGroup // payloads being received or handled
+	calm        calm
+	asking      sync.Mutex      // for where to open a socket
+	joined      sync.Map        // ids by name, of channels that are routed to by both
+	plainCharts atomic.Bool     // Slack refused a chart: this workspace does not have them yet
+	unposted    sync.Map        // keys whose last post Slack surely refused: no need to look for them
+	inflight    sync.WaitGroup  // payloads being received or handled
+	stopping    <-chan struct{} // closed when Run is to end
 }
 
 // identity is who the bot is, as auth.test tells.

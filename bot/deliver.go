@@ -55,7 +55,7 @@ func (b *Bot) deliver(ctx context.Context, d engine.Delivery) {
 	// Beyond its lease the message may be somebody else's.
 	ctx, cancel := context.WithTimeout(ctx, b.timing.Lease*4/5)
 	defer cancel()
-	m, err := b.render(ctx, d)
+	m, says, err := b.render(ctx, d)
 	switch {
 	case engine.CodeOf(err) == engine.NotFound:
 		b.drop(ctx, d, "what it should show does not exist any more")
@@ -81,11 +81,11 @@ func (b *Bot) deliver(ctx context.Context, d engine.Delivery) {
 			return
 		}
 	}
-	b.show(ctx, d, channel, m)
+	b.show(ctx, d, channel, m, says)
 }
 
 // show edits the message where it is known, finds it where a post may have been accepted, and posts it otherwise.
-func (b *Bot) show(ctx context.Context, d engine.Delivery, channel string, m view.Message) {
+func (b *Bot) show(ctx context.Context, d engine.Delivery, channel string, m view.Message, says headline) {
 	ts := d.TS
 	_, refused := b.unposted.Load(d.Key)
 	if ts == "" && d.Posting && !refused {
@@ -107,6 +107,10 @@ func (b *Bot) show(ctx context.Context, d engine.Delivery, channel string, m vie
 		}
 	}
 	if ts != "" {
+		if rest := b.calm.rest(d.Key, says, b.now()); rest > 0 {
+			b.settle(ctx, d, "rest", b.outbox.Later(ctx, d.Key, b.now().Add(rest)))
+			return
+		}
 		if b.wait(ctx, d, "chat.update") {
 			return
 		}
@@ -114,6 +118,7 @@ func (b *Bot) show(ctx context.Context, d engine.Delivery, channel string, m vie
 			b.trouble(ctx, d, "chat.update", err)
 			return
 		}
+		b.calm.shown(d.Key, says, b.now())
 		b.shown(ctx, d, channel, ts, m, 0)
 		return
 	}
@@ -137,6 +142,7 @@ func (b *Bot) show(ctx context.Context, d engine.Delivery, channel string, m vie
 		b.failed(ctx, d, "chat.postMessage: "+explain(err), max(backoff(d.Attempt), 2*time.Second))
 		return
 	}
+	b.calm.shown(d.Key, says, b.now())
 	b.shown(ctx, d, channel, ts, m, b.timing.Pace)
 }
 
@@ -279,25 +285,26 @@ func (g *gate) rest(method string, now time.Time) time.Duration {
 	return max(0, g.until[method].Sub(now))
 }
 
-// render draws the newest state. It fails with NotFound when there is none.
-func (b *Bot) render(ctx context.Context, d engine.Delivery) (view.Message, error) {
+// render draws the newest state, and gives what it says. It fails with NotFound when there is none.
+func (b *Bot) render(ctx context.Context, d engine.Delivery) (m view.Message, says headline, err error) {
+	news := headline{version: d.Version}
 	if d.Kind == engine.MessageHome {
 		o, err := b.content.Overview(ctx)
 		if err != nil {
-			return view.Message{}, err
+			return m, news, err
 		}
-		return view.Home(o, d.Person, b.workspaceURL()), nil
+		return view.Home(o, d.Person, b.workspaceURL()), news, nil
 	}
 	if d.Kind == engine.MessageSavings {
 		g, err := b.content.FindingGroup(ctx, d.Subject)
 		if err != nil {
-			return view.Message{}, err
+			return m, news, err
 		}
-		return view.SavingsCard(g), nil
+		return view.SavingsCard(g), news, nil
 	}
 	i, err := b.content.Incident(ctx, d.Subject)
 	if err != nil {
-		return view.Message{}, err
+		return m, news, err
 	}
 	who := func() []engine.Mention {
 		if d.TS == "" && i.Status != engine.Open {
@@ -307,16 +314,17 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (view.Message, erro
 	}
 	switch d.Kind {
 	case engine.MessageCard:
-		return view.Card(i, who()), nil
+		return view.Card(i, who()), headlineOf(i), nil
 	case engine.MessageDiagnosis:
-		return view.Diagnosis(i), nil
+		return view.Diagnosis(i), headlineOf(i), nil
 	case engine.MessageEvent:
-		return view.Event(i, d.Detail, who())
+		m, err = view.Event(i, d.Detail, who())
+		return m, headlineOf(i), err
 	case engine.MessageEscalation:
-		return view.Escalation(i, d.Detail, who()), nil
+		return view.Escalation(i, d.Detail, who()), headlineOf(i), nil
 	case engine.MessageHome, engine.MessageSavings:
 	}
-	return view.Message{}, engine.Errorf(engine.NotFound, "there is no message of the kind %q", d.Kind)
+	return m, news, engine.Errorf(engine.NotFound, "there is no message of the kind %q", d.Kind)
 }
 
 func (b *Bot) workspaceURL() string {

@@ -90,6 +90,40 @@ func TestCardAndThread(t *testing.T) {
 	r.noViolations()
 }
 
+func TestStormOfEditsIsSpacedAndNewsAreNot(t *testing.T) {
+	r := newRig(t, slack.Config{})
+	now := time.Now()
+	r.config.Now = func() time.Time { return now } // no rest ever ends
+	i := incident(42)
+	bump := func() {
+		i.Version++
+		r.content.put(i)
+		newer := card(42)
+		newer.Version = i.Version
+		r.outbox.want(newer)
+	}
+	r.content.put(i)
+	r.outbox.want(card(42))
+	r.start()
+	r.delivered(engine.CardKey(42), 1)
+	for range 20 {
+		bump()
+		time.Sleep(20 * time.Millisecond)
+	}
+	if n := len(r.calls("chat.update")); n != 0 {
+		t.Errorf("%d edits that say nothing new, in the moment of the post", n)
+	}
+	i.Status = engine.Acknowledged
+	bump()
+	r.delivered(engine.CardKey(42), i.Version)
+	if n := len(r.calls("chat.update")); n != 1 {
+		t.Errorf("%d edits, want one", n)
+	}
+	if got := r.outbox.get(engine.CardKey(42)); got.attempts != 0 || got.problem != "" {
+		t.Errorf("resting counts as a failure: %+v", got)
+	}
+}
+
 func TestHomeTab(t *testing.T) {
 	r := newRig(t, slack.Config{})
 	r.content.overview = engine.Overview{At: time.Unix(1e9, 0), Open: []engine.Incident{incident(42)}, BySev: map[engine.Severity]int{engine.Critical: 1}}

@@ -231,6 +231,15 @@ func (x *outbox) Failed(_ context.Context, key, problem string, retryAt time.Tim
 	return nil
 }
 
+func (x *outbox) Later(_ context.Context, key string, until time.Time) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	r := x.row(key)
+	r.retry = until
+	delete(x.leased, r.lane())
+	return nil
+}
+
 func (x *outbox) Drop(_ context.Context, key, problem string) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -24,7 +24,7 @@ type Inbox interface {
 type Outbox interface {
 	// Lease takes a channel that has due messages and is neither leased nor paused, and gives its first due message.
 	// A thread message is due only when its thread's first message was posted.
-	// ok is false when nothing is due. The lease ends with Delivered, Failed, Drop or Pause, or after ttl.
+	// ok is false when nothing is due. The lease ends with Delivered, Failed, Later, Drop or Pause, or after ttl.
 	Lease(ctx context.Context, holder string, ttl time.Duration) (d engine.Delivery, ok bool, err error)
 	// BeginPost records that a new post of the message is about to be sent, so that a crash is followed by a look, not by a second post.
 	// Delivery.Posting is true from then on until Delivered, or Failed with lost.
@@ -36,6 +36,8 @@ type Outbox interface {
 	// lost says that the posted message is gone (deleted, or its channel): it is posted anew, to fallback when that is not "".
 	// When fallback is not "", what of its thread was not posted yet goes there too.
 	Failed(ctx context.Context, key, problem string, retryAt time.Time, lost bool, fallback string) error
+	// Later puts a message off until a time, which is no failure, and frees the lease. Its channel goes on.
+	Later(ctx context.Context, key string, until time.Time) error
 	// Drop gives a message up for good, with the reason, and frees the lease.
 	Drop(ctx context.Context, key, problem string) error
 	// Pause stops a channel, named as Message.Channel names it ("" means all channels of the workspace), until a time, as a 429

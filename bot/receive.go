@@ -16,7 +16,6 @@ const (
 	storeWithin  = 2 * time.Second         // for a payload to be stored; Slack gives up after three
 	answerWithin = 2400 * time.Millisecond // for a submission's verdict to be part of the acknowledgement
 	triggerLife  = 2500 * time.Millisecond // how long we trust a trigger_id; Slack's own limit is three seconds
-	handleWithin = 45 * time.Second        // less than a claim, so that nobody else handles it meanwhile
 	persistFor   = 10 * time.Minute        // how long a click is tried again while the store or a cluster does not answer
 	urlLife      = 30 * time.Minute        // of a response_url
 	sweepAtOnce  = 20
@@ -59,7 +58,7 @@ func (b *Bot) receive(ctx context.Context, s *socket, e envelope) {
 	in, err := decode(p)
 	if err != nil || in.submission == nil {
 		acknowledge(nil)
-		b.handle(ctx, p, in, err, arrived.Add(triggerLife))
+		b.handle(ctx, p, in, err, limits{trigger: arrived.Add(triggerLife), ours: arrived.Add(b.timing.Claim * 3 / 4)})
 		return
 	}
 	b.submit(ctx, p, in, arrived, acknowledge)
@@ -72,9 +71,10 @@ func (b *Bot) submit(ctx context.Context, p engine.Payload, in inbound, arrived 
 		reply engine.Reply
 		err   error
 	}
+	ends := limits{trigger: arrived.Add(triggerLife), ours: arrived.Add(b.timing.Claim * 3 / 4)}
 	answers := make(chan answer, 1)
 	b.inflight.Go(func() {
-		reply, err := b.ask(ctx, p, in)
+		reply, err := b.ask(ctx, p, in, ends.ours)
 		answers <- answer{reply, err}
 	})
 	late := time.NewTimer(answerWithin - b.now().Sub(arrived))
@@ -87,28 +87,35 @@ func (b *Bot) submit(ctx context.Context, p engine.Payload, in inbound, arrived 
 			return
 		}
 		acknowledge(view.CloseModal())
-		b.conclude(ctx, p, in, a.reply, a.err, arrived.Add(triggerLife))
+		b.conclude(ctx, p, in, a.reply, a.err, ends)
 	case <-late.C:
 		acknowledge(view.CloseModal())
 		a := <-answers
-		b.conclude(ctx, p, in, a.reply, a.err, arrived)
+		ends.trigger = arrived
+		b.conclude(ctx, p, in, a.reply, a.err, ends)
 	}
 }
 
-// handle asks what the payload means and answers. A modal is opened only before triggerEnds.
-func (b *Bot) handle(ctx context.Context, p engine.Payload, in inbound, problem error, triggerEnds time.Time) {
+// limits end what may be done about a payload.
+type limits struct {
+	trigger time.Time // a modal is opened only before; zero when the asker has been answered already
+	ours    time.Time // all tries of one claim end before, so that nobody else handles the payload meanwhile
+}
+
+// handle asks what the payload means and answers.
+func (b *Bot) handle(ctx context.Context, p engine.Payload, in inbound, problem error, ends limits) {
 	if problem != nil {
 		b.log.WarnContext(ctx, "slack payload cannot be read", "payload", p.ID, "kind", p.Kind, "error", problem)
 		b.finish(ctx, p, problem.Error())
 		return
 	}
-	reply, err := b.ask(ctx, p, in)
-	b.conclude(ctx, p, in, reply, err, triggerEnds)
+	reply, err := b.ask(ctx, p, in, ends.ours)
+	b.conclude(ctx, p, in, reply, err, ends)
 }
 
-// ask hands the payload to the Handler. A panic there is an error of this one payload.
-func (b *Bot) ask(ctx context.Context, p engine.Payload, in inbound) (reply engine.Reply, err error) {
-	ctx, cancel := context.WithTimeout(ctx, handleWithin)
+// ask hands the payload to the Handler, until a time. A panic there is an error of this one payload.
+func (b *Bot) ask(ctx context.Context, p engine.Payload, in inbound, until time.Time) (reply engine.Reply, err error) {
+	ctx, cancel := context.WithTimeout(ctx, until.Sub(b.now()))
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
@@ -129,12 +136,29 @@ func (b *Bot) ask(ctx context.Context, p engine.Payload, in inbound) (reply engi
 	return engine.Reply{}, nil
 }
 
-// conclude tells the asker what came of it and marks the payload as dealt with, unless it is worth another try.
-func (b *Bot) conclude(ctx context.Context, p engine.Payload, in inbound, reply engine.Reply, err error, triggerEnds time.Time) {
+// conclude tells the asker what came of it and marks the payload as dealt with. What is worth another try gets one after the
+// other while the payload is ours, and is then left to the sweep of whoever runs.
+func (b *Bot) conclude(ctx context.Context, p engine.Payload, in inbound, reply engine.Reply, err error, ends limits) {
+	for wait := b.timing.Retry; b.kept(ctx, p, in, reply, err, ends.trigger); wait *= 2 {
+		ends.trigger = time.Time{}
+		if !b.now().Add(wait).Before(ends.ours) {
+			return
+		}
+		select {
+		case <-b.stopping: // another replica, or the next process, goes on
+			return
+		case <-time.After(wait):
+		}
+		reply, err = b.ask(ctx, p, in, ends.ours)
+	}
+}
+
+// kept tells the asker what came of one try. It says true when the payload is to be tried again.
+func (b *Bot) kept(ctx context.Context, p engine.Payload, in inbound, reply engine.Reply, err error, triggerEnds time.Time) bool {
 	if err == nil {
 		b.respond(ctx, in, reply, triggerEnds)
 		b.finish(ctx, p, "")
-		return
+		return false
 	}
 	ref := rand.Text()[:8]
 	log := b.log.With("payload", p.ID, "kind", p.Kind, "ref", ref)
@@ -146,11 +170,12 @@ func (b *Bot) conclude(ctx context.Context, p engine.Payload, in inbound, reply 
 		if !triggerEnds.IsZero() { // the first try; the next ones are not heard of
 			b.respond(ctx, in, engine.Reply{Text: message + "\nYour click is kept and will be tried again."}, triggerEnds)
 		}
-		return
+		return true
 	}
 	log.ErrorContext(ctx, "slack payload could not be handled", "error", err)
 	b.respond(ctx, in, engine.Reply{Text: message}, triggerEnds)
 	b.finish(ctx, p, fmt.Sprintf("%v (ref %s)", err, ref))
+	return false
 }
 
 func transient(err error) bool {
@@ -168,6 +193,7 @@ func (b *Bot) finish(ctx context.Context, p engine.Payload, problem string) {
 // sweep handles what some process acknowledged and never finished: it was killed, or the store did not answer.
 func (b *Bot) sweep(ctx context.Context) {
 	for pause(ctx, b.timing.Sweep) {
+		claimed := b.now()
 		left, err := b.inbox.Abandoned(ctx, sweepAtOnce, b.timing.Claim)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -182,7 +208,7 @@ func (b *Bot) sweep(ctx context.Context) {
 					in.answer.URL = ""
 				}
 				// A trigger that ended before the payload came opens nothing.
-				b.handle(context.WithoutCancel(ctx), p, in, err, time.Time{})
+				b.handle(context.WithoutCancel(ctx), p, in, err, limits{ours: claimed.Add(b.timing.Claim * 3 / 4)})
 			})
 		}
 	}

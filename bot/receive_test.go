@@ -117,7 +117,7 @@ func TestClickIsTriedAgainWhileTheStoreIsAway(t *testing.T) {
 	tries := make(chan struct{}, 100)
 	r.handler.click = func(engine.Click) (engine.Reply, error) {
 		tries <- struct{}{}
-		if len(tries) < 3 {
+		if len(tries) < 6 { // more than the tries of one claim
 			return engine.Reply{}, engine.Errorf(engine.Unavailable, "the database does not answer")
 		}
 		return engine.Reply{Text: "Done"}, nil
@@ -129,6 +129,47 @@ func TestClickIsTriedAgainWhileTheStoreIsAway(t *testing.T) {
 		t.Errorf("told %q; want one notice and the result", told)
 	}
 	r.eventually("it is finished", func() bool { return r.inbox.open() == 0 })
+}
+
+func TestClickIsTriedAgainWithinSeconds(t *testing.T) {
+	r := newRig(t, slack.Config{})
+	r.config.Timing.Claim, r.config.Timing.Sweep = time.Hour, time.Hour
+	tries := make(chan struct{}, 100)
+	r.handler.click = func(engine.Click) (engine.Reply, error) {
+		tries <- struct{}{}
+		if len(tries) < 4 {
+			return engine.Reply{}, engine.Errorf(engine.Unavailable, "Slack does not say at the moment which user groups you are in")
+		}
+		return engine.Reply{Text: "Done"}, nil
+	}
+	r.start()
+	r.press("ana", r.posted(), "acknowledge", "")
+	r.eventually("it is done", func() bool { return slices.Contains(r.ephemeral("#incidents", "ana"), "Done") })
+	r.eventually("it is finished", func() bool { return r.inbox.open() == 0 })
+}
+
+func TestStoppingDoesNotWaitForTriesOfAClick(t *testing.T) {
+	r := newRig(t, slack.Config{})
+	r.config.Timing.Claim, r.config.Timing.Retry = time.Hour, 2*patience
+	r.handler.click = func(engine.Click) (engine.Reply, error) {
+		return engine.Reply{}, engine.Errorf(engine.Unavailable, "the database does not answer")
+	}
+	_, stop := r.start()
+	r.press("ana", r.posted(), "acknowledge", "")
+	r.eventually("it was tried", func() bool { _, clicks, _, _ := r.handler.asked(); return clicks == 1 })
+	stopped := make(chan struct{})
+	go func() { stop(); close(stopped) }()
+	r.eventually("the bot has stopped", func() bool {
+		select {
+		case <-stopped:
+			return true
+		default:
+			return false
+		}
+	})
+	if r.inbox.open() != 1 {
+		t.Error("the click is finished; want it left to whoever runs next")
+	}
 }
 
 // correction is the form of the verdict "wrong".

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/slack-go/slack"
 )
 
 // slack-go has a Socket Mode client too. It closes a socket as soon as Slack announces a refresh, before there is another;
@@ -41,11 +42,26 @@ type socket struct {
 	closing chan struct{} // closed when the last of them was, after close was called; nil before
 }
 
+// socketAddress asks Slack where to open a socket. When both were dropped at once, one asks after the other: what Slack tells the
+// first, to stay away for a while, is meant for the second too.
+func (b *Bot) socketAddress(ctx context.Context) (string, error) {
+	b.asking.Lock()
+	defer b.asking.Unlock()
+	if rest := b.gate.rest(openMethod, b.now()); rest > 0 {
+		return "", &slack.RateLimitedError{RetryAfter: rest}
+	}
+	_, address, err := b.api.StartSocketModeContext(ctx)
+	if why := classify(err); err != nil && why.kind == slowDown {
+		b.gate.shut(openMethod, b.now().Add(why.wait))
+	}
+	return address, err
+}
+
 // openSocket asks for an address, connects and waits for Slack's hello.
 func (b *Bot) openSocket(ctx context.Context) (*socket, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*handshake)
 	defer cancel()
-	_, address, err := b.api.StartSocketModeContext(ctx)
+	address, err := b.socketAddress(ctx)
 	if err != nil {
 		return nil, fmt.Errorf(openMethod+": %w", err)
 	}

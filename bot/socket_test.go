@@ -31,6 +31,25 @@ func watchReady(t *testing.T, b *bot.Bot) (end func()) {
 	return func() { close(stop); <-done }
 }
 
+// TestBothSocketsObeyOneRefusal: Slack limits the method for the app, whichever socket asks.
+func TestBothSocketsObeyOneRefusal(t *testing.T) {
+	r := newRig(t, slack.Config{})
+	r.start()
+	r.must(r.control.Fault(t.Context(), slack.Fault{Method: "apps.connections.open", Kind: "ratelimit", RetryAfter: 1, Count: 1}))
+	r.must(r.control.Drop(t.Context(), 0))
+	r.eventually("both sockets are open again", func() bool { return r.sockets() == 2 })
+	refused := 0
+	for _, c := range r.calls("apps.connections.open") {
+		if c.Status == 429 {
+			refused++
+		}
+	}
+	if refused != 1 {
+		t.Errorf("%d calls were refused, want one", refused)
+	}
+	r.noViolations()
+}
+
 func (r *rig) command(text string) slack.Outcome {
 	r.t.Helper()
 	out, err := r.control.Command(r.t.Context(), "ana", "incidents", "/autopilot "+text)

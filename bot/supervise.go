@@ -24,19 +24,12 @@ func (b *Bot) holdSocket(ctx context.Context, slot int) error {
 	}
 	wait, ever := b.timing.Retry, false
 	for ctx.Err() == nil {
-		if rest := b.gate.rest(openMethod, b.now()); rest > 0 {
-			pause(ctx, rest)
-			continue
-		}
 		s, err := b.openSocket(ctx)
 		if err != nil {
 			why := classify(err)
 			if appTokenIsWrong(why) && !ever {
 				return engine.Errorf(engine.Invalid, "Slack refuses the app token (%s); give an xapp- token with connections:write, "+
 					"from Basic Information of the app, and switch Socket Mode on: %w", why.code, err)
-			}
-			if why.kind == slowDown {
-				b.gate.shut(openMethod, b.now().Add(why.wait))
 			}
 			delay := max(wait, why.wait)
 			log.WarnContext(ctx, "slack socket could not be opened; trying again", "error", err, "wait", delay)

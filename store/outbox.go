@@ -50,7 +50,7 @@ const (
 )
 
 // Lease takes a lane that has a due message and is neither leased nor paused, and gives its first due message. ok is false
-// when nothing is due. The lease ends with Delivered, Failed, Drop or Pause, or after ttl.
+// when nothing is due. The lease ends with Delivered, Failed, Later, Drop or Pause, or after ttl.
 //
 // A message is due when Slack does not show its newest version, its retry's time has come and, in a thread, its parent was
 // posted. A lane's messages come in the order in which they were declared; one that waits for its retry holds up only those
@@ -132,6 +132,18 @@ func (s *Store) Failed(ctx context.Context, key, problem string, retryAt time.Ti
 	})
 	if err == nil && !retryAt.IsZero() {
 		s.wakeAt(retryAt.Sub(s.now()))
+	}
+	return err
+}
+
+// Later puts a message off until a time and frees the lease. It is no failure: a newer version of it waits as well, the rest of
+// the lane does not.
+func (s *Store) Later(ctx context.Context, key string, until time.Time) error {
+	err := s.finishDelivery(ctx, key, 0, func(b *pgx.Batch) {
+		b.Queue(`UPDATE messages SET retry_at = $2 WHERE key = $1`, key, stamp(until))
+	})
+	if err == nil {
+		s.wakeAt(until.Sub(s.now()))
 	}
 	return err
 }

@@ -131,6 +131,24 @@ func TestFailureHoldsUpOnlyItsThread(t *testing.T) {
 	equal(t, "nothing is remembered of the failures", w.sql(`SELECT attempts, problem, posting, retry_at FROM messages WHERE key = 'incident/1/card'`), "0  false <nil>")
 }
 
+func TestLater(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	w.declare(card(1, "#a", 1), card(2, "#a", 1))
+	w.must(w.Delivered(ctx, w.next().Key, 1, "C1", "1.1", 0))
+	w.must(w.Delivered(ctx, w.next().Key, 1, "C1", "1.2", 0))
+	w.declare(card(1, "#a", 2), card(2, "#a", 2))
+	w.must(w.Later(ctx, w.next().Key, w.now().Add(time.Second)))
+	equal(t, "the others go on", w.deliver(), "incident/2/card")
+	w.declare(card(1, "#a", 3))
+	w.idle("its time has not come, for a newer version neither")
+	w.pass(time.Second)
+	d := w.next()
+	equal(t, "the newest, and no failure", []any{d.Key, d.Version, d.Attempt}, []any{"incident/1/card", int64(3), 0})
+	w.must(w.Delivered(ctx, d.Key, 3, "C1", "1.1", 0))
+	equal(t, "it is no more put off", w.sql(`SELECT retry_at FROM messages WHERE key = 'incident/1/card'`), "<nil>")
+}
+
 func TestLostMessageIsPostedAnew(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
