@@ -180,6 +180,34 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+func TestCouldNotKnow(t *testing.T) {
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	refused := func(method string, s int) slack.Call { return slack.Call{Method: method, Time: at(s), Status: 429} }
+	calls := []slack.Call{
+		refused("apps.connections.open", 10), {Method: "apps.connections.open", Time: at(2), Status: 200},
+		refused("apps.connections.open", 20), refused("chat.update", 21), refused("apps.connections.open", 25),
+	}
+	for _, c := range []struct {
+		name   string
+		detail string
+		at     int
+		kills  []time.Time
+		want   bool
+	}{
+		{"nobody was killed", "apps.connections.open: early", 20, nil, false},
+		{"killed before it was told", "apps.connections.open: early", 20, []time.Time{at(5)}, false},
+		{"killed since", "apps.connections.open: early", 20, []time.Time{at(5), at(15)}, true},
+		{"again by the one who was told", "apps.connections.open: early", 25, []time.Time{at(15)}, false},
+		{"killed later", "apps.connections.open: early", 20, []time.Time{at(22)}, false},
+		{"in a channel", "chat.update C1: early", 21, []time.Time{at(15)}, true},
+	} {
+		v := slack.Violation{Kind: "early_retry", Detail: c.detail, Time: at(c.at)}
+		if got := couldNotKnow(v, calls, c.kills); got != c.want {
+			t.Errorf("%s: %t", c.name, got)
+		}
+	}
+}
+
 func TestVerdict(t *testing.T) {
 	good := verdict{troubles: 5, clicks: 2, refused: 3, incidents: 1, messages: 7}
 	if n := good.bad(); n != 0 {

@@ -32,6 +32,8 @@ type room struct {
 	people map[string]string // name to id
 	player *scenario.Player
 	store  *store.Store
+	keep   bool        // leave the logs and the database where they are, for whoever looks into a miss
+	kills  []time.Time // of the bot
 }
 
 // enter starts the parts that every figure needs, with the bot's own rights and a PostgreSQL that syncs to disk.
@@ -63,7 +65,11 @@ func enter(ctx context.Context, name string, c cluster.Config) (r *room, leave f
 		if r.store != nil {
 			r.store.Close()
 		}
-		return errors.Join(st.Stop(context.WithoutCancel(ctx)), os.RemoveAll(dir))
+		if err := st.Stop(context.WithoutCancel(ctx)); err != nil || r.keep {
+			progress("the logs and the database are kept in %s", dir)
+			return err
+		}
+		return os.RemoveAll(dir)
 	}
 	if err := r.furnish(ctx); err != nil {
 		return nil, nil, errors.Join(err, leave())

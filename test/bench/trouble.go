@@ -19,7 +19,7 @@ var troubles = []struct {
 	do   func(r *room, ctx context.Context, rng *rand.Rand) error
 }{
 	{"kill -9", func(r *room, ctx context.Context, rng *rand.Rand) error {
-		if err := r.Bot.Kill(); err != nil {
+		if err := r.kill(); err != nil {
 			return err
 		}
 		if err := pause(ctx, rng, 2*time.Second); err != nil {
@@ -38,7 +38,7 @@ var troubles = []struct {
 		if err := r.Postgres.Stop(ctx); err != nil {
 			return err
 		}
-		err := errors.Join(pause(ctx, rng, 3*time.Second), r.Bot.Kill())
+		err := errors.Join(pause(ctx, rng, 3*time.Second), r.kill())
 		if err := errors.Join(err, r.Postgres.Start(context.WithoutCancel(ctx))); err != nil {
 			return err
 		}
@@ -65,6 +65,13 @@ var troubles = []struct {
 	{"Slack answers 500", func(r *room, ctx context.Context, rng *rand.Rand) error {
 		return r.reader.Fault(ctx, slack.Fault{Kind: "http500", Count: 1 + rng.IntN(4)})
 	}},
+}
+
+// kill kills the bot and remembers when.
+func (r *room) kill() error {
+	err := r.Bot.Kill()
+	r.kills = append(r.kills, time.Now())
+	return err
 }
 
 // trouble has n troubles follow one another at random moments.

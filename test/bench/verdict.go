@@ -3,8 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"strings"
+	"time"
 
 	"github.com/eks-autopilot/autopilot/test/scenario"
+	"github.com/eks-autopilot/autopilot/test/slack"
 )
 
 // verdict is what came of one run of soak, or of all.
@@ -16,6 +20,7 @@ type verdict struct {
 	messagesLost, doubled, stray        int
 	cardsLost, cardsDoubled, unresolved int
 	violations                          int // what Slack would hold against the bot, but for clicks that it did not acknowledge
+	unknowing                           int // calls too early of a process that could not know
 }
 
 func (v *verdict) add(o verdict) {
@@ -33,6 +38,27 @@ func (v *verdict) add(o verdict) {
 	v.cardsDoubled += o.cardsDoubled
 	v.unresolved += o.unresolved
 	v.violations += o.violations
+	v.unknowing += o.unknowing
+}
+
+// couldNotKnow tells whether a call came too early because the one whom Slack had told to stay away was killed meanwhile. Slack's
+// answer to its first call tells the new process; it must obey from then on.
+func couldNotKnow(v slack.Violation, calls []slack.Call, kills []time.Time) bool {
+	var born time.Time
+	for _, k := range kills {
+		if k.Before(v.Time) {
+			born = k
+		}
+	}
+	method, _, _ := strings.Cut(v.Detail, ":")
+	method, _, _ = strings.Cut(method, " ") // the channel, where each has its own limit
+	told := 0
+	for _, c := range calls {
+		if c.Method == method && c.Status == http.StatusTooManyRequests && c.Time.After(born) && !c.Time.After(v.Time) {
+			told++
+		}
+	}
+	return told <= 1 // by this very call
 }
 
 // bad counts what must not be.
@@ -56,6 +82,7 @@ func (v *verdict) table(runs int) table {
 	row("clicks acknowledged to Slack", v.clicks, "")
 	row("clicks not acknowledged (Slack shows its error)", v.refused, "")
 	row("acknowledged clicks lost", v.clicksLost, "0")
+	row("first calls after a kill, while Slack still refused", v.unknowing, "")
 	row("other things that Slack would hold against the bot", v.violations, "0")
 	return t
 }
