@@ -12,7 +12,7 @@ import (
 
 // Slack's limits of a chart.
 const (
-	chartPoints = 14 // Slack takes 20, whose labels would overlap on a phone
+	chartPoints = 12 // Slack takes 20, whose labels would overlap on a phone
 	chartSeries = 6
 	chartLabel  = 20
 	chartTitle  = 50
@@ -24,7 +24,7 @@ type Chart struct {
 	Values engine.Chart
 }
 
-// chartBlock is a chart as Slack draws it: at most fourteen points, each the highest value of its span, and the lines across as
+// chartBlock is a chart as Slack draws it: at most twelve points, each the highest value of its span, and the lines across as
 // series of their own. ok is false where there is too little to draw.
 func chartBlock(id string, c Chart) (block slack.Block, ok bool) {
 	steps := 0
