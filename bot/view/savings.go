@@ -158,7 +158,7 @@ func proof(f engine.Finding) []string {
 
 func sizingProof(s engine.Sizing) []string {
 	days := fmt.Sprintf("%.0f", s.Backtest.Days)
-	line := fmt.Sprintf("Applied over your last %s days: above the request in *%s* of samples", days, percent(s.Backtest.Over))
+	line := fmt.Sprintf("Sized from what came before and applied over your last %s days: above the request in *%s* of samples", days, percent(s.Backtest.Over))
 	if s.Resource == engine.Memory {
 		line += fmt.Sprintf(", *%s*", plural(s.Backtest.Kills, "OOM kill", "OOM kills"))
 	}

@@ -51,7 +51,7 @@ func detail(f engine.Finding) []string {
 		lines = append(lines, proof(f)...)
 	}
 	if s := f.Sizing; s != nil && s.Backtest.Samples > 0 {
-		lines = append(lines, fmt.Sprintf("Backtest: sized from what came before, tried on %s; today's request was passed in %s of them.",
+		lines = append(lines, fmt.Sprintf("Backtest over %s; today's request was passed in %s of them.",
 			plural(s.Backtest.Samples, "sample", "samples"), percent(s.Backtest.OverOld)))
 	}
 	if n := f.Node; n != nil {
