@@ -26,8 +26,8 @@ import (
 	"github.com/eks-autopilot/autopilot/handlers"
 	standin "github.com/eks-autopilot/autopilot/test/aws"
 	"github.com/eks-autopilot/autopilot/test/cluster"
-	"github.com/eks-autopilot/autopilot/test/stand/labelled"
 	"github.com/eks-autopilot/autopilot/test/stand"
+	"github.com/eks-autopilot/autopilot/test/stand/labelled"
 )
 
 // labels looks for waste in a cluster in which everything has a label, through all that a scan goes through, and compares. Then it

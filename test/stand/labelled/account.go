@@ -2,6 +2,7 @@ package labelled
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -73,9 +74,7 @@ func (g Group) autoscaling(c Case, at time.Time) aws.AutoScalingGroup {
 		Account: Account, Region: Region, Name: g.asg(), Min: g.Min, Max: g.Max, Created: at.Add(-90 * day),
 		Tags: map[string]string{"kubernetes.io/cluster/" + c.Cluster: "owned"},
 	}
-	for k, v := range g.Tags {
-		out.Tags[k] = v
-	}
+	maps.Copy(out.Tags, g.Tags)
 	if g.Managed {
 		out.Tags["eks:nodegroup-name"], out.Tags["eks:cluster-name"] = g.Name, c.Cluster
 	}
@@ -115,9 +114,7 @@ func (v Volume) volume(c Case, at time.Time) aws.Volume {
 			out.Tags["kubernetes.io/cluster/"+maker] = "owned"
 		}
 	}
-	for k, value := range v.Tags {
-		out.Tags[k] = value
-	}
+	maps.Copy(out.Tags, v.Tags)
 	return out
 }
 

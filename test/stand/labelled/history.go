@@ -123,8 +123,11 @@ func (b Container) series(c Case, w Workload, s span, end time.Time) []series {
 	var list []series
 	add := func(name string, next func(time.Time) float64, more ...string) {
 		labels := []block.Label{
-			{Name: "__name__", Value: name}, {Name: "cluster", Value: c.Cluster}, {Name: "container", Value: b.Name},
-			{Name: "namespace", Value: c.Namespace}, {Name: "pod", Value: s.pod},
+			{Name: "__name__", Value: name},
+			{Name: "cluster", Value: c.Cluster},
+			{Name: "container", Value: b.Name},
+			{Name: "namespace", Value: c.Namespace},
+			{Name: "pod", Value: s.pod},
 		}
 		for i := 0; i < len(more); i += 2 {
 			labels = append(labels, block.Label{Name: more[i], Value: more[i+1]})

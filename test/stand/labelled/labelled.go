@@ -105,8 +105,8 @@ type Container struct {
 	Requests map[string]resource.Quantity `json:"requests,omitempty"`
 	Limits   map[string]resource.Quantity `json:"limits,omitempty"`
 	Use      *Use                         `json:"use,omitempty"` // none: Prometheus knows nothing of it
-	CPU      Label                        `json:"cpu,omitempty"`
-	Memory   Label                        `json:"memory,omitempty"`
+	CPU      Label                        `json:"cpu"`
+	Memory   Label                        `json:"memory"`
 }
 
 // Volume is an EBS volume. Manifests name its id as ${its name}.

@@ -48,6 +48,7 @@ func subjectOf(kind engine.FindingKind, t engine.Target) subject {
 		return subject{kind, t.Name}
 	case engine.OrphanVolume:
 		return subject{kind, t.Provider}
+	case engine.OverRequestedCPU, engine.OverRequestedMemory:
 	}
 	return subject{kind, strings.Join([]string{t.Cluster, t.Namespace, t.Kind, t.Name, t.Container}, "/")}
 }

@@ -21,12 +21,12 @@ type Use struct {
 
 // Shape is how a use goes over time: a level with noise, and what is set of the rest.
 type Shape struct {
-	Level  resource.Quantity `json:"level"`            // cores or bytes
-	Noise  float64           `json:"noise,omitempty"`  // as a share of the level, up and down; default 0.05
-	Daily  float64           `json:"daily,omitempty"`  // a wave of a day, as a share of the level, up and down
-	Growth resource.Quantity `json:"growth,omitempty"` // a day; the level is that of the end
-	Before resource.Quantity `json:"before,omitempty"` // the level until the newest revision
-	Peak   resource.Quantity `json:"peak,omitempty"`   // for PeakFor, every PeakEvery, the last of them ended PeakAgo
+	Level  resource.Quantity `json:"level"`           // cores or bytes
+	Noise  float64           `json:"noise,omitempty"` // as a share of the level, up and down; default 0.05
+	Daily  float64           `json:"daily,omitempty"` // a wave of a day, as a share of the level, up and down
+	Growth resource.Quantity `json:"growth"`          // a day; the level is that of the end
+	Before resource.Quantity `json:"before"`          // the level until the newest revision
+	Peak   resource.Quantity `json:"peak"`            // for PeakFor, every PeakEvery, the last of them ended PeakAgo
 	For    Ago               `json:"peak_for,omitempty"`
 	Every  Ago               `json:"peak_every,omitempty"`
 	Ago    Ago               `json:"peak_ago,omitempty"`
