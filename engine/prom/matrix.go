@@ -26,12 +26,19 @@ const (
 	labelOwnerKind
 	labelOwnerName
 	labelReason
+	labelNode
+	labelResource
+	labelType
+	labelRegion
+	labelCapacity
 	labelCount
 )
 
 var labelNames = map[string]int{
 	"__name__": labelName, "namespace": labelNamespace, "pod": labelPod, "container": labelContainer,
 	"owner_kind": labelOwnerKind, "owner_name": labelOwnerName, "reason": labelReason,
+	"node": labelNode, "resource": labelResource, "label_node_kubernetes_io_instance_type": labelType,
+	"label_topology_kubernetes_io_region": labelRegion, "capacity": labelCapacity,
 }
 
 // labelSet holds the labels of a series that are read, "" for those that it has not.
