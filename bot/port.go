@@ -24,6 +24,7 @@ type Inbox interface {
 type Outbox interface {
 	// Lease takes a channel that has due messages and is neither leased nor paused, and gives its first due message.
 	// A thread message is due only when its thread's first message was posted.
+	// A holder delivers one message at a time: a lane of its own that it asks for again, it has lost, and gets back within seconds.
 	// ok is false when nothing is due. The lease ends with Delivered, Failed, Later, Drop or Pause, or after ttl.
 	Lease(ctx context.Context, holder string, ttl time.Duration) (d engine.Delivery, ok bool, err error)
 	// BeginPost records that a new post of the message is about to be sent, so that a crash is followed by a look, not by a second post.

@@ -20,6 +20,10 @@ type lease struct {
 }
 
 const (
+	// reclaim is how long after it took a lane a holder that asks for another gets the same again: it was restarted, or could not
+	// tell us how its delivery came out. Slack's history, in which it then looks, can lag a little behind Slack's accept.
+	reclaim = 3 * time.Second
+
 	// workspace is the lane whose pause stops all.
 	workspace = ""
 
@@ -33,7 +37,7 @@ const (
 		JOIN LATERAL (
 			SELECT m.place FROM messages m LEFT JOIN messages p ON p.key = m.thread_key
 			WHERE m.lane = l.lane AND ` + due + ` ORDER BY m.place LIMIT 1) first ON true
-		WHERE l.lane <> '' AND (l.leased_until IS NULL OR l.leased_until <= now())
+		WHERE l.lane <> '' AND (l.leased_until IS NULL OR l.leased_until <= now() OR l.holder = $2 AND l.leased_until <= now() + $3)
 			AND (l.paused_until IS NULL OR l.paused_until <= $1) AND (l.next_at IS NULL OR l.next_at <= $1)
 			AND NOT EXISTS (SELECT FROM lanes w WHERE w.lane = '' AND w.paused_until > $1)
 		ORDER BY first.place LIMIT 1 FOR NO KEY UPDATE OF l SKIP LOCKED`
@@ -52,6 +56,9 @@ const (
 // Lease takes a lane that has a due message and is neither leased nor paused, and gives its first due message. ok is false
 // when nothing is due. The lease ends with Delivered, Failed, Later, Drop or Pause, or after ttl.
 //
+// A holder delivers one message at a time: when it asks again without having ended its lease, it has lost it, and gets the lane
+// back at once rather than after ttl.
+//
 // A message is due when Slack does not show its newest version, its retry's time has come and, in a thread, its parent was
 // posted. A lane's messages come in the order in which they were declared; one that waits for its retry holds up only those
 // in its thread.
@@ -66,7 +73,7 @@ func (s *Store) Lease(ctx context.Context, holder string, ttl time.Duration) (d 
 		if err := bumpHomes(ctx, tx, now); err != nil {
 			return err
 		}
-		err := tx.QueryRow(ctx, freeLaneSQL, now).Scan(&l.lane)
+		err := tx.QueryRow(ctx, freeLaneSQL, now, holder, ttl-reclaim).Scan(&l.lane)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}

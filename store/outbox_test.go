@@ -249,6 +249,22 @@ func TestLeaseThatRanOut(t *testing.T) {
 	equal(t, "then", w.deliver(), "incident/2/card")
 }
 
+func TestRestartedHolderGetsItsLaneBack(t *testing.T) {
+	w := newWorld(t)
+	w.declare(card(1, "#a", 1))
+	d := w.next()
+	w.must(w.BeginPost(t.Context(), d.Key))
+	w.idle("it has just been leased: what was posted may not be in Slack's history yet")
+	w.sql(`UPDATE lanes SET leased_until = leased_until - interval '3 seconds' WHERE lane = '#a'`)
+	if _, ok, err := w.Lease(t.Context(), "b", ttl); ok || err != nil {
+		t.Errorf("another holder gets the lane: %t, %v", ok, err)
+	}
+	again := w.next()
+	equal(t, "the holder gets it back, and looks before it posts", []any{again.Key, again.Posting}, []any{d.Key, true})
+	w.must(w.Delivered(t.Context(), d.Key, 1, "C1", "1.1", 0))
+	w.idle("it is shown")
+}
+
 // Two replicas drain five channels: each channel in order, no message twice, no two messages of a channel at once.
 func TestTwoReplicasDrain(t *testing.T) {
 	w := newWorld(t)
