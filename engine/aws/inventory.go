@@ -67,5 +67,9 @@ func (a *Account) gap(err error) engine.Gap {
 	if a.name != "" {
 		collector = "aws " + a.name + " " + a.region
 	}
-	return engine.Gap{Collector: collector, Reason: engine.UserMessage(err, "aws")}
+	reason := engine.UserMessage(err, "aws")
+	if engine.CodeOf(err) == engine.Forbidden {
+		reason += ": AWS refuses; autopilot doctor says which permission is missing"
+	}
+	return engine.Gap{Collector: collector, Reason: reason}
 }

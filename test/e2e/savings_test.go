@@ -73,7 +73,7 @@ func TestSavings(t *testing.T) {
 	// What could not be looked at is said, and stays as it was.
 	cloud.Fault(aws.Fault{Service: "ec2", Kind: aws.Deny})
 	scan(4)
-	w.ask("/autopilot savings", "Could not see", "volumes of "+labelled.Region+" cannot be listed", "volumes of leaked/data")
+	w.ask("/autopilot savings", "Could not see", "volumes of "+labelled.Region+" cannot be listed: AWS refuses", "volumes of leaked/data")
 	cloud.ClearFaults()
 	w.press("ben", card.TS, "Wake now")
 	w.card(20*time.Second, "over/api", "CPU of container `app`: 2 cores →")
