@@ -50,6 +50,8 @@ func Reply(r engine.Reply, base string) Message {
 		body = logs(c, *r.Logs)
 	case r.Savings != nil:
 		body = savings(c, *r.Savings, base)
+	case r.Costs != nil:
+		body = costs(c, *r.Costs)
 	}
 	if strings.TrimSpace(text) == "" {
 		text = body

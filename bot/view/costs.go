@@ -1,0 +1,168 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+const (
+	costLines = 15 // of teams, namespaces or clusters; the smaller ones are one line
+	costName  = 28 // characters of a name
+)
+
+// costRow is a line of the table.
+type costRow struct {
+	name        string
+	own, shared string
+	amount      engine.MicroUSD
+}
+
+// costs is the table of what a time has cost. Its cents add up.
+func costs(c *canvas, s engine.Costs) string {
+	head := s.Total.String()
+	title := "*" + head + "* (" + outside(s.Filter, 300) + ")"
+	if s.Days == 0 {
+		c.section("*No costs are known* (" + outside(s.Filter, 300) + ")")
+		c.context("The bill of a day is divided on the afternoon (UTC) after it, as far as AWS has it by then.")
+		return "No costs are known"
+	}
+	c.section(append([]string{title}, costState(s)...)...)
+	rows := costRows(s)
+	amounts := make([]engine.MicroUSD, len(rows))
+	for k, r := range rows {
+		amounts[k] = r.amount
+	}
+	own := "own"
+	if s.By == engine.CostByCluster {
+		own = "own and idle"
+	}
+	table := [][4]string{{costHeading(s.By), own, "shared", "sum"}}
+	for k, amount := range toCents(amounts, s.Total) {
+		table = append(table, [4]string{rows[k].name, rows[k].own, rows[k].shared, amount.String()})
+	}
+	c.section(fence(strings.Join(columns(append(table, [4]string{"Sum", "", "", head})), "\n"), maxSection))
+	if len(s.Missing) > 0 {
+		c.context("Could not see: " + strings.Join(list(s.Missing, 6, func(g engine.Gap) string {
+			return outside(g.Collector, 80) + " (" + outside(g.Reason, 160) + ")"
+		}), ", "))
+	}
+	if s.BilledCalls > 0 {
+		c.context(fmt.Sprintf("Asking AWS for bills cost %s since %s (%s).", s.BilledAmount, s.From.Format("2 January"), plural(s.BilledCalls, "call", "calls")))
+	}
+	return "Costs: " + head
+}
+
+// costState says how final the sum is.
+func costState(s engine.Costs) (lines []string) {
+	switch {
+	case s.Estimated == s.Total && s.Total != 0:
+		lines = append(lines, ":warning: An estimate: no payer is configured, so these are hours at list prices, of nodes, volumes and control planes alone.")
+	case s.Estimated != 0:
+		lines = append(lines, fmt.Sprintf(":warning: %s of it is an estimate at list prices.", s.Estimated))
+	}
+	if s.Provisional != 0 && s.Estimated != s.Total {
+		lines = append(lines, "Provisional: AWS may still change it until the month is closed.")
+	}
+	if wanted := int(s.To.Sub(s.From).Hours() / 24); s.Days < wanted {
+		lines = append(lines, fmt.Sprintf("%d of %s; the newest with a bill is %s.", s.Days, plural(wanted, "day", "days"), s.Newest.Format("2 January")))
+	}
+	if s.Guessed > 0 {
+		lines = append(lines, fmt.Sprintf("On %s, who used what was not measured: what was there later stands for it.", plural(s.Guessed, "day", "days")))
+	}
+	return lines
+}
+
+func costHeading(by engine.CostBy) string {
+	switch by {
+	case engine.CostByCluster:
+		return "Cluster"
+	case engine.CostByNamespace:
+		return "Namespace"
+	default:
+		return "Team"
+	}
+}
+
+// costRows are the named lines, the small ones together, and what is nobody's.
+func costRows(s engine.Costs) []costRow {
+	var rows []costRow
+	var rest costRow
+	more := 0
+	for k, l := range s.Lines {
+		if k >= costLines {
+			more++
+			rest.amount += l.Amount
+			continue
+		}
+		name := cmp.Or(cut(tame(clip(l.Name, costName)), costName), "no "+strings.ToLower(costHeading(s.By)))
+		rows = append(rows, costRow{name: name, own: l.Own.String(), shared: l.Shared.String(), amount: l.Amount})
+		if l.Idle != 0 {
+			rows[len(rows)-1].own = (l.Own + l.Idle).String()
+		}
+	}
+	if more > 0 {
+		rest.name = fmt.Sprintf("%d more", more)
+		rows = append(rows, rest)
+	}
+	for _, of := range []costRow{
+		{name: "Idle", amount: s.Idle},
+		{name: "Shared, not divided", amount: s.Shared},
+		{name: "Outside of the clusters", amount: s.Outside},
+		{name: "Unallocated: tax, support", amount: s.Unallocated},
+		{name: "Invoice less its days", amount: s.Adjustment},
+	} {
+		if of.amount != 0 {
+			rows = append(rows, of)
+		}
+	}
+	return rows
+}
+
+// toCents rounds amounts to cents so that they still come to the rounded total: what rounding leaves goes to the largest remainders.
+func toCents(amounts []engine.MicroUSD, total engine.MicroUSD) []engine.MicroUSD {
+	const cent = engine.USD / 100
+	floor := func(m engine.MicroUSD) engine.MicroUSD {
+		down := m / cent * cent
+		if down > m {
+			down -= cent
+		}
+		return down
+	}
+	out, order := make([]engine.MicroUSD, len(amounts)), make([]int, len(amounts))
+	left := floor(total + cent/2)
+	if total < 0 {
+		left = -floor(-total + cent/2)
+	}
+	for k, m := range amounts {
+		out[k], order[k] = floor(m), k
+		left -= out[k]
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(amounts[b]-out[b], amounts[a]-out[a]) })
+	for n := range int(left / cent) {
+		out[order[n%len(order)]] += cent
+	}
+	return out
+}
+
+// columns lines up a table: the first column to the left, the others to the right.
+func columns(table [][4]string) []string {
+	var widths [4]int
+	for _, row := range table {
+		for k, cell := range row {
+			widths[k] = max(widths[k], utf8.RuneCountInString(cell))
+		}
+	}
+	lines := make([]string, len(table))
+	for n, row := range table {
+		lines[n] = row[0] + strings.Repeat(" ", widths[0]-utf8.RuneCountInString(row[0]))
+		for k := 1; k < len(row); k++ {
+			lines[n] += fmt.Sprintf("  %*s", widths[k], row[k])
+		}
+	}
+	return lines
+}
