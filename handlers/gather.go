@@ -67,7 +67,7 @@ func (h *Handlers) gatherCluster(ctx context.Context, g *gathered, w WasteCluste
 	}
 	if w.Usage == nil {
 		c.Missing = append(c.Missing, waste.PartUsage)
-		g.missing(engine.Gap{Collector: w.Name, Reason: "no Prometheus is configured"})
+		g.missing(engine.Gap{Collector: w.Name, Reason: noPrometheus})
 		return c
 	}
 	peaks, err := h.Waste.Memory.Peaks(ctx, w.Name)
@@ -99,6 +99,8 @@ func (h *Handlers) gatherCluster(ctx context.Context, g *gathered, w WasteCluste
 	}
 	return c
 }
+
+const noPrometheus = "no Prometheus is configured"
 
 func lacking(c waste.Cluster, p waste.Part) bool { return slices.Contains(c.Missing, p) }
 

@@ -15,13 +15,14 @@ var commands = []engine.HelpLine{
 	{Usage: "/autopilot incidents [namespace[/workload]] [critical|warning|info] [open|acknowledged|resolved|all] [mine] [cluster=…] [class=…] [last=24h]", Text: "find incidents"},
 	{Usage: "/autopilot show <number>", Text: "one incident with its causes and evidence"},
 	{Usage: "/autopilot savings [team|cluster|cpu|memory|node|volume] [team=…] [cluster=…] [namespace=…] [type=…]", Text: "what could be saved, and what it comes to; no dollar is counted twice"},
+	{Usage: "/autopilot costs [yesterday|week|month|2006-01] [team=…] [cluster=…] [namespace=…] [by=team|namespace|cluster]", Text: "what was paid and who for, with what is idle, shared and nobody's"},
 	{Usage: "/autopilot detect waste [cluster|namespace]", Text: "look for waste now"},
 	{Usage: "/autopilot pause [reason]", Text: "stop every write the bot makes outside Slack, but for calling the pager"},
 	{Usage: "/autopilot resume", Text: "end the pause"},
 	{Usage: "/autopilot help", Text: "this list"},
 }
 
-var verbs = []string{"help", "status", "incidents", "show", "savings", "detect", "pause", "resume"}
+var verbs = []string{"help", "status", "incidents", "show", "savings", "costs", "detect", "pause", "resume"}
 
 // query is a slash command, understood.
 type query struct {
@@ -32,6 +33,7 @@ type query struct {
 	reason string                // pause
 
 	findings engine.FindingFilter // savings, detect
+	costs    engine.CostFilter    // costs
 	bare     string               // savings, detect: a team, cluster or namespace, whichever has that name
 }
 
@@ -61,6 +63,8 @@ func parse(text string, now time.Time) (query, error) {
 		return parseIncidents(args, now)
 	case "savings":
 		return parseSavings(args)
+	case "costs":
+		return parseCosts(args, now)
 	case "detect":
 		return parseDetect(args)
 	}

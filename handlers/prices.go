@@ -56,6 +56,10 @@ type Payer struct {
 	Budget int             // calls that are billed, a day
 	Each   engine.MicroUSD // what one costs
 	Bills  func(ctx context.Context, m Meter, from, to time.Time) ([]price.Bill, error)
+	// Invoice is what it was asked to pay for a month; nil when that cannot be asked for.
+	Invoice func(ctx context.Context, m Meter, month time.Time) (price.Invoice, error)
+	// Splits is what split cost allocation gave each namespace; nil where no export is configured.
+	Splits func(ctx context.Context, from, to time.Time) ([]price.SplitRow, error)
 }
 
 // Book gives the prices of what is in a snapshot.

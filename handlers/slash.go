@@ -36,6 +36,8 @@ func (h *Handlers) Command(ctx context.Context, c engine.Command) (engine.Reply,
 		return engine.Reply{Incident: &i}, err
 	case "savings":
 		return h.savings(ctx, q)
+	case "costs":
+		return h.showCosts(ctx, q)
 	case "detect":
 		return h.detect(ctx, c, q)
 	}

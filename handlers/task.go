@@ -20,6 +20,9 @@ func (h *Handlers) Tasks() map[engine.TaskKind]func(context.Context, engine.Task
 	if h.Waste != nil {
 		tasks[engine.TaskScan], tasks[engine.TaskScanDue] = h.scan, h.scanDue
 	}
+	if h.Waste != nil && h.Waste.Costs != nil {
+		tasks[engine.TaskCosts] = h.costs
+	}
 	return tasks
 }
 

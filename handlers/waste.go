@@ -61,6 +61,7 @@ type Waste struct {
 	Rules    waste.Rules
 	Next     func(time.Time) time.Time // the first time of the schedule after one; nil without a schedule
 	Location *time.Location            // in which a day begins; nil means UTC
+	Costs    *Costing
 }
 
 // WasteCluster is one cluster to look for waste in.
@@ -71,6 +72,8 @@ type WasteCluster struct {
 	Inventory func(ctx context.Context) (waste.Cluster, []engine.Gap)
 	// Usage reads what the containers of the cluster used. It does not fail either. nil without Prometheus.
 	Usage func(ctx context.Context, c *waste.Cluster, want Wanted) Used
+	// Day reads who used what of the cluster on a day (UTC); team is that of a pod. It does not fail. nil without Prometheus.
+	Day func(ctx context.Context, c *waste.Cluster, day time.Time, team func(namespace, pod string) string) DayUse
 }
 
 // Wanted says which histories a scan wants.
