@@ -51,6 +51,17 @@ type AWSAccountConfig struct {
 	Endpoint   string   `yaml:"endpoint"`    // only for a private endpoint or a test; default AWS' own
 	// CostExplorer lets what is really paid be read. Each call is billed by AWS. The account is the payer's, or pays for itself.
 	CostExplorer *CostExplorerConfig `yaml:"cost_explorer"`
+	// CostExport is where split cost allocation of EKS can be asked for through Athena; only beside cost_explorer.
+	CostExport *CostExportConfig `yaml:"cost_export"`
+}
+
+// CostExportConfig names a Data Export (CUR 2.0 with split cost allocation data) in Athena.
+type CostExportConfig struct {
+	Region    string `yaml:"region"` // of Athena; default the first of the account
+	Database  string `yaml:"database"`
+	Table     string `yaml:"table"`
+	Workgroup string `yaml:"workgroup"` // default primary
+	Output    string `yaml:"output"`    // s3://bucket/prefix/ for answers; default the workgroup's own
 }
 
 // CostExplorerConfig bounds what asking for bills costs: a cent a call.
@@ -186,9 +197,29 @@ func (v *validator) aws(c AWSConfig) {
 			v.bad(where.with("external_id"), "needs role_arn")
 		}
 		v.optionalURL(where.with("endpoint"), a.Endpoint)
+		v.costExport(where.with("cost_export"), a)
 		if e := a.CostExplorer; e != nil && (e.DailyBudgetCalls < 1 || e.DailyBudgetCalls > 1000) {
 			v.bad(where.with("cost_explorer", "daily_budget_calls"), "%d is out of range; 1 to 1000, of which each costs $0.01", e.DailyBudgetCalls)
 		}
+	}
+}
+
+func (v *validator) costExport(where at, a AWSAccountConfig) {
+	e := a.CostExport
+	if e == nil {
+		return
+	}
+	if a.CostExplorer == nil {
+		v.bad(where, "needs cost_explorer: it divides a bill, and gives none")
+	}
+	if e.Region != "" && !regionRE.MatchString(e.Region) {
+		v.bad(where.with("region"), "%q is not an AWS region; such as eu-central-1", e.Region)
+	}
+	if err := e.export().Check(); err != nil {
+		v.bad(where, "%v", err)
+	}
+	if e.Output != "" && !strings.HasPrefix(e.Output, "s3://") {
+		v.bad(where.with("output"), "%q is not in S3; such as s3://bucket/prefix/", e.Output)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/price"
 	"github.com/eks-autopilot/autopilot/engine/prom"
 	"github.com/eks-autopilot/autopilot/engine/waste"
 	"github.com/eks-autopilot/autopilot/handlers"
@@ -67,7 +68,9 @@ func connectWaste(ctx context.Context, cfg Config, clusters []connected, st *sto
 	if err != nil {
 		return nil, err
 	}
-	w.Accounts, w.Prices = wasteAccounts(cfg, regions), pricing(regions, st, log).Book
+	prices := pricing(regions, st, log)
+	w.Accounts, w.Prices = wasteAccounts(cfg, regions), prices.Book
+	w.Costs = &handlers.Costing{Ledger: st, Pricing: prices, Rules: price.DefaultRules()}
 	return w, nil
 }
 
@@ -86,6 +89,10 @@ func wasteCluster(cl ClusterConfig, c connected, teams map[string]string) handle
 		}
 		r := c.prometheus.Usage(ctx, wanted)
 		return handlers.Used{Usage: r.Usage, Whole: len(r.Unread) == 0, Gaps: r.Gaps, Cost: r.Cost}
+	}
+	w.Day = func(ctx context.Context, inventory *waste.Cluster, day time.Time, team func(namespace, pod string) string) handlers.DayUse {
+		r := c.prometheus.Day(ctx, prom.DayWanted{Cluster: inventory, Day: day, Team: team})
+		return handlers.DayUse{Known: r.Known, Nodes: r.Nodes, Pods: r.Pods, Gaps: r.Gaps}
 	}
 	return w
 }

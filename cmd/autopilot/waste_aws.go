@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -18,15 +19,20 @@ import (
 
 // region is one region of a configured account.
 type region struct {
-	of   AWSAccountConfig
-	name string
-	aws  *aws.Account
+	of     AWSAccountConfig
+	name   string
+	aws    *aws.Account
+	export *aws.Account // where the account's export is; nil for none
 }
 
 // connectRegions prepares every region of every account and speaks to none.
 func connectRegions(ctx context.Context, c AWSConfig) ([]region, error) {
 	var all []region
 	for _, a := range c.Accounts {
+		export, err := a.connectExport(ctx)
+		if err != nil {
+			return nil, err
+		}
 		for _, r := range a.Regions {
 			account, err := aws.Connect(ctx, aws.Config{
 				Name: a.label(), Region: r, Role: a.RoleARN, ExternalID: a.ExternalID, Endpoint: a.Endpoint,
@@ -34,10 +40,29 @@ func connectRegions(ctx context.Context, c AWSConfig) ([]region, error) {
 			if err != nil {
 				return nil, fmt.Errorf("aws account %s: %w", a.ID, err)
 			}
-			all = append(all, region{of: a, name: r, aws: account})
+			all = append(all, region{of: a, name: r, aws: account, export: export})
 		}
 	}
 	return all, nil
+}
+
+// export is where split costs are asked for.
+func (e CostExportConfig) export() aws.Export {
+	return aws.Export{Workgroup: e.Workgroup, Database: e.Database, Table: e.Table, Output: e.Output}
+}
+
+// connectExport prepares the account in the region of its export; nil where none is configured.
+func (a AWSAccountConfig) connectExport(ctx context.Context) (*aws.Account, error) {
+	if a.CostExport == nil {
+		return nil, nil
+	}
+	account, err := aws.Connect(ctx, aws.Config{
+		Name: a.label(), Region: cmp.Or(a.CostExport.Region, a.Regions[0]), Role: a.RoleARN, ExternalID: a.ExternalID, Endpoint: a.Endpoint,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("aws account %s: cost_export: %w", a.ID, err)
+	}
+	return account, nil
 }
 
 // label names the account for people.
@@ -82,12 +107,21 @@ func pricing(regions []region, st *store.Store, log *slog.Logger) *handlers.Pric
 		}
 		if explorer := r.of.CostExplorer; explorer != nil && !payers[r.of.ID] {
 			payers[r.of.ID] = true
-			p.Payers = append(p.Payers, handlers.Payer{
+			payer := handlers.Payer{
 				ID: r.of.ID, Budget: explorer.DailyBudgetCalls, Each: aws.CallPrice,
 				Bills: func(ctx context.Context, m handlers.Meter, from, to time.Time) ([]price.Bill, error) {
 					return r.aws.Bills(ctx, m, from, to)
 				},
-			})
+				Invoice: func(ctx context.Context, m handlers.Meter, month time.Time) (price.Invoice, error) {
+					return r.aws.Invoice(ctx, m, month)
+				},
+			}
+			if r.export != nil {
+				payer.Splits = func(ctx context.Context, from, to time.Time) ([]price.SplitRow, error) {
+					return r.export.Splits(ctx, r.of.CostExport.export(), from, to)
+				}
+			}
+			p.Payers = append(p.Payers, payer)
 		}
 	}
 	if len(regions) == 0 {
@@ -113,6 +147,9 @@ func checkAccounts(ctx context.Context, cfg Config) []engine.Check {
 		if r.of.CostExplorer != nil && !payers[r.of.ID] {
 			payers[r.of.ID] = true
 			checks = append(checks, r.aws.CheckBills(ctx, unmetered{})...)
+			if r.export != nil {
+				checks = append(checks, r.export.CheckSplits(ctx, r.of.CostExport.export())...)
+			}
 		}
 	}
 	return checks
