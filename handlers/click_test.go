@@ -90,8 +90,10 @@ func TestNobodyIsRefusedForASlackThatDoesNotAnswer(t *testing.T) {
 	calls := map[string]func() error{
 		"a click": func() error { _, err := h.Click(t.Context(), click("UDOWN", "assign", "7")); return err },
 		"a submission": func() error {
-			_, err := h.Submit(t.Context(), engine.Submission{ID: "s", Form: engine.FormCorrection, Subject: "7:wrong:r",
-				Values: map[string]string{"cause": "the disk"}, By: engine.Person{ID: "UDOWN"}})
+			_, err := h.Submit(t.Context(), engine.Submission{
+				ID: "s", Form: engine.FormCorrection, Subject: "7:wrong:r",
+				Values: map[string]string{"cause": "the disk"}, By: engine.Person{ID: "UDOWN"},
+			})
 			return err
 		},
 		"a command": func() error { _, err := h.Command(t.Context(), command("UDOWN", "pause")); return err },

@@ -184,7 +184,8 @@ func TestCouldNotKnow(t *testing.T) {
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
 	refused := func(method string, s int) slack.Call { return slack.Call{Method: method, Time: at(s), Status: 429} }
 	calls := []slack.Call{
-		refused("apps.connections.open", 10), {Method: "apps.connections.open", Time: at(2), Status: 200},
+		{Method: "apps.connections.open", Time: at(2), Status: 200},
+		refused("apps.connections.open", 10),
 		refused("apps.connections.open", 20), refused("chat.update", 21), refused("apps.connections.open", 25),
 	}
 	for _, c := range []struct {
