@@ -58,15 +58,35 @@ type living struct {
 	seen map[string][]float64
 }
 
-// count is how many series namespaces had at a time.
+// count is how many series namespaces had at a time: the more of before and after, for they come and go in between.
 func (v living) count(namespaces []string, at time.Time) (n float64) {
-	i := min(max(int(math.Round(float64(at.Sub(v.at.first))/float64(v.at.step))), 0), v.at.n-1)
+	i := min(max(int(at.Sub(v.at.first)/v.at.step), 0), v.at.n-1)
+	after := min(i+1, v.at.n-1)
 	for _, ns := range namespaces {
-		if row := v.seen[ns]; row != nil && !math.IsNaN(row[i]) {
-			n += row[i]
+		if row := v.seen[ns]; row != nil {
+			n += max(or0(row[i]), or0(row[after]))
 		}
 	}
 	return n
+}
+
+// before tells whether namespaces had any series before a time.
+func (v living) before(namespaces []string, t time.Time) bool {
+	for _, ns := range namespaces {
+		for i, n := range v.seen[ns] {
+			if n > 0 && v.at.at(i).Before(t) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func or0(v float64) float64 {
+	if math.IsNaN(v) {
+		return 0
+	}
+	return v
 }
 
 // cadvisor is the selectors' part for series of containers: not of pods or of slices above them, and of all cores together.
@@ -93,9 +113,6 @@ func (l *load) plan(ctx context.Context) error {
 		return err
 	}
 	if err := l.states(ctx); err != nil {
-		return err
-	}
-	if err := l.throttling(ctx); err != nil {
 		return err
 	}
 	return l.heaps(ctx)
@@ -131,8 +148,8 @@ func (l *load) density(ctx context.Context) error {
 	row := blank(1)
 	query := "avg(count_over_time(" + l.cadvisor().oneOf("namespace", l.only).of(memoryMetric) + "[10m]))"
 	err := l.ask.insist(ctx, query, grid{l.fine.last(), fineStep, 1}, func(labelSet) []float64 { return row })
-	if n := row[0] / 2; n > 0 {
-		l.raw = n
+	if n := row[0]; n > 0 {
+		l.raw = (n-1)/2 + 1 // a range has both of its ends
 	}
 	return err
 }
@@ -155,13 +172,14 @@ func (l *load) query(p piece) (query string, g grid, each float64) {
 	switch p.metric {
 	case fineMemory:
 		if l.exact() {
-			return "max_over_time(" + memory + "[5m])", g, l.raw + 0.05 // a range has both of its ends
+			return "max_over_time(" + memory + "[5m])", g, l.raw
 		}
 		return "max_over_time(" + memory + "[4m:1m])", g, probes * 1.2 // those that lead to the first step are held with it
 	case coarseMemory:
 		return "max_over_time(" + memory + "[55m:5m])", g, float64(coarseStep/coarseEach) * 1.2
 	}
-	return sel.of(cpuMetric), g, 1
+	// Its answer has all that it reads, and weighs as much again in the memory of Prometheus.
+	return sel.of(cpuMetric), g, 2
 }
 
 // cost is how many samples a piece reads.
@@ -203,10 +221,11 @@ func (l *load) groups() (all [][]string) {
 	var group []string
 	sum := 0.0
 	for _, ns := range l.namespaces {
-		group = append(group, ns)
-		if sum += l.cost(piece{metric: fineMemory, namespaces: []string{ns}, to: fineSteps}); sum >= 10*aimSamples {
+		more := l.cost(piece{metric: fineMemory, namespaces: []string{ns}, to: fineSteps})
+		if len(group) > 0 && sum+more > 10*aimSamples {
 			all, group, sum = append(all, group), nil, 0
 		}
+		group, sum = append(group, ns), sum+more
 	}
 	if len(group) > 0 {
 		all = append(all, group)
@@ -214,10 +233,15 @@ func (l *load) groups() (all [][]string) {
 	return all
 }
 
+var errSlow = engine.Errorf(engine.Unavailable, "Prometheus stays slow, so that it was left in peace")
+
 // insist asks until Prometheus answers, refuses, or is left in peace. What cannot be made smaller is asked for once more only.
 func (a *asker) insist(ctx context.Context, query string, g grid, row func(labelSet) []float64) error {
 	for {
 		err := a.get(ctx, query, g, row)
+		if err == nil && a.tired() {
+			return errSlow
+		}
 		if err == nil || a.tired() || engine.CodeOf(err) != engine.Unavailable && !errors.Is(err, errTooMuch) {
 			return err
 		}
@@ -271,7 +295,7 @@ func (l *load) one(ctx context.Context, q *queue, p piece) error {
 		return err
 	}
 	if l.ask.tired() {
-		return engine.Errorf(engine.Unavailable, "Prometheus stays slow, so that it was left in peace")
+		return errSlow
 	}
 	return nil
 }

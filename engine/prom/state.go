@@ -2,6 +2,7 @@ package prom
 
 import (
 	"context"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -20,116 +21,159 @@ const (
 	killed          = "OOMKilled"
 )
 
-// hourly asks for metrics once an hour over the fine history, for so many namespaces at a time as keep the query small, and less
-// often where a single namespace would not. perContainer is how many series a container has of them.
-func (l *load) hourly(ctx context.Context, perContainer float64, selector func(matchers) string, take func(grid, *rows), saw func(labelSet) bool) error {
-	span := l.fine.last().Sub(l.fine.first)
-	size := func(ns string) float64 {
-		n := 0.0
-		for at := l.fine.first; !at.After(l.fine.last()); at = at.Add(l.live.at.step) {
-			n = max(n, l.live.count([]string{ns}, at))
+// batches divides the namespaces into such as make queries of bounded size; samples is what one namespace adds to a query.
+func (l *load) batches(samples func(namespace string) float64) (all [][]string) {
+	var batch []string
+	sum := 0.0
+	for _, ns := range l.namespaces {
+		more := samples(ns)
+		if len(batch) > 0 && sum+more > aimSamples {
+			all, batch, sum = append(all, batch), nil, 0
 		}
-		return n * perContainer
+		batch, sum = append(batch, ns), sum+more
 	}
+	return append(all, batch)
+}
+
+// containers is how many containers a namespace had at once.
+func (l *load) containers(namespace string) (n float64) {
+	for at := l.fine.first; !at.After(l.fine.last()); at = at.Add(l.live.at.step) {
+		n = max(n, l.live.count([]string{namespace}, at))
+	}
+	return n
+}
+
+// hourly asks for metrics once an hour over the fine history, and less often where a namespace has very many containers. Prometheus
+// decodes every sample on the way, so that it is for metrics of which there are few series.
+func (l *load) hourly(ctx context.Context, selector func(matchers) string, take func(grid, *rows), passed func(labelSet) bool) error {
+	span := l.fine.last().Sub(l.fine.first)
 	step := time.Hour
 	for _, ns := range l.namespaces {
-		for size(ns)*float64(span/step) > aimSamples && step < day {
+		for l.containers(ns)*float64(span/step) > aimSamples && step < day {
 			step *= 2
 		}
 	}
-	g := grid{l.fine.first, step, int(span/step) + 1}
+	g := grid{n: int(span/step) + 1, step: step}
 	g.first = l.fine.last().Add(-time.Duration(g.n-1) * step)
-	ask := func(group []string) error {
+	for _, batch := range l.batches(func(ns string) float64 { return l.containers(ns) * float64(g.n) }) {
 		r := newRows(g.n)
-		var full bool
-		err := l.ask.insist(ctx, selector(l.base.oneOf("namespace", group)), g, func(s labelSet) []float64 {
-			if saw != nil && saw(s) {
+		err := l.ask.insist(ctx, selector(l.base.oneOf("namespace", batch)), g, func(s labelSet) []float64 {
+			if passed(s) {
 				return nil
 			}
-			row := r.of(s)
-			full = full || r.full
-			return row
+			return r.of(s)
 		})
-		if err == nil && full {
-			err = errTooMuch
+		switch {
+		case err != nil:
+			return err
+		case r.full:
+			return errTooMuch
 		}
-		if err == nil {
-			take(g, r)
-		}
-		return err
+		take(g, r)
 	}
-	var group []string
-	sum := 0.0
-	for _, ns := range l.namespaces {
-		more := size(ns) * float64(g.n)
-		if len(group) > 0 && sum+more > aimSamples {
-			if err := ask(group); err != nil {
-				return err
-			}
-			group, sum = nil, 0
-		}
-		group, sum = append(group, ns), sum+more
-	}
-	return ask(group)
+	return nil
 }
 
-// states reads who owned pods that are gone, how often containers were restarted, and when the kernel killed them.
-func (l *load) states(ctx context.Context) error {
-	selector := func(m matchers) string {
-		// Old versions of kube-state-metrics have a series for each reason there is.
-		return append(m, `__name__=~"`+strings.Join([]string{restartsMetric, reasonMetric, ownerMetric}, "|")+`"`, `reason=~"(`+killed+`)?"`).of("")
+// daily asks for metrics once a day, each day by itself: Prometheus decodes an hour of samples for each, instead of all between.
+func (l *load) daily(ctx context.Context, perContainer float64, selector func(matchers) string, take func(*rows)) error {
+	for _, batch := range l.batches(func(ns string) float64 { return l.containers(ns) * perContainer }) {
+		r := newRows(fineDays + 1)
+		for d := range fineDays + 1 {
+			at := l.fine.first.Add(time.Duration(d) * day)
+			err := l.ask.insist(ctx, selector(l.base.oneOf("namespace", batch)), grid{at, fineStep, 1}, func(s labelSet) []float64 {
+				if row := r.of(s); row != nil {
+					return row[d : d+1]
+				}
+				return nil
+			})
+			switch {
+			case err != nil:
+				return err
+			case r.full:
+				return errTooMuch
+			}
+		}
+		take(r)
 	}
-	saw := func(s labelSet) bool {
+	return nil
+}
+
+// states reads how often containers were restarted and held at their limits, when the kernel killed them, and who owned pods
+// whose names do not tell.
+func (l *load) states(ctx context.Context) error {
+	if err := l.killed(ctx); err != nil {
+		return err
+	}
+	return l.counts(ctx)
+}
+
+// killed reads when the kernel killed containers for want of memory.
+func (l *load) killed(ctx context.Context) error {
+	selector := func(m matchers) string {
+		// Old versions of kube-state-metrics have a series for each reason there is; of pods, those whose name tells the owner are left out.
+		return append(m, `__name__=~"`+reasonMetric+"|"+ownerMetric+`"`, `reason=~"(`+killed+`)?"`, `owner_kind!~"ReplicaSet|StatefulSet|DaemonSet|Job|Node|<none>"`).of("")
+	}
+	reasons, pods := map[source][]float64{}, map[string]bool{}
+	var g grid
+	err := l.hourly(ctx, selector, func(at grid, r *rows) {
+		g = at
+		for k, row := range r.by {
+			if slices.Contains(row, 1) {
+				k.metric = restartsMetric
+				reasons[k], pods[k.pod] = row, true
+			}
+		}
+	}, func(s labelSet) bool {
 		if s[labelName] == ownerMetric {
 			l.own.saw(s[labelNamespace], s[labelPod], owner{s[labelOwnerKind], s[labelOwnerName]})
-			return true
 		}
-		return false
-	}
-	type container struct {
-		at        object
-		container string
-	}
-	kills := map[container][]time.Time{}
-	err := l.hourly(ctx, 2.2, selector, func(g grid, r *rows) {
-		for k, row := range r.by {
-			restarts := r.by[source{restartsMetric, k.namespace, k.pod, k.container}]
-			if k.metric == reasonMetric {
-				at := container{object{k.namespace, k.pod}, k.container}
-				kills[at] = append(kills[at], killsOf(g, row, restarts)...)
-			}
-			if top, ok := l.own.of(k.namespace, k.pod); ok && k.metric == restartsMetric {
-				if n := growth(row); n > 0 {
-					l.box(top, k.namespace, k.container).restarts += n
-				}
-			}
-		}
-	}, saw)
+		return s[labelName] == ownerMetric || s[labelReason] != killed
+	})
 	if err != nil {
 		return err
 	}
-	// The cluster tells the last kill of each container that is there to the second.
-	for _, p := range l.cluster.Pods {
-		for _, s := range slices.Concat(p.Status.ContainerStatuses, p.Status.InitContainerStatuses) {
-			for _, t := range []*corev1.ContainerStateTerminated{s.LastTerminationState.Terminated, s.State.Terminated} {
-				if t == nil || t.Reason != killed || !slices.Contains(l.namespaces, p.Namespace) {
-					continue
-				}
-				at := container{object{p.Namespace, p.Name}, s.Name}
-				exact := t.FinishedAt.Time.UTC()
-				kills[at] = slices.DeleteFunc(kills[at], func(seen time.Time) bool { return !seen.Before(exact) && seen.Sub(exact) < 2*time.Hour })
-				kills[at] = append(kills[at], exact)
-			}
+	// One that was killed again has the same reason as before: only its restarts tell.
+	restarts := newRows(g.n)
+	for names := range slices.Chunk(slices.Sorted(maps.Keys(pods)), maxNames) {
+		if err := l.ask.insist(ctx, l.base.oneOf("namespace", l.only).oneOf("pod", names).of(restartsMetric), g, restarts.of); err != nil {
+			return err
 		}
 	}
-	for at, times := range kills {
-		if top, ok := l.own.of(at.at.namespace, at.at.name); ok && len(times) > 0 {
-			b := l.box(top, at.at.namespace, at.container)
+	kills := map[source][]time.Time{}
+	for k, row := range reasons {
+		kills[k] = killsOf(g, row, restarts.by[k])
+	}
+	l.exactKills(kills)
+	for k, times := range kills {
+		if top, ok := l.own.of(k.namespace, k.pod); ok && len(times) > 0 {
+			b := l.box(top, k.namespace, k.container)
 			b.kills = append(b.kills, times...)
 			slices.SortFunc(b.kills, time.Time.Compare)
 		}
 	}
 	return nil
+}
+
+const maxNames = 500 // of pods in one query
+
+// exactKills puts what the cluster itself tells to the second, of the last end of each container that is there, in the place of
+// what was seen within the two hours after.
+func (l *load) exactKills(kills map[source][]time.Time) {
+	for _, p := range l.cluster.Pods {
+		if !slices.Contains(l.namespaces, p.Namespace) {
+			continue
+		}
+		for _, s := range slices.Concat(p.Status.ContainerStatuses, p.Status.InitContainerStatuses) {
+			for _, t := range []*corev1.ContainerStateTerminated{s.LastTerminationState.Terminated, s.State.Terminated} {
+				if t == nil || t.Reason != killed {
+					continue
+				}
+				k, at := source{restartsMetric, p.Namespace, p.Name, s.Name}, t.FinishedAt.Time.UTC()
+				kills[k] = slices.DeleteFunc(kills[k], func(seen time.Time) bool { return !seen.Before(at) && seen.Sub(at) < 2*time.Hour })
+				kills[k] = append(kills[k], at)
+			}
+		}
+	}
 }
 
 // killsOf tells when a container was killed: when that became the reason of its last end, or was it while it was restarted.
@@ -149,19 +193,23 @@ func killsOf(g grid, reason, restarts []float64) (times []time.Time) {
 	return times
 }
 
-// throttling reads in which share of the scheduler's periods containers were held at their limit, day by day.
-func (l *load) throttling(ctx context.Context) error {
+// counts reads by how much restarts and the scheduler's periods grew from day to day. What a pod counted on the day that it came
+// or went is not known.
+func (l *load) counts(ctx context.Context) error {
 	selector := func(m matchers) string {
-		return append(m, `__name__=~"`+throttledMetric+"|"+periodsMetric+`"`, `container!=""`, `container!="POD"`).of("")
+		return append(m, `__name__=~"`+strings.Join([]string{restartsMetric, throttledMetric, periodsMetric}, "|")+`"`, `container!=""`, `container!="POD"`).of("")
 	}
-	return l.hourly(ctx, 2, selector, func(g grid, r *rows) {
-		perDay := int(day / g.step)
+	return l.daily(ctx, 3, selector, func(r *rows) {
 		for k, row := range r.by {
 			top, ok := l.own.of(k.namespace, k.pod)
 			if !ok {
 				continue
 			}
 			b := l.box(top, k.namespace, k.container)
+			if k.metric == restartsMetric {
+				b.restarts += growth(row)
+				continue
+			}
 			if b.periods == nil {
 				b.periods, b.throttled = make([]float64, fineDays), make([]float64, fineDays)
 			}
@@ -170,10 +218,10 @@ func (l *load) throttling(ctx context.Context) error {
 				into = b.throttled
 			}
 			for d := range fineDays {
-				into[d] += growth(row[d*perDay : (d+1)*perDay+1])
+				into[d] += growth(row[d : d+2])
 			}
 		}
-	}, nil)
+	})
 }
 
 // heaps reads the largest heap that each JVM may have, where its metrics are scraped: the sum of its pools that have a bound.
