@@ -288,7 +288,8 @@ func TestCostsBySplits(t *testing.T) {
 	w.Waste.Costs.Pricing.Payers[0].Splits = func(_ context.Context, from, _ time.Time) ([]price.SplitRow, error) {
 		return []price.SplitRow{
 			{Day: from, Cluster: "eks-prod", Namespace: "payments", Used: 20, Unused: 40},
-			{Day: from, Cluster: "eks-prod", Namespace: "shop", Used: 60}, {Day: from, Cluster: "another", Namespace: "x", Used: 1},
+			{Day: from, Cluster: "eks-prod", Namespace: "shop", Used: 60},
+			{Day: from, Cluster: "another", Namespace: "x", Used: 1},
 		}, nil
 	}
 	w.tick()

@@ -136,8 +136,7 @@ type worker struct {
 
 // Timeout implements river.Worker.
 func (w *worker) Timeout(job *river.Job[taskArgs]) time.Duration {
-	switch engine.TaskKind(job.Kind) {
-	case engine.TaskScan, engine.TaskCosts:
+	if queueOf(engine.TaskKind(job.Kind)) == queueScan {
 		return ScanTimeout
 	}
 	return 0 // as all

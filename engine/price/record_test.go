@@ -96,7 +96,8 @@ func TestSumListsEverythingOnce(t *testing.T) {
 	rows := []Row{
 		row(RowWorkload, "c", "n", "a", 1), row(RowShared, "c", "n", "a", 2), row(RowWorkload, "c", "m", "", 4), row(RowShared, "c", "", "b", 8),
 		row(RowShared, "c", "", "", 16), row(RowIdle, "c", "", "", 32), row(RowOutside, "", "", "", 64), row(RowUnallocatable, "", "", "", 128),
-		row(RowAdjustment, "", "", "", -256), {Day: tuesday.AddDate(0, 0, 1), Amount: 1 << 20},
+		row(RowAdjustment, "", "", "", -256),
+		{Day: tuesday.AddDate(0, 0, 1), Amount: 1 << 20},
 	}
 	f := engine.CostFilter{From: tuesday, To: tuesday.AddDate(0, 0, 1)}
 	for by, want := range map[engine.CostBy]engine.Costs{
