@@ -40,12 +40,17 @@ func withReturning(c *Cluster, at time.Time) *Cluster {
 	}
 	with := *c
 	with.Pods = slices.Clip(c.Pods)
+	// The first of a workload that fits nowhere speaks for all that follow: absurd counts of replicas cost no more than full nodes.
+	holds := 1
+	for _, n := range c.Nodes {
+		holds += int(max(n.Status.Allocatable.Pods().Value(), 0))
+	}
 	for _, w := range workloads(c) {
 		spec := w.podSpec()
 		if spec == nil || w.Kind == kindDaemonSet || w.Kind == kindPod || w.Kind == engine.KindNode || w.runs && w.Kind != kindCronJob {
 			continue // it goes with its nodes, or does not come back
 		}
-		for n := len(w.pods) + 1; n <= most[identity{w.Namespace, w.Kind, w.Name}]; n++ {
+		for n := len(w.pods) + 1; n <= min(most[identity{w.Namespace, w.Kind, w.Name}], len(w.pods)+holds); n++ {
 			with.Pods = append(with.Pods, w.returning(spec, n))
 		}
 	}
