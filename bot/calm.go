@@ -22,7 +22,7 @@ type headline struct {
 	status                          engine.Status
 	severity                        engine.Severity
 	classes                         int
-	cause                           string // the first one's rule
+	cause, title                    string // the first one's rule, and what it says, which evidence that comes later makes more precise
 	assignee                        string
 	silenced                        int64
 	silence                         string // Alertmanager's
@@ -33,7 +33,7 @@ type headline struct {
 func headlineOf(i engine.Incident) headline {
 	first, _ := i.Diagnosis.Cause("")
 	return headline{
-		status: i.Status, severity: i.Severity, classes: len(i.Classes), cause: first.Rule, assignee: i.Assignee.ID,
+		status: i.Status, severity: i.Severity, classes: len(i.Classes), cause: first.Rule, title: first.Title, assignee: i.Assignee.ID,
 		silenced: i.Silence.Until.Unix(), silence: i.Silence.AlertmanagerID,
 		reopened: i.Reopened, escalations: i.Escalations, verdicts: len(i.Verdicts),
 	}

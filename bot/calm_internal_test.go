@@ -63,6 +63,7 @@ func TestNewsIsNotHeldUp(t *testing.T) {
 		"resolved":          func(i *engine.Incident) { i.Status = engine.Resolved },
 		"reopened":          func(i *engine.Incident) { i.Reopened++ },
 		"the first cause":   func(i *engine.Incident) { i.Diagnosis.Causes = []engine.Cause{{Rule: "crash/oom"}} },
+		"what it says":      func(i *engine.Incident) { i.Diagnosis.Causes = []engine.Cause{{Title: "cannot reach db:5432"}} },
 		"worse":             func(i *engine.Incident) { i.Severity = engine.Critical },
 		"another facet":     func(i *engine.Incident) { i.Classes = append(i.Classes, engine.ClassCrashLoop) },
 		"taken over":        func(i *engine.Incident) { i.Assignee.ID = "UBEN" },
@@ -100,11 +101,11 @@ func TestNewsIsNotHeldUp(t *testing.T) {
 
 // TestCountsAreNoNews: what changes with each pod of a storm may wait.
 func TestCountsAreNoNews(t *testing.T) {
-	i := engine.Incident{ID: 1, Status: engine.Open, Title: "a has 3 of 200 replicas", Diagnosis: engine.Diagnosis{Causes: []engine.Cause{{Rule: "r"}}}}
+	i := engine.Incident{ID: 1, Status: engine.Open, Title: "a has 3 of 200 replicas", Diagnosis: engine.Diagnosis{Causes: []engine.Cause{{Rule: "r", Title: "t"}}}}
 	j := i
 	j.Title, j.Version, j.Confidence = "a has 2 of 200 replicas", 9, 0.3
 	j.Health, j.Signals, j.Timeline = &engine.Health{Ready: 2}, make([]engine.Signal, 9), make([]engine.Event, 9)
-	j.Diagnosis = engine.Diagnosis{At: time.Unix(9, 0), Causes: []engine.Cause{{Rule: "r", Confidence: 0.3}, {Rule: "s"}}}
+	j.Diagnosis = engine.Diagnosis{At: time.Unix(9, 0), Causes: []engine.Cause{{Rule: "r", Title: "t", Confidence: 0.3}, {Rule: "s"}}}
 	if headlineOf(i) != headlineOf(j) {
 		t.Errorf("%+v, then %+v", headlineOf(i), headlineOf(j))
 	}
