@@ -56,9 +56,9 @@ func PNG(title string, c engine.Chart) ([]byte, error) {
 	opt.Legend = charts.LegendOption{SeriesNames: names, FontStyle: charts.FontStyle{FontSize: 16}, Offset: charts.OffsetStr{Left: charts.PositionRight}}
 	opt.XAxis.Labels = labels(c.Start, c.Step, steps)
 	opt.XAxis.LabelCount = min(7, steps)
-	opt.XAxis.BoundaryGap = charts.Ptr(false)
+	opt.XAxis.BoundaryGap = new(false)
 	opt.XAxis.LabelFontStyle = charts.FontStyle{FontSize: 14}
-	opt.YAxis = []charts.YAxisOption{{Title: printable(c.Unit), Min: charts.Ptr(0.0), LabelFontStyle: charts.FontStyle{FontSize: 14}}}
+	opt.YAxis = []charts.YAxisOption{{Title: printable(c.Unit), Min: new(0.0), LabelFontStyle: charts.FontStyle{FontSize: 14}}}
 	opt.ValueFormatter = number
 	opt.Symbol = charts.Symbol{Shape: charts.SymbolNone}
 	opt.LineStrokeWidth = 2.5

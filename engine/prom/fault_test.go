@@ -161,10 +161,12 @@ func TestUsageBacksOff(t *testing.T) {
 		"restarts": {whole: true, least: 2 * time.Second, trouble: func(n int, _ string, _ int) (time.Duration, int) {
 			return time.Millisecond, map[bool]int{true: 503, false: 200}[n == 2 || n == 7]
 		}},
-		"takes small parts only": {whole: true, body: `{"status":"error","errorType":"execution","error":"query processing would load too many samples into memory in query execution"}`,
+		"takes small parts only": {
+			whole: true, body: `{"status":"error","errorType":"execution","error":"query processing would load too many samples into memory in query execution"}`,
 			trouble: func(_ int, query string, steps int) (time.Duration, int) {
 				return time.Millisecond, map[bool]int{true: 422, false: 200}[history(query) && steps > 700]
-			}},
+			},
+		},
 		"is slow once": {whole: true, least: 25 * time.Second, trouble: func(n int, _ string, _ int) (time.Duration, int) {
 			return map[bool]time.Duration{true: 25 * time.Second, false: time.Millisecond}[n == 6], 200
 		}},

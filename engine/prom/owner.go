@@ -64,12 +64,11 @@ func newOwners(c *waste.Cluster) *owners {
 	}
 	for _, p := range c.Pods {
 		at, above := object{p.Namespace, p.Name}, metav1.GetControllerOfNoCopy(p)
-		switch {
-		case above == nil:
+		if above == nil {
 			o.pods[at] = owner{"Pod", p.Name}
-		default:
-			o.pods[at] = o.climb(p.Namespace, owner{above.Kind, above.Name})
+			continue
 		}
+		o.pods[at] = o.climb(p.Namespace, owner{above.Kind, above.Name})
 	}
 	return o
 }

@@ -23,8 +23,10 @@ func named(name string, above ...string) metav1.ObjectMeta {
 func TestOwners(t *testing.T) {
 	o := newOwners(&waste.Cluster{
 		Pods: []*corev1.Pod{
-			{ObjectMeta: named("api-6d4cf56db6-x7k2p", kindReplicaSet, "api-6d4cf56db6")}, {ObjectMeta: named("bare")},
-			{ObjectMeta: named("kafka-0", "StrimziPodSet", "kafka")}, {ObjectMeta: named("canary-77f9c8d4b5-abcde", kindReplicaSet, "canary-77f9c8d4b5")},
+			{ObjectMeta: named("api-6d4cf56db6-x7k2p", kindReplicaSet, "api-6d4cf56db6")},
+			{ObjectMeta: named("bare")},
+			{ObjectMeta: named("kafka-0", "StrimziPodSet", "kafka")},
+			{ObjectMeta: named("canary-77f9c8d4b5-abcde", kindReplicaSet, "canary-77f9c8d4b5")},
 		},
 		Deployments:  []*appsv1.Deployment{{ObjectMeta: named("api")}, {ObjectMeta: named("api-v2")}, {ObjectMeta: named("twin")}, {ObjectMeta: named("agent-bcdfg")}},
 		ReplicaSets:  []*appsv1.ReplicaSet{{ObjectMeta: named("api-6d4cf56db6", kindDeployment, "api")}, {ObjectMeta: named("canary-77f9c8d4b5", "Rollout", "canary")}},

@@ -168,7 +168,7 @@ func (l *load) exactKills(kills map[source][]time.Time) {
 				if t == nil || t.Reason != killed {
 					continue
 				}
-				k, at := source{restartsMetric, p.Namespace, p.Name, s.Name}, t.FinishedAt.Time.UTC()
+				k, at := source{restartsMetric, p.Namespace, p.Name, s.Name}, t.FinishedAt.UTC()
 				kills[k] = slices.DeleteFunc(kills[k], func(seen time.Time) bool { return !seen.Before(at) && seen.Sub(at) < 2*time.Hour })
 				kills[k] = append(kills[k], at)
 			}

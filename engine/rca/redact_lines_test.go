@@ -25,8 +25,10 @@ func TestRedactLines(t *testing.T) {
 		{"its end was never printed", []string{begin, full, "abc", "panic: bad key"}, []string{"***", "***", "***", "panic: bad key"}, 3},
 		{"both were cut off", []string{full, full, short, "ready to serve"}, []string{"***", "***", "***", "ready to serve"}, 3},
 		{
-			"an encrypted one", []string{begin, "Proc-Type: 4,ENCRYPTED", "DEK-Info: AES-256-CBC,0123456789ABCDEF", "", full, short, end},
-			[]string{"***", "***", "***", "", "***", "***", "***"}, 6,
+			"an encrypted one",
+			[]string{begin, "Proc-Type: 4,ENCRYPTED", "DEK-Info: AES-256-CBC,0123456789ABCDEF", "", full, short, end},
+			[]string{"***", "***", "***", "", "***", "***", "***"},
+			6,
 		},
 		{"another line in between", []string{begin, full, "GET /healthz 200", short, end}, []string{"***", "***", "***", "***", "***"}, 5},
 		{"in PGP's armour", []string{"-----BEGIN PGP PRIVATE KEY BLOCK-----", "", "lQWGBF", "=aB3d", "-----END PGP PRIVATE KEY BLOCK-----"}, []string{"***", "", "***", "***", "***"}, 4},

@@ -37,7 +37,7 @@ func (s *Server) signed(r *http.Request, body []byte) (Identity, scope, *refusal
 		return Identity{}, sc, unknownKey(sc.service)
 	}
 	at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
-	if err != nil || at.Sub(time.Now()).Abs() > 15*time.Minute {
+	if err != nil || time.Until(at).Abs() > 15*time.Minute {
 		return Identity{}, sc, refuse(http.StatusForbidden, "RequestExpired", "Request has expired.")
 	}
 	names := strings.Split(parts["SignedHeaders"], ";")

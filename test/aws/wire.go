@@ -231,7 +231,6 @@ func matches(filters map[string][]string, facts map[string]string, tags map[stri
 			}
 		}
 		if name == "tag-key" {
-			known = true
 			if !slices.ContainsFunc(values, func(v string) bool { _, has := tags[v]; return has }) {
 				return false, nil
 			}

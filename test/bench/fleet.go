@@ -99,7 +99,7 @@ func (f *fleet) cluster() waste.Cluster {
 			corev1.ResourceMemory: *resource.NewQuantity(int64(w.memory), resource.BinarySI),
 		}
 		spec := corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: []corev1.Container{{Name: "app", Image: "app:1", Resources: corev1.ResourceRequirements{Requests: requests}}}}
-		replicas, set := int32(w.pods), w.name+"-"+w.hash
+		replicas, set := int32(w.pods), w.name+"-"+w.hash //nolint:gosec // tens
 		meta := func(kind, name string, owners []metav1.OwnerReference) metav1.ObjectMeta {
 			return metav1.ObjectMeta{Namespace: w.namespace, Name: name, UID: types.UID(kind + "/" + name), Labels: labels, OwnerReferences: owners, CreationTimestamp: made}
 		}

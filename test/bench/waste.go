@@ -283,6 +283,6 @@ func link(from, to string) error {
 		if d.IsDir() {
 			return os.MkdirAll(filepath.Join(to, rel), 0o755)
 		}
-		return os.Link(path, filepath.Join(to, rel))
+		return os.Link(path, filepath.Join(to, rel)) //nolint:gosec // both folders are our own
 	})
 }

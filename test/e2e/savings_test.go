@@ -10,9 +10,9 @@ import (
 
 	"github.com/eks-autopilot/autopilot/test/aws"
 	"github.com/eks-autopilot/autopilot/test/cluster"
-	"github.com/eks-autopilot/autopilot/test/stand/labelled"
 	"github.com/eks-autopilot/autopilot/test/slack"
 	"github.com/eks-autopilot/autopilot/test/stand"
+	"github.com/eks-autopilot/autopilot/test/stand/labelled"
 	"github.com/eks-autopilot/autopilot/test/stand/reader"
 )
 

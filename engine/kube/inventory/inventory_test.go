@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -52,9 +53,7 @@ func custom(apiVersion, kind, namespace, name string, more map[string]any) map[s
 	if namespace == "" {
 		o["metadata"] = map[string]any{"name": name}
 	}
-	for k, v := range more {
-		o[k] = v
-	}
+	maps.Copy(o, more)
 	return o
 }
 

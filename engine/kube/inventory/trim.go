@@ -41,7 +41,7 @@ func (t trimmer) of(s string) string {
 }
 
 func (t trimmer) meta(m *metav1.ObjectMeta) {
-	m.ManagedFields, m.Finalizers, m.GenerateName, m.SelfLink = nil, nil, "", ""
+	m.ManagedFields, m.Finalizers, m.GenerateName = nil, nil, ""
 	m.Namespace = t.of(m.Namespace)
 	maps.DeleteFunc(m.Annotations, func(_, v string) bool { return len(v) > maxAnnotation })
 	m.Annotations, m.Labels = t.table(m.Annotations), t.table(m.Labels)
