@@ -133,7 +133,7 @@ func FuzzDecode(f *testing.F) {
 				at, ok := v[0].(json.Number)
 				text, isText := v[1].(string)
 				if !ok || !isText {
-					t.Skip("values of another shape, which were passed over")
+					return // values of another shape were passed over
 				}
 				seconds, err := at.Float64()
 				if err != nil {
