@@ -2,14 +2,11 @@ package view_test
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/eks-autopilot/autopilot/bot/view"
@@ -36,28 +33,11 @@ func TestGoldenCosts(t *testing.T) {
 	estimate := spent()
 	estimate.Estimated, estimate.By, estimate.Days, estimate.Guessed, estimate.Missing, estimate.BilledCalls = estimate.Total, engine.CostByCluster, 7, 0, nil, 0
 	estimate.Lines = []engine.CostLine{{Name: "prod-eu", Own: 1_000_000_000, Shared: 96_356_666, Idle: 100_000_000, Amount: 1_196_356_666}}
-	for name, drawing := range map[string]any{
+	golden(t, map[string]any{
 		"reply_costs":          view.Reply(engine.Reply{Costs: new(spent())}, workspace),
 		"reply_costs_estimate": view.Reply(engine.Reply{Costs: &estimate}, workspace),
 		"reply_costs_none":     view.Reply(engine.Reply{Costs: &engine.Costs{Filter: "22 November 2026"}}, workspace),
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := encode(t, drawing)
-			path := filepath.Join("testdata", name+".json")
-			if *update {
-				if err := os.WriteFile(path, got, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("drawing differs from %s (-want +got):\n%s", path, diff)
-			}
-		})
-	}
+	})
 }
 
 var lastColumn = regexp.MustCompile(`(-?)\$([0-9,]+)\.([0-9]{2})(\\n|$)`)

@@ -4,14 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	slackgo "github.com/slack-go/slack"
 	"pgregory.net/rapid"
 
@@ -107,7 +104,7 @@ func found() engine.Savings {
 }
 
 func TestGoldenSavings(t *testing.T) {
-	for name, drawing := range map[string]any{
+	golden(t, map[string]any{
 		"savings_sizing":      view.SavingsCard(oversized()),
 		"savings_node":        view.SavingsCard(idleNode()),
 		"savings_volume":      view.SavingsCard(orphan()),
@@ -120,24 +117,7 @@ func TestGoldenSavings(t *testing.T) {
 			{Name: engine.FieldFinding, Label: "What", Kind: engine.FieldSelect, Value: "all", Options: []engine.Option{{Value: "all", Label: "all of it"}, {Value: "11", Label: "CPU of app"}}},
 			{Name: engine.FieldUntil, Label: "Until", Kind: engine.FieldDate, Value: "2026-12-01"},
 		}}, "{}"),
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := encode(t, drawing)
-			path := filepath.Join("testdata", name+".json")
-			if *update {
-				if err := os.WriteFile(path, got, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("drawing differs from %s (-want +got):\n%s", path, diff)
-			}
-		})
-	}
+	})
 }
 
 func TestSavingsCardSaysWhatMatters(t *testing.T) {

@@ -60,6 +60,12 @@ func TestGolden(t *testing.T) {
 			Fields: []engine.Field{{Name: "cause", Label: "The real cause", Hint: "One sentence.", Placeholder: "the new image", Multiline: true, MaxLength: 1000}},
 		}, `{"s":"42"}`),
 	}
+	golden(t, drawings)
+}
+
+// golden compares each drawing with its file in testdata, or writes the files.
+func golden(t *testing.T, drawings map[string]any) {
+	t.Helper()
 	for name, drawing := range drawings {
 		t.Run(name, func(t *testing.T) {
 			got := encode(t, drawing)
