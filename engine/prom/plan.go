@@ -169,13 +169,12 @@ func (l *load) query(p piece) (query string, g grid, each float64) {
 		g = grid{base.at(p.from + 1), base.step, p.to - p.from}
 	}
 	memory := sel.of(memoryMetric)
-	switch p.metric {
-	case fineMemory:
-		if l.exact() {
-			return "max_over_time(" + memory + "[5m])", g, l.raw
-		}
+	switch {
+	case p.metric == fineMemory && l.exact():
+		return "max_over_time(" + memory + "[5m])", g, l.raw
+	case p.metric == fineMemory:
 		return "max_over_time(" + memory + "[4m:1m])", g, probes * 1.2 // those that lead to the first step are held with it
-	case coarseMemory:
+	case p.metric == coarseMemory:
 		return "max_over_time(" + memory + "[55m:5m])", g, float64(coarseStep/coarseEach) * 1.2
 	}
 	// Its answer has all that it reads, and weighs as much again in the memory of Prometheus.
