@@ -24,15 +24,17 @@ type Config struct {
 
 // ClusterConfig is one cluster. Exactly one of Kubeconfig, InCluster and EKS says how it is reached.
 type ClusterConfig struct {
-	Name         string     `yaml:"name"`
-	Kubeconfig   string     `yaml:"kubeconfig"`
-	Context      string     `yaml:"context"`
-	InCluster    bool       `yaml:"in_cluster"`
-	EKS          *EKSConfig `yaml:"eks"`
-	Prometheus   string     `yaml:"prometheus"`   // URL; empty: metrics are shown as missing
-	Alertmanager string     `yaml:"alertmanager"` // URL; empty: no silences, no polling
-	Receiver     string     `yaml:"receiver"`     // the receiver in Alertmanager that is the bot; default autopilot
-	AWSAccount   string     `yaml:"aws_account"`  // twelve digits
+	Name       string     `yaml:"name"`
+	Kubeconfig string     `yaml:"kubeconfig"`
+	Context    string     `yaml:"context"`
+	InCluster  bool       `yaml:"in_cluster"`
+	EKS        *EKSConfig `yaml:"eks"`
+	Prometheus string     `yaml:"prometheus"` // URL; empty: metrics are shown as missing
+	// PrometheusLabels single out this cluster's series in a Prometheus that holds those of several, such as cluster: prod-eu.
+	PrometheusLabels map[string]string `yaml:"prometheus_labels"`
+	Alertmanager     string            `yaml:"alertmanager"` // URL; empty: no silences, no polling
+	Receiver         string            `yaml:"receiver"`     // the receiver in Alertmanager that is the bot; default autopilot
+	AWSAccount       string            `yaml:"aws_account"`  // twelve digits
 }
 
 // EKSConfig names an EKS cluster; the token is presigned through STS, so no aws program is needed.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"path"
@@ -77,6 +78,7 @@ func child(n *yaml.Node, step any) *yaml.Node {
 }
 
 var (
+	promLabelRE   = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 	clusterNameRE = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$`)
 	channelRE     = regexp.MustCompile(`^(#[\p{Ll}\p{N}_-]{1,80}|[CG][A-Z0-9]{2,})$`)
 	memberRE      = regexp.MustCompile(`^[UWS][A-Z0-9]{2,}$`)
@@ -89,7 +91,10 @@ func (v *validator) config(c Config) {
 	if len(c.Clusters) == 0 {
 		v.bad(at{"clusters"}, "at least one cluster is needed: - name: prod, and one of kubeconfig, in_cluster or eks")
 	}
-	names := map[string]bool{}
+	names, holds := map[string]bool{}, map[string]int{}
+	for _, cl := range c.Clusters {
+		holds[cl.Prometheus]++
+	}
 	for i, cl := range c.Clusters {
 		where := at{"clusters", i}
 		v.cluster(where, cl)
@@ -97,6 +102,9 @@ func (v *validator) config(c Config) {
 			v.bad(where.with("name"), "two clusters are named %q; each needs a name of its own", cl.Name)
 		}
 		names[cl.Name] = true
+		if cl.Prometheus != "" && holds[cl.Prometheus] > 1 && len(cl.PrometheusLabels) == 0 {
+			v.bad(where.with("prometheus"), "%s holds several clusters; prometheus_labels must say which series are of this one, such as {cluster: %s}", cl.Prometheus, cl.Name)
+		}
 	}
 	v.slack(c.Slack)
 	for i, r := range c.Roles {
@@ -159,6 +167,11 @@ func (v *validator) cluster(where at, c ClusterConfig) {
 		}
 	}
 	v.optionalURL(where.with("prometheus"), c.Prometheus)
+	for _, label := range slices.Sorted(maps.Keys(c.PrometheusLabels)) {
+		if !promLabelRE.MatchString(label) || c.PrometheusLabels[label] == "" {
+			v.bad(where.with("prometheus_labels"), "%s: %q is not a label and its value; such as cluster: prod-eu", label, c.PrometheusLabels[label])
+		}
+	}
 	v.optionalURL(where.with("alertmanager"), c.Alertmanager)
 	if c.AWSAccount != "" && !accountRE.MatchString(c.AWSAccount) {
 		v.bad(where.with("aws_account"), "%q is not an AWS account; twelve digits, quoted", c.AWSAccount)

@@ -83,7 +83,7 @@ func wasteCluster(cl ClusterConfig, c connected, teams map[string]string) handle
 		return w
 	}
 	w.Usage = func(ctx context.Context, inventory *waste.Cluster, want handlers.Wanted) handlers.Used {
-		wanted := prom.UsageWanted{Cluster: inventory, At: want.At, PeakDays: want.PeakDays}
+		wanted := prom.UsageWanted{Cluster: inventory, Match: cl.PrometheusLabels, At: want.At, PeakDays: want.PeakDays}
 		if want.Namespace != "" {
 			wanted.Namespaces = []string{want.Namespace}
 		}
@@ -91,7 +91,7 @@ func wasteCluster(cl ClusterConfig, c connected, teams map[string]string) handle
 		return handlers.Used{Usage: r.Usage, Whole: len(r.Unread) == 0, Gaps: r.Gaps, Cost: r.Cost}
 	}
 	w.Day = func(ctx context.Context, inventory *waste.Cluster, day time.Time, team func(namespace, pod string) string) handlers.DayUse {
-		r := c.prometheus.Day(ctx, prom.DayWanted{Cluster: inventory, Day: day, Team: team})
+		r := c.prometheus.Day(ctx, prom.DayWanted{Cluster: inventory, Match: cl.PrometheusLabels, Day: day, Team: team})
 		return handlers.DayUse{Known: r.Known, Nodes: r.Nodes, Pods: r.Pods, Gaps: r.Gaps}
 	}
 	return w
