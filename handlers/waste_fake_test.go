@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"encoding/json"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 // fakeScans stands in for what the store keeps of waste.
 type fakeScans struct {
+	mu       sync.Mutex // guards kept
 	scan     engine.Scan
 	busy     error
 	saved    []waste.Report
@@ -74,6 +76,8 @@ func (f *fakeScans) Peaks(context.Context, string) (map[waste.ContainerKey][]was
 }
 
 func (f *fakeScans) SavePeaks(_ context.Context, cluster string, peaks map[waste.ContainerKey][]waste.Peak) error {
+	f.mu.Lock() // clusters are gathered side by side
+	defer f.mu.Unlock()
 	f.kept[cluster] = peaks
 	return nil
 }
