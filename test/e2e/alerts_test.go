@@ -91,7 +91,7 @@ spec:
 const (
 	calm      = "sleep 1000000"
 	small     = "resources: {requests: {cpu: 5m, memory: 8Mi}, limits: {cpu: 200m, memory: 32Mi}}"
-	probed    = small + "\n          readinessProbe: {exec: {command: [test, -e, /tmp/ready]}, periodSeconds: 2, failureThreshold: 2}"
+	probed    = small + "\n          readinessProbe: {exec: {command: [test, -e, /tmp/ready]}, timeoutSeconds: 10, periodSeconds: 2, failureThreshold: 2}"
 	fast      = "volumes: [{name: fast, emptyDir: {medium: Memory}}]"
 	onFast    = "resources: {requests: {cpu: 5m, memory: 64Mi}, limits: {cpu: 200m, memory: 64Mi}}\n          volumeMounts: [{name: fast, mountPath: /fast}]"
 	scratch   = "volumes: [{name: scratch, emptyDir: {sizeLimit: 2Mi}}]"

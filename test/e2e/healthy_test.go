@@ -25,8 +25,8 @@ spec:
           image: ` + cluster.BusyboxImage + `
           command: [sh, -c, "sleep 45; touch /tmp/ready; sleep 1000000"]
           ` + small + `
-          startupProbe: {exec: {command: [test, -e, /tmp/ready]}, periodSeconds: 3, failureThreshold: 60}
-          readinessProbe: {exec: {command: [test, -e, /tmp/ready]}, periodSeconds: 5}
+          startupProbe: {exec: {command: [test, -e, /tmp/ready]}, timeoutSeconds: 10, periodSeconds: 3, failureThreshold: 60}
+          readinessProbe: {exec: {command: [test, -e, /tmp/ready]}, timeoutSeconds: 10, periodSeconds: 5}
 ---
 apiVersion: batch/v1
 kind: Job
@@ -53,7 +53,8 @@ spec:
 `
 }
 
-// healthy keeps a namespace busy for three minutes, with the watch and the alerts looking on: there is nothing to tell.
+// healthy keeps a namespace busy for three minutes, with the watch and the alerts looking on: there is nothing to tell. Its probes
+// have time: a probe that a crowded machine runs out of is a trouble, and is told.
 func healthy(w *world) {
 	const namespace = "alert-healthy"
 	play := func(steps ...scenario.Step) {
