@@ -64,7 +64,7 @@ func (m MicroUSD) String() string {
 
 func abs(m MicroUSD) uint64 {
 	if m < 0 {
-		return uint64(-(m + 1)) + 1
+		return uint64(-(m + 1)) + 1 //nolint:gosec // -(m + 1) is not negative, even for the least m
 	}
 	return uint64(m)
 }
