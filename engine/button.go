@@ -77,3 +77,30 @@ func ParseGroup(value string) (GroupButton, error) {
 	}
 	return GroupButton{Group: n, Choice: choice}, nil
 }
+
+// ProposalButton is what the buttons of a proposal's messages and modals stand for: the proposal, and the hash that was shown.
+type ProposalButton struct {
+	Proposal int64
+	Hash     string
+}
+
+const proposalMark = "p"
+
+// Value is the button as Click.Value carries it: "p42:9f86d081884c…".
+func (b ProposalButton) Value() string {
+	return proposalMark + strconv.FormatInt(b.Proposal, 10) + ":" + b.Hash
+}
+
+// IsProposalValue tells whether a Click.Value is a ProposalButton's.
+func IsProposalValue(value string) bool { return strings.HasPrefix(value, proposalMark) }
+
+// ParseProposal reads a Click.Value. It fails with Invalid when the value is not one that ProposalButton.Value made.
+func ParseProposal(value string) (ProposalButton, error) {
+	id, hash, hashed := strings.Cut(value, ":")
+	id, marked := strings.CutPrefix(id, proposalMark)
+	n, err := strconv.ParseInt(id, 10, 64)
+	if !marked || !hashed || hash == "" || err != nil || n <= 0 {
+		return ProposalButton{}, Errorf(Invalid, "this button names no proposal; run /autopilot savings for the current ones")
+	}
+	return ProposalButton{Proposal: n, Hash: hash}, nil
+}

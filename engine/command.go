@@ -77,7 +77,9 @@ type Reply struct {
 	Logs      *LogExcerpt
 	Savings   *Savings
 	Costs     *Costs
-	Group     *FindingGroup     // opens a modal with all that is known of it
+	Group     *FindingGroup // opens a modal with all that is known of it
+	Plan      *Plan         // opens a modal that asks for an approval
+	Ledger    *Ledger
 	Form      *Form             // opens a modal
 	Invalid   map[string]string // a submission's wrong fields: name to what would be right
 }
@@ -85,8 +87,28 @@ type Reply struct {
 // IsZero tells whether there is nothing to answer.
 func (r Reply) IsZero() bool {
 	return r.Text == "" && r.Help == nil && r.Overview == nil && r.Incidents == nil && r.Incident == nil &&
-		r.Logs == nil && r.Savings == nil && r.Costs == nil && r.Group == nil && r.Form == nil && len(r.Invalid) == 0
+		r.Logs == nil && r.Savings == nil && r.Costs == nil && r.Ledger == nil && r.Group == nil && r.Plan == nil && r.Form == nil && len(r.Invalid) == 0
 }
+
+// Plan is what a person is asked to approve: drafts that they may choose from, or a proposal that somebody approved before.
+type Plan struct {
+	Group    FindingGroup
+	Proposal *Proposal      // nil before the first approval
+	Items    []ProposalItem // chosen at first
+	Others   []ProposalItem // of the same repository and team, not chosen at first
+	ByHand   []ProposalItem // nobody but a person can make these
+	Need     ApprovalNeed   // of Items together
+	Wait     bool           // the drafts are being made: there is nothing to approve yet
+}
+
+// The modals about a plan. The subject of FormApprove is a GroupButton's Value before the first approval, and then that of a
+// ProposalButton with the hash that was shown. FieldItems holds the Refs of the drafts that were chosen, by commas.
+const (
+	FormApprove = "approve"
+	FormDeny    = "deny" // the subject is a ProposalButton's Value; has FieldReason
+
+	FieldItems = "items"
+)
 
 // Help lists the commands.
 type Help struct{ Commands []HelpLine }

@@ -29,6 +29,9 @@ const (
 	ActionSnooze      Action = "snooze"    // put findings off until a day
 	ActionNotWaste    Action = "not_waste" // say that findings are none
 	ActionScan        Action = "scan"      // look for waste now
+	ActionApprove     Action = "approve"   // say yes to a proposal
+	ActionDeny        Action = "deny"      // say no to it
+	ActionAudit       Action = "audit"     // read the audit log
 )
 
 // Decision is what a person decided, or was refused. It is a row with a name and a time.
@@ -51,6 +54,11 @@ type Decision struct {
 	FindingID int64     // snooze, not_waste: one finding of the group; 0 means all of it
 	Until     time.Time // snooze: when it ends
 	Undo      bool      // snooze, not_waste: take it back
+
+	ProposalID int64   // approve, deny: the proposal; 0 for an approval that begins one
+	Items      []int64 // approve: the drafts that begin a proposal
+	Hash       string  // approve: of what the person was shown
+	Role       string  // approve: that allowed it
 }
 
 // AuditRow is one line of the hash-chained audit log.

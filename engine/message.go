@@ -16,6 +16,7 @@ const (
 	MessageEscalation MessageKind = "escalation" // mentions the on-call, in the thread and the channel
 	MessageHome       MessageKind = "home"       // a person's Home tab
 	MessageSavings    MessageKind = "savings"    // a finding group's card, in the channel
+	MessageProposal   MessageKind = "proposal"   // where a proposal stands, in the thread of its card
 )
 
 // Message is a wanted message: code declares it, a deliverer makes Slack equal to it.

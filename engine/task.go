@@ -21,13 +21,17 @@ const (
 	TaskScan          TaskKind = "scan"           // look for waste, save what was found
 	TaskScanDue       TaskKind = "scan_due"       // see whether the schedule wants a scan
 	TaskCosts         TaskKind = "costs"          // divide the bills of the last days, close the month that is over
+	TaskDraft         TaskKind = "draft"          // find the files of a finding group and draft the edits
+	TaskPropose       TaskKind = "propose"        // make the pull request of an approved proposal
+	TaskFollow        TaskKind = "follow"         // see where a pull request, its deployment and its savings stand
+	TaskMeasure       TaskKind = "measure"        // measure yesterday against the baselines
 )
 
 // Task is a piece of durable background work. It may run twice: doing it again must change nothing.
 type Task struct {
 	Kind       TaskKind
 	IncidentID int64
-	Detail     string // page: see PageDetail; silence: the silence's end as RFC 3339; scan: the scan's id
+	Detail     string // page: see PageDetail; silence: the silence's end as RFC 3339; scan: the scan's id; draft: the finding group's; propose, follow: the proposal's
 	Attempt    int
 }
 

@@ -1,0 +1,85 @@
+package change
+
+import (
+	"context"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// File is one file of a Tree.
+type File struct {
+	Path string // from the root, with slashes
+	Blob string // git's id
+	Size int64
+	Mode string // "100644"
+}
+
+// Tree is a repository at one commit. Read fails with Unavailable when the file cannot be had now.
+type Tree interface {
+	Repo() string   // "owner/name"
+	Commit() string // that it is of
+	Files() []File
+	Read(ctx context.Context, path string) ([]byte, error)
+}
+
+// Hints are what is known of where an object is declared, before anybody searched.
+type Hints struct {
+	Annotations map[string]string // of the live object
+	Labels      map[string]string
+	Argo        []ArgoApp // applications whose destination is the object's cluster
+	Flux        []FluxUnit
+	Mappings    []Mapping // of the configuration, in its order
+}
+
+// Mapping is what the configuration says of where things are declared. Patterns are path.Match's; empty ones match everything.
+type Mapping struct {
+	Clusters, Namespaces, Kinds, Names []string
+	Repo, Base                         string
+	Paths                              []string // folders or files to search, "" is all of it
+}
+
+// ArgoApp is an Argo CD Application.
+type ArgoApp struct {
+	Name, Repo, Revision, Path, Namespace string
+	ValueFiles                            []string
+}
+
+// FluxUnit is a Flux Kustomization or HelmRelease, and the source that it is from.
+type FluxUnit struct {
+	Kind, Name, Namespace, Repo, Branch, Path string
+}
+
+// Source is a repository to look in.
+type Source struct {
+	Repo, Base string
+	Paths      []string
+	By         string // what said so: "annotation autopilot.dev/source", "Argo CD application shop", "configuration"
+}
+
+// Forge is where pull requests are made.
+type Forge interface {
+	// Tree reads a branch's newest commit. NotFound: no such repository or branch; Forbidden: it may not be read.
+	Tree(ctx context.Context, repo, base string) (Tree, error)
+	// Propose makes the branch, its one commit and the pull request, or finds what of it is there already.
+	Propose(ctx context.Context, d Draft) (engine.Pull, error)
+	// Status reads a pull request as it is.
+	Status(ctx context.Context, repo string, p engine.Pull) (engine.Pull, error)
+	// Close closes the pull request and removes its branch.
+	Close(ctx context.Context, repo string, p engine.Pull, comment string) error
+}
+
+// Draft is a pull request to be made.
+type Draft struct {
+	Repo, Base string
+	Commit     string // of the base, that Files were edited on
+	Branch     string
+	Title      string
+	Body       string // with the hidden marker, by which it is found again
+	Marker     string
+	Message    string            // of the commit
+	Files      map[string][]byte // whole contents by path; nil removes the file
+	Labels     []string
+	Reviewers  []string // logins
+	Teams      []string // slugs
+	AsDraft    bool
+}

@@ -1,0 +1,99 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// EntryKind is a step on the way from waste to money.
+type EntryKind string
+
+// The steps. Each stands at most once in a chain, but for EntryVerified, which stands once a day, and EntryCorrected.
+const (
+	EntryDetected    EntryKind = "detected"    // Amount a month, estimated
+	EntryApproved    EntryKind = "approved"    // Amount a month, estimated; the baseline is frozen
+	EntryImplemented EntryKind = "implemented" // Amount a month, estimated; the live object has the new value
+	EntryVerified    EntryKind = "verified"    // Amount of that Day, measured
+	EntryReversed    EntryKind = "reversed"    // the change was taken back, or the waste came back; nothing counts after it
+	EntryCorrected   EntryKind = "corrected"   // Amount is added to the day of the entry that it Corrects
+)
+
+// LedgerEntry is one row of the append-only ledger. A chain holds the rows of one finding from one opening on.
+type LedgerEntry struct {
+	ID        int64
+	Chain     string // see LedgerChain
+	Kind      EntryKind
+	At        time.Time // when it was written
+	Day       time.Time // EntryVerified, EntryCorrected: the UTC day that was measured
+	Proposal  int64     // 0 before one
+	Finding   int64
+	Type      FindingKind
+	Target    Target
+	Team      string
+	Amount    MicroUSD // see the kinds; below zero where it cost more
+	Cash      MicroUSD // the part of Amount by which the bill fell, as far as AWS confirms it; the rest is freed capacity
+	Low, High MicroUSD // 90 % of the uncertainty of Amount
+	Baseline  *Baseline
+	Work      float64 // EntryVerified: units of work done that day
+	By        Person  // EntryApproved: who
+	Ref       string  // hash of the plan, URL of the pull request, reason of a reversal
+	Corrects  int64   // the entry that EntryCorrected is about
+}
+
+// Baseline is what a unit of work cost before the change. It is frozen at approval and never made again.
+type Baseline struct {
+	Unit    string    `json:"unit"`     // "replica-hour", "node-hour of the group", "volume-day"
+	PerUnit MicroUSD  `json:"per_unit"` // as it was
+	After   MicroUSD  `json:"after"`    // as the plan says that it will be
+	Spread  float64   `json:"spread"`   // standard deviation of a day's cost per unit, as a share of PerUnit
+	Days    float64   `json:"days"`     // that it was measured over
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
+}
+
+// LedgerChain names the chain of a finding that was opened for the nth time, from 0.
+func LedgerChain(finding int64, reopened int) string {
+	return fmt.Sprintf("finding/%d/%d", finding, reopened)
+}
+
+// Ledger is the answer to /autopilot savings ledger.
+type Ledger struct {
+	Filter   string
+	From, To time.Time
+	Lines    []LedgerLine // the newest first
+	More     int
+
+	Detected, Approved, Implemented MicroUSD // a month, estimated: of the chains that reached that step
+	Verified                        MicroUSD // measured, in the span
+	Cash                            MicroUSD // of Verified
+	Freed                           MicroUSD // of Verified
+	Reversed                        MicroUSD // a month, estimated
+	Calibration                     []CalibrationLine
+}
+
+// LedgerLine is a chain as it stands.
+type LedgerLine struct {
+	Chain     string
+	Finding   int64
+	Proposal  int64
+	Type      FindingKind
+	Target    Target
+	Team      string
+	State     EntryKind // the last step
+	At        time.Time // of it
+	Estimated MicroUSD  // a month
+	Verified  MicroUSD  // in the span
+	Cash      MicroUSD
+	Low, High MicroUSD // of Verified
+	Days      int      // that were measured
+	PullURL   string
+}
+
+// CalibrationLine is what a detector promised beside what was measured.
+type CalibrationLine struct {
+	Type      FindingKind
+	Chains    int
+	Estimated MicroUSD // for the days that were measured
+	Verified  MicroUSD
+	Ratio     float64 // Verified over Estimated; 0 when nothing was measured
+}
