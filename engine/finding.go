@@ -209,6 +209,9 @@ type FindingGroup struct {
 	Monthly  MicroUSD  // of the open ones
 	Thread   Thread
 	Version  int64
+
+	Drafts    []ProposalItem // what could be approved now, and what only a person can edit
+	Proposals []Proposal     // of its findings: those that are not over first, then the newest of the others
 }
 
 // Open gives the findings that are open, in the group's order.
