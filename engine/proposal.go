@@ -62,9 +62,19 @@ type Proposal struct {
 	MergedAt   time.Time
 	DeployedAt time.Time
 	VerifiedAt time.Time
+	Saved      Saved
 	Timeline   []Event
 	Thread     Thread // under which it is told: the card of its first item's group, or the incident's
 	Version    int64
+}
+
+// Saved is what the ledger has of a proposal: the sum of its verified days.
+type Saved struct {
+	Days      int
+	Verified  MicroUSD
+	Cash      MicroUSD
+	Low, High MicroUSD // 90 % of the uncertainty of Verified
+	Estimated MicroUSD // what was promised for those days
 }
 
 // ProposalItem is one line of a proposal: what one finding, or one cause, asks to be changed. Before anybody approved it it is a
