@@ -140,9 +140,11 @@ type Backtest struct {
 
 // NodeRemoval is the proof that a node is not needed.
 type NodeRemoval struct {
-	Group       string      `json:"group"`      // name of the node group, autoscaling group or node pool
-	Controller  string      `json:"controller"` // "managed node group", "autoscaling group", "Karpenter", "cluster-autoscaler", "none"
-	Instance    string      `json:"instance"`   // type
+	Group       string      `json:"group"`             // name of the node group, autoscaling group or node pool
+	Controller  string      `json:"controller"`        // "managed node group", "autoscaling group", "Karpenter", "cluster-autoscaler", "none"
+	Instance    string      `json:"instance"`          // type
+	Min         int         `json:"min,omitempty"`     // of the group, where AWS keeps its size
+	Desired     int         `json:"desired,omitempty"` // 0 where nobody but the nodes says how many there are
 	Zone        string      `json:"zone"`
 	Spot        bool        `json:"spot"`
 	CPUShare    float64     `json:"cpu_share"` // requested of allocatable

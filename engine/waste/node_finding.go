@@ -43,6 +43,9 @@ func (v *survey) finding(c *prospect, goes int, fragile string) engine.Finding {
 			CPUShare: c.cpu, MemoryShare: c.mem, Placements: []engine.Placement{},
 		},
 	}
+	if g := c.member.group; g != nil {
+		f.Node.Min, f.Node.Desired = g.Min, g.Desired
+	}
 	for _, m := range c.moved {
 		f.Node.Placements = append(f.Node.Placements, engine.Placement{Pod: m.name(), Node: m.at.node.Name})
 	}

@@ -1,0 +1,166 @@
+package change
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// The controllers of a node whose size a file can declare, as engine.NodeRemoval names them. Karpenter and the cluster autoscaler
+// decide by themselves how many nodes there are: no number in a file would change that.
+const (
+	managedGroup = "managed node group"
+	scalingGroup = "autoscaling group"
+)
+
+// WishOf says which value a finding wants to be another. ok is false where no value in a file would bring it about: StepsOf then
+// says what does.
+func WishOf(f engine.Finding) (w engine.Wish, ok bool) {
+	switch {
+	case f.Sizing != nil:
+		return requestWish(f.Target, f.Sizing)
+	case f.Node != nil:
+		return groupWish(f.Target, f.Node)
+	case f.Volume != nil && f.Target.Provider != "":
+		return engine.Wish{Kind: engine.WishVolume, Target: f.Target, Name: f.Target.Provider}, true
+	}
+	return engine.Wish{}, false
+}
+
+func requestWish(t engine.Target, s *engine.Sizing) (engine.Wish, bool) {
+	if s.Old <= 0 || s.New <= 0 || s.Old == s.New {
+		return engine.Wish{}, false
+	}
+	w := engine.Wish{
+		Kind: engine.WishRequest, Target: t, Field: string(s.Resource),
+		Old: Quantity(s.Old, s.Resource), New: Quantity(s.New, s.Resource),
+	}
+	if a := s.Autoscale; a != nil && a.NewTarget != a.OldTarget {
+		w.With = []engine.Wish{{
+			Kind: engine.WishTarget, Target: t, Name: a.Name, Field: string(s.Resource),
+			Old: strconv.Itoa(int(a.OldTarget)), New: strconv.Itoa(int(a.NewTarget)),
+		}}
+	}
+	return w, true
+}
+
+// groupWish makes a group one node smaller. Its minimum goes along where it would hold the node back.
+func groupWish(t engine.Target, n *engine.NodeRemoval) (engine.Wish, bool) {
+	if n.Controller != managedGroup && n.Controller != scalingGroup || n.Group == "" || n.Desired < 1 {
+		return engine.Wish{}, false
+	}
+	size := func(field string, from int) engine.Wish {
+		return engine.Wish{
+			Kind: engine.WishGroup, Target: t, Name: n.Group, Field: field, Old: strconv.Itoa(from), New: strconv.Itoa(n.Desired - 1),
+		}
+	}
+	w := size(FieldDesired, n.Desired)
+	if n.Min > n.Desired-1 {
+		w.With = []engine.Wish{size(FieldMin, n.Min)}
+	}
+	return w, true
+}
+
+// The Fields of a WishGroup.
+const (
+	FieldMin     = "min"
+	FieldDesired = "desired"
+)
+
+// Reverse is the wish that takes one back. ok is false for what cannot be: a volume that is gone stays gone.
+func Reverse(w engine.Wish) (back engine.Wish, ok bool) {
+	if w.Kind == engine.WishVolume || w.Old == "" {
+		return engine.Wish{}, false
+	}
+	back = w
+	back.Old, back.New, back.With = w.New, w.Old, nil
+	for _, also := range w.With {
+		other, ok := Reverse(also)
+		if !ok {
+			return engine.Wish{}, false
+		}
+		back.With = append(back.With, other)
+	}
+	return back, true
+}
+
+// StepsOf says what a person does for a finding outside of files, exactly. declared tells that a file declares it, so that its
+// removal there is what deletes it: then only what must come before is left.
+func StepsOf(f engine.Finding, declared bool) []string {
+	switch {
+	case f.Volume != nil:
+		if !declared {
+			return f.Volume.Plan
+		}
+		var before []string
+		for _, step := range f.Volume.Plan {
+			if strings.Contains(step, "delete-volume") {
+				break
+			}
+			before = append(before, step)
+		}
+		return before
+	case f.Node != nil && !declared && f.Lever != "":
+		return []string{f.Lever}
+	}
+	return nil
+}
+
+// WhyNone says why a finding has no wish.
+func WhyNone(f engine.Finding) string {
+	switch {
+	case f.Node != nil && f.Node.Controller == "Karpenter":
+		return "Karpenter decides how many nodes there are; no file says the number"
+	case f.Node != nil && f.Node.Controller == "cluster-autoscaler":
+		return "the cluster autoscaler decides how many nodes there are; no file says the number"
+	case f.Node != nil && f.Node.Group == "":
+		return "the node belongs to no group, so no file says that there is one node less"
+	case f.Node != nil:
+		return "the size of the group is not known; the next scan reads it"
+	}
+	return "nothing in a file would change it"
+}
+
+// WishTitle says a wish in one line: "payments/api memory 2 → 1.2 GiB".
+func WishTitle(w engine.Wish) string {
+	switch w.Kind {
+	case engine.WishVolume:
+		return "volume " + w.Target.Provider + " removed"
+	case engine.WishGroup:
+		title := fmt.Sprintf("node group %s %s %s → %s", w.Name, w.Field, w.Old, w.New)
+		for _, also := range w.With {
+			title += fmt.Sprintf(", %s %s → %s", also.Field, also.Old, also.New)
+		}
+		return title
+	case engine.WishRequest, engine.WishLimit:
+		what := resourceName(w.Field)
+		if w.Kind == engine.WishLimit {
+			what += " limit"
+		}
+		title := fmt.Sprintf("%s %s %s", w.Target.Workload, what, fromTo(w.Old, w.New, engine.Resource(w.Field)))
+		for _, also := range w.With {
+			title += fmt.Sprintf(", autoscaler %s → %s %%", also.Old, also.New)
+		}
+		return title
+	case engine.WishTarget:
+		return fmt.Sprintf("%s autoscaler %s %s → %s %%", w.Target.Workload, w.Name, w.Old, w.New)
+	case engine.WishImage, engine.WishProbe:
+	}
+	return fmt.Sprintf("%s %s %s → %s", w.Target.Workload, orKind(w), w.Old, w.New)
+}
+
+func orKind(w engine.Wish) string {
+	if w.Field != "" {
+		return w.Field
+	}
+	return string(w.Kind)
+}
+
+func resourceName(field string) string {
+	if field == string(engine.CPU) {
+		return "CPU"
+	}
+	return field
+}
