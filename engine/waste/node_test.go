@@ -26,7 +26,7 @@ func TestNodeThatNobodyNeeds(t *testing.T) {
 		t.Errorf("monthly %s, whole %s, cash %v; want %s in cash", f.Monthly, f.Whole, f.Cash, want)
 	}
 	want := &engine.NodeRemoval{
-		Group: "workers", Controller: "managed node group", Instance: "m5.xlarge", Zone: "a", CPUShare: 0.05, MemoryShare: 1.0 / 60,
+		Group: "workers", Controller: "managed node group", Min: 1, Desired: 4, Instance: "m5.xlarge", Zone: "a", CPUShare: 0.05, MemoryShare: 1.0 / 60,
 		Placements: []engine.Placement{{Pod: "shop/web", Node: "n2"}},
 	}
 	if d := cmp.Diff(want, f.Node, cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-9 })); d != "" {
