@@ -14,6 +14,8 @@ import (
 const (
 	cardFindings = 4 // in full; the rest is counted, and in Details
 	cardCaveats  = 3
+
+	cardProposals = 3
 )
 
 // SavingsCard draws a group's card: what is wasted, where and how much, the proof, how sure we are, and the buttons that apply.
@@ -35,6 +37,9 @@ func SavingsCard(g engine.FindingGroup) Message {
 			c.add(block)
 		}
 	}
+	for _, p := range g.Proposals[:min(cardProposals, len(g.Proposals))] {
+		c.section(proposalLine(p))
+	}
 	for _, f := range g.Findings {
 		if f.Status != engine.FindingOpen {
 			c.context(settledLine(f))
@@ -47,12 +52,27 @@ func SavingsCard(g engine.FindingGroup) Message {
 func savingsHeading(g engine.FindingGroup, open []engine.Finding) string {
 	where := cut(tame(clip(g.Title, 100)), 100)
 	if len(open) == 0 {
+		if m := realised(g); m > 0 {
+			return ":white_check_mark: " + where + ": " + m.String() + " a month saved and verified"
+		}
 		return ":white_check_mark: " + where + " (nothing left to save)"
 	}
 	if g.Monthly == 0 && open[0].Basis.Source == engine.PriceUnknown {
 		return ":moneybag: " + where + ": price not known"
 	}
 	return ":moneybag: " + where + ": save " + g.Monthly.String() + " a month"
+}
+
+// realised is what the group's verified proposals save in a month, going by the days that were measured.
+func realised(g engine.FindingGroup) engine.MicroUSD {
+	const days = engine.HoursPerMonth / 24.0
+	var sum engine.MicroUSD
+	for _, p := range g.Proposals {
+		if p.Status == engine.ProposalVerified && p.Saved.Days > 0 {
+			sum += p.Saved.Verified.Times(days / float64(p.Saved.Days))
+		}
+	}
+	return sum
 }
 
 // savingsPlace is where it is, and whether the bill falls.
@@ -279,7 +299,13 @@ func savingsButtons(g engine.FindingGroup, key string) []slack.Block {
 	act := func(a engine.Action, choice, text string) *slack.ButtonBlockElement {
 		return slack.NewButtonBlockElement(string(a)+actionEnd+choice, engine.GroupButton{Group: g.ID, Choice: choice}.Value(), plainText(text, 75))
 	}
-	elements := []slack.BlockElement{act(engine.ActionView, "", "Details")}
+	var elements []slack.BlockElement
+	if n := slices.IndexFunc(g.Proposals, func(p engine.Proposal) bool { return p.Status == engine.ProposalPending }); n >= 0 {
+		elements = approveButtons(g.Proposals[n])
+	} else if slices.ContainsFunc(g.Drafts, func(i engine.ProposalItem) bool { return len(i.Edits) > 0 }) {
+		elements = append(elements, act(engine.ActionApprove, "", "Approve").WithStyle(slack.StylePrimary))
+	}
+	elements = append(elements, act(engine.ActionView, "", "Details"))
 	if len(g.Open()) > 0 {
 		elements = append(elements, act(engine.ActionSnooze, "", "Snooze"), act(engine.ActionNotWaste, "", "Not waste"))
 	}

@@ -25,6 +25,12 @@ func SavingsDetails(g engine.FindingGroup) slack.ModalViewRequest {
 		}
 		c.section(detail(f)...)
 	}
+	for _, i := range g.Drafts {
+		if len(i.Edits) == 0 && i.Why != "" {
+			c.divider()
+			c.section(byHand(i)...)
+		}
+	}
 	if c.full {
 		c.context("There is more than a window of Slack's can show; `/autopilot savings` lists all findings.")
 	}
