@@ -2,8 +2,6 @@ package scenario
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,15 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/discovery/cached/memory"
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/restmapper"
-	"sigs.k8s.io/yaml"
 )
 
 // manager is the name under which manifests are applied; the bot names it as who changed what.
@@ -34,15 +25,14 @@ type Nodes interface {
 
 // Player plays scenarios on one cluster.
 type Player struct {
-	dynamic dynamic.Interface
-	client  kubernetes.Interface
-	mapper  *restmapper.DeferredDiscoveryRESTMapper
-	nodes   Nodes
+	*Applier
+	client kubernetes.Interface
+	nodes  Nodes
 }
 
 // NewPlayer prepares a player. nodes may be nil when no scenario touches a node.
 func NewPlayer(cfg *rest.Config, nodes Nodes) (*Player, error) {
-	dyn, err := dynamic.NewForConfig(cfg)
+	applier, err := NewApplier(cfg, manager)
 	if err != nil {
 		return nil, err
 	}
@@ -50,11 +40,7 @@ func NewPlayer(cfg *rest.Config, nodes Nodes) (*Player, error) {
 	if err != nil {
 		return nil, err
 	}
-	disco, err := discovery.NewDiscoveryClientForConfig(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return &Player{dynamic: dyn, client: client, mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(disco)), nodes: nodes}, nil
+	return &Player{Applier: applier, client: client, nodes: nodes}, nil
 }
 
 // made marks the namespaces that players made. No other is ever removed.
@@ -128,9 +114,9 @@ func (p *Player) play(ctx context.Context, s Scenario, steps []Step) error {
 func (p *Player) step(ctx context.Context, s Scenario, step Step) error {
 	switch {
 	case step.Apply != "":
-		return p.each(ctx, s, step.Apply, p.apply)
+		return p.Apply(ctx, s.Namespace, step.Apply)
 	case step.Delete != "":
-		return p.each(ctx, s, step.Delete, p.remove)
+		return p.Remove(ctx, s.Namespace, step.Delete)
 	case step.WaitReady != "":
 		return p.waitReady(ctx, s.Namespace, step.WaitReady)
 	case step.KillNode:
@@ -148,62 +134,6 @@ func (p *Player) step(ctx context.Context, s Scenario, step Step) error {
 	case <-time.After(d):
 		return nil
 	}
-}
-
-func objects(manifests string) ([]*unstructured.Unstructured, error) {
-	var all []*unstructured.Unstructured
-	for _, doc := range documents(manifests) {
-		var o unstructured.Unstructured
-		if err := yaml.Unmarshal(doc, &o.Object); err != nil {
-			return nil, err
-		}
-		if o.GetKind() == "" || o.GetName() == "" {
-			return nil, errors.New("a manifest has no kind or no name")
-		}
-		all = append(all, &o)
-	}
-	return all, nil
-}
-
-func (p *Player) each(ctx context.Context, s Scenario, manifests string, do func(context.Context, dynamic.ResourceInterface, *unstructured.Unstructured) error) error {
-	all, err := objects(manifests)
-	if err != nil {
-		return err
-	}
-	for _, o := range all {
-		gvk := o.GroupVersionKind()
-		mapping, err := p.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
-		if err != nil {
-			return err
-		}
-		var r dynamic.ResourceInterface = p.dynamic.Resource(mapping.Resource)
-		if mapping.Scope.Name() == "namespace" {
-			o.SetNamespace(s.Namespace)
-			r = p.dynamic.Resource(mapping.Resource).Namespace(s.Namespace)
-		}
-		if err := do(ctx, r, o); err != nil {
-			return fmt.Errorf("%s %s: %w", o.GetKind(), o.GetName(), err)
-		}
-	}
-	return nil
-}
-
-func (p *Player) apply(ctx context.Context, r dynamic.ResourceInterface, o *unstructured.Unstructured) error {
-	data, err := json.Marshal(o)
-	if err != nil {
-		return err
-	}
-	force := true
-	_, err = r.Patch(ctx, o.GetName(), types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: manager, Force: &force})
-	return err
-}
-
-func (p *Player) remove(ctx context.Context, r dynamic.ResourceInterface, o *unstructured.Unstructured) error {
-	err := r.Delete(ctx, o.GetName(), metav1.DeleteOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
 }
 
 func (p *Player) waitReady(ctx context.Context, namespace, what string) error {

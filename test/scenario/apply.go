@@ -1,0 +1,104 @@
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+	"sigs.k8s.io/yaml"
+)
+
+// Applier gives manifests to a cluster as `kubectl apply --server-side` does.
+type Applier struct {
+	dynamic dynamic.Interface
+	mapper  *restmapper.DeferredDiscoveryRESTMapper
+	manager string
+}
+
+// NewApplier prepares an applier. manager is whom the cluster names as who set a field.
+func NewApplier(cfg *rest.Config, manager string) (*Applier, error) {
+	dyn, err := dynamic.NewForConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	disco, err := discovery.NewDiscoveryClientForConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Applier{dynamic: dyn, mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(disco)), manager: manager}, nil
+}
+
+// Apply applies the documents in order. Each goes to namespace unless it is cluster-scoped; a namespace of "" keeps the one that
+// it names.
+func (a *Applier) Apply(ctx context.Context, namespace, manifests string) error {
+	return a.each(ctx, namespace, manifests, func(ctx context.Context, r dynamic.ResourceInterface, o *unstructured.Unstructured) error {
+		data, err := json.Marshal(o)
+		if err != nil {
+			return err
+		}
+		force := true
+		_, err = r.Patch(ctx, o.GetName(), types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: a.manager, Force: &force})
+		return err
+	})
+}
+
+// Remove deletes what the documents name; what is gone already is fine.
+func (a *Applier) Remove(ctx context.Context, namespace, manifests string) error {
+	return a.each(ctx, namespace, manifests, func(ctx context.Context, r dynamic.ResourceInterface, o *unstructured.Unstructured) error {
+		err := r.Delete(ctx, o.GetName(), metav1.DeleteOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return err
+	})
+}
+
+func objects(manifests string) ([]*unstructured.Unstructured, error) {
+	var all []*unstructured.Unstructured
+	for _, doc := range documents(manifests) {
+		var o unstructured.Unstructured
+		if err := yaml.Unmarshal(doc, &o.Object); err != nil {
+			return nil, err
+		}
+		if o.GetKind() == "" || o.GetName() == "" {
+			return nil, errors.New("a manifest has no kind or no name")
+		}
+		all = append(all, &o)
+	}
+	return all, nil
+}
+
+func (a *Applier) each(ctx context.Context, namespace, manifests string, do func(context.Context, dynamic.ResourceInterface, *unstructured.Unstructured) error) error {
+	all, err := objects(manifests)
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		gvk := o.GroupVersionKind()
+		mapping, err := a.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+		if err != nil {
+			return err
+		}
+		var r dynamic.ResourceInterface = a.dynamic.Resource(mapping.Resource)
+		if mapping.Scope.Name() == "namespace" {
+			if namespace != "" {
+				o.SetNamespace(namespace)
+			}
+			r = a.dynamic.Resource(mapping.Resource).Namespace(o.GetNamespace())
+		}
+		if err := do(ctx, r, o); err != nil {
+			return fmt.Errorf("%s %s: %w", o.GetKind(), o.GetName(), err)
+		}
+	}
+	return nil
+}
