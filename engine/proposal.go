@@ -175,7 +175,9 @@ type Pull struct {
 	Failing   []string  `json:"failing,omitempty"`  // names of checks
 	Review    string    `json:"review"`             // "", "approved", "changes_requested"
 	Conflict  bool      `json:"conflict,omitempty"` // with the base
+	Behind    bool      `json:"behind,omitempty"`   // the base's rules want its newest commit in the branch
 	Touched   bool      `json:"touched,omitempty"`  // a person pushed to the branch
+	Parent    string    `json:"parent,omitempty"`   // commit of the base that the branch's one commit was made on
 	MergedSHA string    `json:"merged_sha,omitempty"`
 	ClosedBy  string    `json:"closed_by,omitempty"` // GitHub login
 	SeenAt    time.Time `json:"seen_at,omitzero"`
