@@ -20,7 +20,7 @@ type Need struct {
 	Why      string
 }
 
-// Needs are all permissions that the product uses to watch, to diagnose and to find waste. deploy/rbac/reader.yaml grants exactly
+// Needs are all permissions that the product uses to watch, to diagnose, to find waste and the files that declare it. deploy/rbac/reader.yaml grants exactly
 // these; there is no verb that writes, and none on Secrets.
 var Needs = []Need{
 	{"", "pods", []string{"get", "list", "watch"}, engine.CheckFail, "incidents are found by watching pods"},
@@ -44,7 +44,7 @@ var Needs = []Need{
 	{"storage.k8s.io", "storageclasses", []string{"get", "list"}, engine.CheckWarn, "whether the class exists that a pending claim asks for, when it binds, and what becomes of its volumes"},
 	{"", "namespaces", []string{"list"}, engine.CheckWarn, "waste: which team a namespace belongs to"},
 	{"", "persistentvolumes", []string{"list"}, engine.CheckWarn, "waste: a volume of the cluster is no orphan"},
-	{"autoscaling", "horizontalpodautoscalers", []string{"list"}, engine.CheckWarn, "waste: a smaller request makes an autoscaler add pods"},
+	{"autoscaling", "horizontalpodautoscalers", []string{"get", "list"}, engine.CheckWarn, "waste: a smaller request makes an autoscaler add pods"},
 	{"storage.k8s.io", "csinodes", []string{"list"}, engine.CheckWarn, "waste: how many volumes a node can attach"},
 	{"policy", "poddisruptionbudgets", []string{"list"}, engine.CheckWarn, "waste: whether the pods of a node may be moved"},
 	{"autoscaling.k8s.io", "verticalpodautoscalers", []string{"list"}, engine.CheckWarn, "waste: requests that an autoscaler keeps are not proposed"},
@@ -52,6 +52,10 @@ var Needs = []Need{
 	{"snapshot.storage.k8s.io", "volumesnapshotcontents", []string{"list"}, engine.CheckWarn, "waste: snapshots and volumes that are still wanted"},
 	{"velero.io", "podvolumebackups", []string{"list"}, engine.CheckWarn, "waste: volumes that a backup reads"},
 	{"velero.io", "datauploads", []string{"list"}, engine.CheckWarn, "waste: volumes that a backup reads"},
+	{"argoproj.io", "applications", []string{"list"}, engine.CheckWarn, "pull requests: which repository Argo CD deploys a workload from"},
+	{"kustomize.toolkit.fluxcd.io", "kustomizations", []string{"get"}, engine.CheckWarn, "pull requests: which path Flux applies a workload from"},
+	{"helm.toolkit.fluxcd.io", "helmreleases", []string{"get"}, engine.CheckWarn, "pull requests: where the values of a release stand"},
+	{"source.toolkit.fluxcd.io", "gitrepositories", []string{"get"}, engine.CheckWarn, "pull requests: which repository that is"},
 }
 
 // Check tries whether the cluster answers, and every permission of Needs.

@@ -60,6 +60,7 @@ type Cluster struct {
 	now     func() time.Time
 
 	classes *classes
+	apps    apps
 
 	mu    sync.Mutex
 	watch *watcher // nil while the cluster is not watched here
