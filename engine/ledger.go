@@ -49,11 +49,30 @@ type Baseline struct {
 	Days    float64   `json:"days"`     // that it was measured over
 	From    time.Time `json:"from"`
 	To      time.Time `json:"to"`
+
+	Price     MicroUSD `json:"price,omitempty"`     // of a core or GiB for an hour, where requests are measured
+	Work      float64  `json:"work,omitempty"`      // units of a day, on average
+	Group     string   `json:"group,omitempty"`     // of nodes
+	Instance  string   `json:"instance,omitempty"`  // type of the node
+	Cores     float64  `json:"cores,omitempty"`     // of the node; 0 when not known
+	GiB       float64  `json:"gib,omitempty"`       // of the node
+	Capacity  float64  `json:"capacity,omitempty"`  // core-hours or GiB-hours a day of all nodes of the cluster; 0 when not known
+	Requested float64  `json:"requested,omitempty"` // of Capacity, what pods had
+	Covered   float64  `json:"covered,omitempty"`   // the share in [0,1] of such usage that commitments paid for
+	Uncovered *float64 `json:"uncovered,omitempty"` // hours a day of such usage that they did not, by the bills; nil without bills
 }
 
 // LedgerChain names the chain of a finding that was opened for the nth time, from 0.
 func LedgerChain(finding int64, reopened int) string {
 	return fmt.Sprintf("finding/%d/%d", finding, reopened)
+}
+
+// LedgerFilter chooses chains of the ledger that have an entry in a span. Empty fields choose all.
+type LedgerFilter struct {
+	From, To                 time.Time // from midnight UTC of the first day to that after the last
+	Team, Cluster, Namespace string
+	Type                     FindingKind
+	Limit                    int // of lines; 0 means 50
 }
 
 // Ledger is the answer to /autopilot savings ledger.

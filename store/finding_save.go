@@ -163,7 +163,10 @@ func (s *Store) saveChanges(ctx context.Context, tx pgx.Tx, changes []waste.Chan
 		b.Queue(bumpGroupsSQL, slices.Sorted(maps.Keys(shown)))
 		b.Queue(wakeSQL)
 	}
-	return tx.SendBatch(ctx, b).Close()
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return err
+	}
+	return s.detected(ctx, tx, changes)
 }
 
 // saveFinding queues a finding. What no scan has just seen keeps its evidence as it is.

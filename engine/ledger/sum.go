@@ -1,0 +1,141 @@
+package ledger
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// mostLines is how many lines there are when the filter does not say.
+const mostLines = 50
+
+// chains gives entries by chain, each entry once, in whatever order and however often they come.
+func chains(entries []engine.LedgerEntry) map[string][]engine.LedgerEntry {
+	out := map[string][]engine.LedgerEntry{}
+	seen := map[int64]bool{}
+	for _, e := range entries {
+		if e.ID != 0 && seen[e.ID] {
+			continue
+		}
+		seen[e.ID] = true
+		out[e.Chain] = append(out[e.Chain], e)
+	}
+	for _, c := range out {
+		slices.SortFunc(c, func(a, b engine.LedgerEntry) int { return cmp.Compare(a.ID, b.ID) })
+	}
+	return out
+}
+
+// Fold gives each chain as it stands, the newest first. What was measured counts within the filter's span, all else as far as it
+// had come before its end. The same entries, in whatever order and however often they come, give the same lines.
+func Fold(entries []engine.LedgerEntry, f engine.LedgerFilter) []engine.LedgerLine {
+	var lines []engine.LedgerLine
+	for name, chain := range chains(entries) {
+		chain = slices.DeleteFunc(chain, func(e engine.LedgerEntry) bool { return !chosen(e, f) })
+		if len(chain) == 0 {
+			continue
+		}
+		lines = append(lines, fold(name, chain, f))
+	}
+	slices.SortFunc(lines, func(a, b engine.LedgerLine) int {
+		return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.Finding, a.Finding), cmp.Compare(a.Chain, b.Chain))
+	})
+	return lines
+}
+
+// chosen tells whether an entry is what a filter asks for and was there at the end of its span.
+func chosen(e engine.LedgerEntry, f engine.LedgerFilter) bool {
+	return (f.Team == "" || e.Team == f.Team) && (f.Cluster == "" || e.Target.Cluster == f.Cluster) &&
+		(f.Namespace == "" || e.Target.Namespace == f.Namespace) && (f.Type == "" || e.Type == f.Type) &&
+		(f.To.IsZero() || when(e).Before(f.To))
+}
+
+// when is the time that an entry is about.
+func when(e engine.LedgerEntry) time.Time {
+	if e.Day.IsZero() {
+		return e.At
+	}
+	return e.Day
+}
+
+func inSpan(e engine.LedgerEntry, f engine.LedgerFilter) bool {
+	return !when(e).Before(f.From) && (f.To.IsZero() || when(e).Before(f.To))
+}
+
+func fold(name string, chain []engine.LedgerEntry, f engine.LedgerFilter) engine.LedgerLine {
+	l := engine.LedgerLine{Chain: name, Finding: chain[0].Finding, Type: chain[0].Type, Target: chain[0].Target, Team: chain[0].Team, State: State(chain)}
+	for _, e := range chain {
+		if e.Kind == engine.EntryCorrected {
+			continue // with what it corrects
+		}
+		n := Net(chain, e)
+		if n.Proposal != 0 {
+			l.Proposal = n.Proposal
+		}
+		if e.Kind == l.State && e.At.After(l.At) {
+			l.At = e.At
+		}
+		switch e.Kind {
+		case engine.EntryVerified:
+			if inSpan(e, f) {
+				l.Verified, l.Cash, l.Low, l.High = l.Verified+n.Amount, l.Cash+n.Cash, l.Low+n.Low, l.High+n.High
+				l.Days++
+			}
+		case engine.EntryImplemented:
+			l.PullURL = e.Ref
+			fallthrough
+		case engine.EntryDetected, engine.EntryApproved:
+			l.Estimated = n.Amount // the chain is in order: the last step that was reached
+		case engine.EntryReversed, engine.EntryCorrected:
+		}
+	}
+	return l
+}
+
+// Sum is the ledger of what a filter chooses. Every amount is the sum of its chains': it is the same in whatever order, and however
+// often, the entries come, and no dollar is in two chains. The bounds of a sum are the sums of the bounds, as if all errors went the
+// same way, which is wider than they are together and never too narrow.
+func Sum(entries []engine.LedgerEntry, f engine.LedgerFilter) engine.Ledger {
+	sum := engine.Ledger{From: f.From, To: f.To, Lines: Fold(entries, f)}
+	byChain := chains(entries)
+	types := map[engine.FindingKind]engine.CalibrationLine{}
+	for _, l := range sum.Lines {
+		chain := slices.DeleteFunc(byChain[l.Chain], func(e engine.LedgerEntry) bool { return !chosen(e, f) })
+		for kind, into := range map[engine.EntryKind]*engine.MicroUSD{
+			engine.EntryDetected: &sum.Detected, engine.EntryApproved: &sum.Approved,
+			engine.EntryImplemented: &sum.Implemented, engine.EntryReversed: &sum.Reversed,
+		} {
+			if e, ok := step(chain, kind); ok {
+				*into += e.Amount
+			}
+		}
+		sum.Verified, sum.Cash = sum.Verified+l.Verified, sum.Cash+l.Cash
+		if l.Days > 0 {
+			c := types[l.Type]
+			c.Type, c.Chains = l.Type, c.Chains+1
+			c.Estimated, c.Verified = c.Estimated+promised(l), c.Verified+l.Verified
+			types[l.Type] = c
+		}
+	}
+	sum.Freed = sum.Verified - sum.Cash
+	for _, kind := range slices.Sorted(maps.Keys(types)) {
+		c := types[kind]
+		if c.Estimated > 0 {
+			c.Ratio = c.Verified.Dollars() / c.Estimated.Dollars()
+		}
+		sum.Calibration = append(sum.Calibration, c)
+	}
+	limit := cmp.Or(max(f.Limit, 0), mostLines)
+	if len(sum.Lines) > limit {
+		sum.Lines, sum.More = sum.Lines[:limit], len(sum.Lines)-limit
+	}
+	return sum
+}
+
+// promised is what a chain's estimate comes to for the days that were measured.
+func promised(l engine.LedgerLine) engine.MicroUSD {
+	return l.Estimated.Times(float64(l.Days*hoursOfDay) / engine.HoursPerMonth)
+}
