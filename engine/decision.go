@@ -70,6 +70,7 @@ type AuditRow struct {
 	Subject  string // "incident/42"
 	Allowed  bool
 	Reason   string
+	Plan     string // hash of the plan that it was about; "" where there was none
 	Hash     string // hex SHA-256 over the row and PrevHash
 	PrevHash string
 }

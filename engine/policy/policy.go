@@ -22,12 +22,18 @@ type Role struct {
 	May        []engine.Action // what it allows
 	Clusters   []string        // path.Match patterns; none means all
 	Namespaces []string        // path.Match patterns; none means all
+
+	// What follows narrows engine.ActionApprove and engine.ActionDeny alone.
+	Kinds []string        // path.Match patterns of engine.FindingKind; none means all, and what no finding is behind
+	UpTo  engine.MicroUSD // a month, of all that is approved together; 0 means any sum
 }
 
 // Policy is what the configuration says about people.
 type Policy struct {
 	Roles   []Role
 	LogsOff []string // namespaces, as path.Match patterns, whose logs are never shown
+
+	Approvals Approvals
 }
 
 // Allowed tells whether a person, who is in the given user groups, may do the action on the workload.
