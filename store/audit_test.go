@@ -62,7 +62,7 @@ func TestTamperingIsFound(t *testing.T) {
 func TestAuditIsReadNewestFirst(t *testing.T) {
 	w := newWorld(t)
 	w.audited(5)
-	rows, err := w.Audit(t.Context(), 2)
+	rows, err := w.Audit(t.Context(), "", 2)
 	w.must(err)
 	equal(t, "rows", []any{len(rows), rows[0].Seq, rows[1].Seq, rows[0].PrevHash == rows[1].Hash}, []any{2, int64(5), int64(4), true})
 }

@@ -101,7 +101,7 @@ func (s *Store) conclude(ctx context.Context, tx pgx.Tx, d engine.Decision, outc
 		d.Reason = message
 	}
 	return s.appendAudit(ctx, tx, engine.AuditRow{
-		At: s.now(), By: d.By, Action: d.Action, Subject: subjectOf(d), Allowed: d.Allowed, Reason: d.Reason,
+		At: s.now(), By: d.By, Action: d.Action, Subject: subjectOf(d), Allowed: d.Allowed, Reason: d.Reason, Plan: d.Hash,
 	})
 }
 
@@ -118,6 +118,8 @@ func formerOutcome(ctx context.Context, tx pgx.Tx, id string) (outcome, err erro
 
 func subjectOf(d engine.Decision) string {
 	switch {
+	case d.ProposalID != 0:
+		return fmt.Sprintf("proposal/%d", d.ProposalID)
 	case d.IncidentID != 0:
 		return fmt.Sprintf("incident/%d", d.IncidentID)
 	case d.GroupID != 0:

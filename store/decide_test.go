@@ -23,7 +23,7 @@ func TestDecide(t *testing.T) {
 		[]any{engine.Acknowledged, ada, w.now().Truncate(time.Microsecond), int64(2)})
 	equal(t, "message", w.sql(`SELECT key, thread_key, channel FROM messages WHERE kind = 'event'`), "incident/1/event/2 incident/1/card #incidents")
 
-	audit, err := w.Audit(t.Context(), 0)
+	audit, err := w.Audit(t.Context(), "", 0)
 	w.must(err)
 	equal(t, "audit", []any{len(audit), audit[0].Seq, audit[0].By, audit[0].Action, audit[0].Subject, audit[0].Allowed},
 		[]any{1, int64(1), ada, engine.ActionAcknowledge, "incident/1", true})

@@ -95,8 +95,11 @@ func loadGroup(ctx context.Context, tx pgx.Tx, id int64) (engine.FindingGroup, e
 		return g, err
 	}
 	found, err := selectFindings(ctx, tx, `WHERE f.group_id = $1 `+openFirst, id)
+	if err != nil {
+		return g, err
+	}
 	fill(&g, found)
-	return g, err
+	return g, loadPlans(ctx, tx, &g)
 }
 
 // fill puts findings into their group and adds up those that are open.

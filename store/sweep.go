@@ -21,10 +21,13 @@ const (
 )
 
 // Sweep deletes what has been kept long enough and takes up work that was left behind: incidents that should have been settled,
-// diagnosed or repeated to the on-call, and whose task is gone.
+// diagnosed or repeated to the on-call, and proposals on their way, whose task is gone. Proposals that nobody decided in time expire.
 func (s *Store) Sweep(ctx context.Context) error {
 	now := s.now()
 	if err := s.write(ctx, func(ctx context.Context, tx pgx.Tx) error { return s.forget(ctx, tx, now) }); err != nil {
+		return err
+	}
+	if err := s.ExpireProposals(ctx); err != nil {
 		return err
 	}
 	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
@@ -32,7 +35,11 @@ func (s *Store) Sweep(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return s.insertTasks(ctx, tx, tasks)
+		more, err := strayed(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return s.insertTasks(ctx, tx, append(tasks, more...))
 	})
 }
 
@@ -45,6 +52,7 @@ func (s *Store) forget(ctx context.Context, tx pgx.Tx, now time.Time) error {
 	b.Queue(`DELETE FROM considerations WHERE incident_id IN `+longResolved, long)
 	b.Queue(`DELETE FROM signals WHERE incident_id IN `+longResolved, long)
 	b.Queue(`DELETE FROM home_viewers WHERE seen_at < $1`, long)
+	b.Queue(`DELETE FROM proposal_item i USING finding f WHERE i.proposal_id IS NULL AND f.id = i.finding_id AND f.status = 'closed'`)
 	b.Queue(`DELETE FROM cluster_lease WHERE until < now() - interval '` + unwatched + `'`)
 	return tx.SendBatch(ctx, b).Close()
 }

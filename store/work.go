@@ -18,13 +18,15 @@ import (
 )
 
 const (
-	taskTimeout = time.Minute
+	taskTimeout   = time.Minute
+	changeTimeout = 5 * time.Minute // of what reads repositories
 	stopGrace   = 10 * time.Second // for running tasks when the work ends; past it their contexts end
 
 	pollAlertsEvery = 15 * time.Second
 	sweepEvery      = time.Hour
 	scanDueEvery    = time.Minute
 	costsEvery      = time.Hour
+	measureEvery    = time.Hour
 )
 
 // Handler does one kind of task. An engine.Unavailable error has it tried again for up to a day; Invalid, NotFound, Conflict
@@ -91,12 +93,16 @@ func (s *Store) newWorker(name string, handlers map[engine.TaskKind]Handler) (*r
 	if handlers[engine.TaskCosts] != nil {
 		periodic = append(periodic, every(costsEvery, engine.TaskCosts))
 	}
+	if handlers[engine.TaskMeasure] != nil {
+		periodic = append(periodic, every(measureEvery, engine.TaskMeasure))
+	}
 	c, err := river.NewClient(riverpgxv5.New(s.pool), &river.Config{
 		ID: name,
 		Queues: map[string]river.QueueConfig{
 			queueQuick:    {MaxWorkers: 10},
 			queueDiagnose: {MaxWorkers: 6},
 			queueScan:     {MaxWorkers: 1},
+			queueChange:   {MaxWorkers: 4},
 		},
 		Workers:      workers,
 		PeriodicJobs: periodic,
@@ -136,8 +142,11 @@ type worker struct {
 
 // Timeout implements river.Worker.
 func (w *worker) Timeout(job *river.Job[taskArgs]) time.Duration {
-	if queueOf(engine.TaskKind(job.Kind)) == queueScan {
+	switch queueOf(engine.TaskKind(job.Kind)) {
+	case queueScan:
 		return ScanTimeout
+	case queueChange:
+		return changeTimeout
 	}
 	return 0 // as all
 }

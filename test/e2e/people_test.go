@@ -125,7 +125,7 @@ func TestPeople(t *testing.T) {
 
 	st := w.openStore()
 	w.must(st.VerifyAudit(t.Context()))
-	rows, err := st.Audit(t.Context(), 50)
+	rows, err := st.Audit(t.Context(), "", 50)
 	w.must(err)
 	seen := map[engine.Action][]bool{}
 	for _, r := range rows {
