@@ -99,6 +99,9 @@ func (a *asker) get(ctx context.Context, query string, g grid, row func(labelSet
 	if a.warned == "" {
 		a.warned = out.warned
 	}
+	if read := max(out.total, out.values); read > maxSamples && err == nil {
+		a.share = max(a.share*aimSamples/float64(read), 1.0/16) // more series than there were at the times that were counted
+	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -112,6 +115,13 @@ func (a *asker) get(ctx context.Context, query string, g grid, row func(labelSet
 		a.until = a.now().Add(min(max(took, time.Second<<a.strikes), maxPause))
 	}
 	return err
+}
+
+// clock is how far the clock of Prometheus is ahead of ours, by its last answer.
+func (a *asker) clock() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.skew
 }
 
 // tired tells that Prometheus has been slow or away for so long that a scan had better end.
@@ -148,7 +158,7 @@ func (a *asker) wait(ctx context.Context) error {
 func (a *asker) send(ctx context.Context, query string, g grid, row func(labelSet) []float64) (answer, error) {
 	form := url.Values{
 		"query": {query}, "start": {stamp(g.first)}, "end": {stamp(g.last())},
-		"step": {strconv.FormatFloat(g.step.Seconds(), 'f', -1, 64)}, "stats": {"all"},
+		"step": {strconv.FormatFloat(g.step.Seconds(), 'f', -1, 64)}, "stats": {"true"},
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url+"/api/v1/query_range", strings.NewReader(form.Encode()))
 	if err != nil {

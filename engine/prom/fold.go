@@ -203,9 +203,12 @@ func (b *box) peak(g grid, from int, cpu, memory []float32) {
 
 func known(p waste.Peak) bool { return p.CPU == p.CPU || p.Memory == p.Memory }
 
-// usage is what the box holds.
-func (b *box) usage(fine grid, s sharing) waste.Usage {
+// usage is what the box holds, with the times of a clock that is ahead of ours put right. Days stay those that Prometheus gave them.
+func (b *box) usage(fine grid, ahead time.Duration, s sharing) waste.Usage {
 	u := waste.Usage{CPU: b.cpu.series(fine, s), Memory: b.memory.series(fine, s), OOMKills: b.kills, JVMHeap: b.heap, Restarts: int(math.Round(b.restarts))}
+	if ahead != 0 {
+		u.CPU.Start, u.Memory.Start = u.CPU.Start.Add(-ahead), u.Memory.Start.Add(-ahead)
+	}
 	b.peak(fine, 0, u.CPU.Max, u.Memory.Max)
 	for _, p := range b.peaks {
 		u.Peaks = append(u.Peaks, p)

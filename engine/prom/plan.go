@@ -17,7 +17,7 @@ const (
 	memoryMetric = "container_memory_working_set_bytes"
 )
 
-const maxSkew = 2 * time.Minute // between the clock of Prometheus and ours
+const maxSkew = time.Minute // between the clock of Prometheus and ours
 
 // reading is what a piece reads.
 type reading int
@@ -52,20 +52,23 @@ func (p piece) halves() (a, b piece, ok bool) {
 	return a, b, true
 }
 
-// living is how many series of containers there were in each namespace, at times a stride apart.
+// living is how many series of containers there were in each namespace, at some times.
 type living struct {
-	at   grid
+	at   []time.Time // ascending
 	seen map[string][]float64
 }
 
-// count is how many series namespaces had at a time: the more of before and after, for they come and go in between.
+// count is how many series namespaces had at a time: the more of before and after, for they come and go in between. It is never
+// none: a job may have run when nobody looked.
 func (v living) count(namespaces []string, at time.Time) (n float64) {
-	i := min(max(int(at.Sub(v.at.first)/v.at.step), 0), v.at.n-1)
-	after := min(i+1, v.at.n-1)
+	after, _ := slices.BinarySearchFunc(v.at, at, time.Time.Compare)
+	after = min(after, len(v.at)-1)
 	for _, ns := range namespaces {
+		least := 1.0
 		if row := v.seen[ns]; row != nil {
-			n += max(or0(row[i]), or0(row[after]))
+			least = max(least, or0(row[after]), or0(row[max(after-1, 0)]))
 		}
+		n += least
 	}
 	return n
 }
@@ -74,7 +77,7 @@ func (v living) count(namespaces []string, at time.Time) (n float64) {
 func (v living) before(namespaces []string, t time.Time) bool {
 	for _, ns := range namespaces {
 		for i, n := range v.seen[ns] {
-			if n > 0 && v.at.at(i).Before(t) {
+			if n > 0 && v.at[i].Before(t) {
 				return true
 			}
 		}
@@ -89,9 +92,10 @@ func or0(v float64) float64 {
 	return v
 }
 
-// cadvisor is the selectors' part for series of containers: not of pods or of slices above them, and of all cores together.
+// cadvisor is the selectors' part for series of containers: not of pods or of slices above them, and of all cores together. What
+// has a container has a pod, and to have Prometheus say so again would make it merge the lists of thousands of pods for each query.
 func (l *load) cadvisor() matchers {
-	return append(slices.Clip(l.base), `container!=""`, `container!="POD"`, `pod!=""`)
+	return append(slices.Clip(l.base), `container!=""`, `container!="POD"`)
 }
 
 // plan finds out how much there is to read, and reads what is small.
@@ -99,47 +103,28 @@ func (l *load) plan(ctx context.Context) error {
 	if len(l.namespaces) == 0 {
 		return nil
 	}
-	if err := l.estimate(ctx); err != nil {
-		return err
-	}
-	if skew := l.ask.skew; l.wanted.At.IsZero() && skew.Abs() > maxSkew {
-		l.gap("its clock is %s %s ours; its history is read by its own clock", skew.Abs().Round(time.Second), map[bool]string{true: "ahead of", false: "behind"}[skew > 0])
-		l.span(l.ask.now().Add(skew))
-		if err := l.estimate(ctx); err != nil {
-			return err
-		}
-	}
 	if err := l.density(ctx); err != nil {
 		return err
 	}
-	if err := l.states(ctx); err != nil {
+	if skew := l.ask.clock(); l.wanted.At.IsZero() && skew.Abs() > maxSkew {
+		l.gap("its clock is %s %s ours: its history is read by its own clock and put on ours", skew.Abs().Round(time.Second), map[bool]string{true: "ahead of", false: "behind"}[skew > 0])
+		l.skew = skew
+		l.span(l.ask.now().Add(skew))
+		if err := l.density(ctx); err != nil {
+			return err
+		}
+	}
+	days, pools := newRows(fineDays+1), newRows(1)
+	if err := l.count(ctx, days, pools); err != nil {
 		return err
 	}
-	return l.heaps(ctx)
-}
-
-// estimate counts the series of each namespace a few times a day.
-func (l *load) estimate(ctx context.Context) error {
-	first := l.fine.first
-	if l.coarse.n > 0 {
-		first = l.coarse.first
+	if err := l.killed(ctx); err != nil {
+		return err
 	}
-	containers := 0
-	for _, p := range l.cluster.Pods {
-		containers += len(p.Spec.Containers)
-	}
-	span := l.fine.last().Sub(first)
-	stride := 6 * time.Hour
-	for float64(containers)*float64(span/stride) > aimSamples/2 && stride < 2*day {
-		stride *= 2
-	}
-	l.live = living{grid{first, stride, int(span/stride) + 1}, map[string][]float64{}}
-	query := "count by (namespace) (" + l.cadvisor().oneOf("namespace", l.only).of(cpuMetric) + ")"
-	return l.ask.insist(ctx, query, l.live.at, func(s labelSet) []float64 {
-		row := blank(l.live.at.n)
-		l.live.seen[s[labelNamespace]] = row
-		return row
-	})
+	l.counted(days)
+	l.heaps(pools)
+	l.choose()
+	return nil
 }
 
 // density finds out how many samples of memory a step holds.
@@ -154,8 +139,38 @@ func (l *load) density(ctx context.Context) error {
 	return err
 }
 
-// exact tells whether all samples of memory are read.
-func (l *load) exact() bool { return l.raw <= maxRaw }
+// choose decides how often memory is looked at within a step: at all samples where there are few and they take no more queries
+// than a cluster of so many workloads is worth. Pods of the same workload do the same: the more there are of them, the less is
+// missed by looking at each of them less often, as it is the highest of all that counts.
+func (l *load) choose() {
+	whole := func(r reading) float64 {
+		return math.Ceil(l.cost(piece{metric: r, namespaces: l.namespaces, to: fineSteps}) / aimSamples)
+	}
+	l.ask.mu.Lock()
+	asked := float64(l.ask.cost.Queries)
+	l.ask.mu.Unlock()
+	spare := mostQueries*max(1, float64(len(l.own.tops))/mostWorkloads) - asked - whole(fineCPU) - 1
+	for l.probes = 0; l.probes < len(sights)-1; l.probes++ {
+		if s := sights[l.probes]; s.every == 0 && l.raw > maxRaw {
+			continue
+		}
+		if whole(fineMemory) <= spare {
+			break
+		}
+	}
+}
+
+// sights are the ways to look at memory within a step, the best first.
+var sights = []struct {
+	window string
+	every  time.Duration // 0 means at every sample
+	each   float64       // samples that it reads of a series for a step; those that lead to the first step are held with it
+}{
+	{"[5m]", 0, 0},
+	{"[4m:1m]", time.Minute, 5 * 1.2},
+	{"[2m30s:2m30s]", 150 * time.Second, 2 * 1.2},
+	{"", fineStep, 1},
+}
 
 // query gives what a piece asks for and at which times, and how many samples that reads of each series for each step.
 func (l *load) query(p piece) (query string, g grid, each float64) {
@@ -170,16 +185,20 @@ func (l *load) query(p piece) (query string, g grid, each float64) {
 	}
 	memory := sel.of(memoryMetric)
 	switch {
-	case p.metric == fineMemory && l.exact():
+	case p.metric == fineMemory && sights[l.probes].every == 0:
 		return "max_over_time(" + memory + "[5m])", g, l.raw
+	case p.metric == fineMemory && sights[l.probes].every == fineStep:
+		return memory, g, held
 	case p.metric == fineMemory:
-		return "max_over_time(" + memory + "[4m:1m])", g, probes * 1.2 // those that lead to the first step are held with it
+		return "max_over_time(" + memory + sights[l.probes].window + ")", g, sights[l.probes].each
 	case p.metric == coarseMemory:
 		return "max_over_time(" + memory + "[55m:5m])", g, float64(coarseStep/coarseEach) * 1.2
 	}
-	// Its answer has all that it reads, and weighs as much again in the memory of Prometheus.
-	return sel.of(cpuMetric), g, 2
+	return sel.of(cpuMetric), g, held
 }
+
+// held is what a sample counts for that is in the answer too, for it weighs as much again in the memory of Prometheus.
+const held = 1.6
 
 // cost is how many samples a piece reads.
 func (l *load) cost(p piece) (sum float64) {

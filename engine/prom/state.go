@@ -1,11 +1,13 @@
 package prom
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -37,8 +39,18 @@ func (l *load) batches(samples func(namespace string) float64) (all [][]string) 
 
 // containers is how many containers a namespace had at once.
 func (l *load) containers(namespace string) (n float64) {
-	for at := l.fine.first; !at.After(l.fine.last()); at = at.Add(l.live.at.step) {
+	for at := l.fine.first; !at.After(l.fine.last()); at = at.Add(day) {
 		n = max(n, l.live.count([]string{namespace}, at))
+	}
+	return n
+}
+
+// listed is how many containers the inventory has in a namespace.
+func (l *load) listed(namespace string) (n float64) {
+	for _, p := range l.cluster.Pods {
+		if p.Namespace == namespace {
+			n += float64(len(p.Spec.Containers))
+		}
 	}
 	return n
 }
@@ -74,40 +86,104 @@ func (l *load) hourly(ctx context.Context, selector func(matchers) string, take 
 	return nil
 }
 
-// daily asks for metrics once a day, each day by itself: Prometheus decodes an hour of samples for each, instead of all between.
-func (l *load) daily(ctx context.Context, perContainer float64, selector func(matchers) string, take func(*rows)) error {
-	for _, batch := range l.batches(func(ns string) float64 { return l.containers(ns) * perContainer }) {
-		r := newRows(fineDays + 1)
+// count asks once a day how many series of containers there are, how often they were restarted, and by how many periods they
+// were held at their limits; and at last for the heaps of JVMs. Each day is a query by itself: Prometheus decodes an hour of
+// samples for it, and all of them between for days that are steps of one query. Of the days before, three tell how many there were.
+func (l *load) count(ctx context.Context, days, pools *rows) error {
+	for d := range fineDays + 1 {
+		l.live.at = append(l.live.at, l.fine.first.Add(time.Duration(d)*day))
+	}
+	var before []time.Time
+	if first := l.coarse.first; l.coarse.n > 0 {
+		last := l.fine.first.Add(-6 * time.Hour)
+		before = []time.Time{first, first.Add(last.Sub(first) / 2).Truncate(time.Hour), last}
+	}
+	l.live = living{append(before, l.live.at...), map[string][]float64{}}
+	var tasks []func() error
+	for n, at := range before {
+		tasks = append(tasks, func() error { return l.ask.insist(ctx, l.alive(l.only), grid{at, fineStep, 1}, l.livingAt(n)) })
+	}
+	// Four of each container, and of those that came and went as many.
+	for _, batch := range l.batches(func(ns string) float64 { return 8 * l.listed(ns) }) {
+		names := `__name__=~"` + strings.Join([]string{restartsMetric, throttledMetric, periodsMetric}, "|") + `"`
+		query := append(slices.Clip(l.base.oneOf("namespace", batch)), names, `container!=""`, `container!="POD"`).of("") + " or " + l.alive(batch)
 		for d := range fineDays + 1 {
-			at := l.fine.first.Add(time.Duration(d) * day)
-			err := l.ask.insist(ctx, selector(l.base.oneOf("namespace", batch)), grid{at, fineStep, 1}, func(s labelSet) []float64 {
-				if row := r.of(s); row != nil {
-					return row[d : d+1]
-				}
-				return nil
+			living := l.livingAt(len(before) + d)
+			tasks = append(tasks, func() error {
+				return l.ask.insist(ctx, query, grid{l.live.at[len(before)+d], fineStep, 1}, func(s labelSet) []float64 {
+					if s[labelName] == "" {
+						return living(s)
+					}
+					l.mu.Lock()
+					defer l.mu.Unlock()
+					if row := days.of(s); row != nil {
+						return row[d : d+1]
+					}
+					return nil
+				})
 			})
-			switch {
-			case err != nil:
-				return err
-			case r.full:
-				return errTooMuch
-			}
 		}
-		take(r)
+	}
+	tasks = append(tasks, func() error { return l.ask.insist(ctx, l.pools(), grid{l.fine.last(), fineStep, 1}, pools.of) })
+	if err := inPairs(tasks); err != nil {
+		return err
+	}
+	if days.full || pools.full {
+		return errTooMuch
 	}
 	return nil
 }
 
-// states reads how often containers were restarted and held at their limits, when the kernel killed them, and who owned pods
-// whose names do not tell.
-func (l *load) states(ctx context.Context) error {
-	if err := l.killed(ctx); err != nil {
-		return err
-	}
-	return l.counts(ctx)
+// alive counts the series of containers of each namespace.
+func (l *load) alive(namespaces []string) string {
+	return "count by (namespace) (" + l.cadvisor().oneOf("namespace", namespaces).of(cpuMetric) + ")"
 }
 
-// killed reads when the kernel killed containers for want of memory.
+// livingAt takes the answer of alive at one of the times.
+func (l *load) livingAt(n int) func(labelSet) []float64 {
+	return func(s labelSet) []float64 {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		row := l.live.seen[s[labelNamespace]]
+		if row == nil {
+			row = blank(len(l.live.at))
+			l.live.seen[s[labelNamespace]] = row
+		}
+		return row[n : n+1]
+	}
+}
+
+// inPairs runs tasks, two at a time, until one fails.
+func inPairs(tasks []func() error) error {
+	var mu sync.Mutex
+	var failed error
+	next := func() func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		if failed != nil || len(tasks) == 0 {
+			return nil
+		}
+		task := tasks[0]
+		tasks = tasks[1:]
+		return task
+	}
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for task := next(); task != nil; task = next() {
+				if err := task(); err != nil {
+					mu.Lock()
+					failed = cmp.Or(failed, err)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return failed
+}
+
+// killed reads when the kernel killed containers for want of memory, and who owned pods whose names do not tell.
 func (l *load) killed(ctx context.Context) error {
 	selector := func(m matchers) string {
 		// Old versions of kube-state-metrics have a series for each reason there is; of pods, those whose name tells the owner are left out.
@@ -141,7 +217,9 @@ func (l *load) killed(ctx context.Context) error {
 	}
 	kills := map[source][]time.Time{}
 	for k, row := range reasons {
-		kills[k] = killsOf(g, row, restarts.by[k])
+		seen := g
+		seen.first = g.first.Add(-l.skew) // the cluster's own times are ours
+		kills[k] = killsOf(seen, row, restarts.by[k])
 	}
 	l.exactKills(kills)
 	for k, times := range kills {
@@ -193,52 +271,47 @@ func killsOf(g grid, reason, restarts []float64) (times []time.Time) {
 	return times
 }
 
-// counts reads by how much restarts and the scheduler's periods grew from day to day. What a pod counted on the day that it came
+// counted takes by how much restarts and the scheduler's periods grew from day to day. What a pod counted on the day that it came
 // or went is not known.
-func (l *load) counts(ctx context.Context) error {
-	selector := func(m matchers) string {
-		return append(m, `__name__=~"`+strings.Join([]string{restartsMetric, throttledMetric, periodsMetric}, "|")+`"`, `container!=""`, `container!="POD"`).of("")
-	}
-	return l.daily(ctx, 3, selector, func(r *rows) {
-		for k, row := range r.by {
-			top, ok := l.own.of(k.namespace, k.pod)
-			if !ok {
-				continue
-			}
-			b := l.box(top, k.namespace, k.container)
-			if k.metric == restartsMetric {
-				b.restarts += growth(row)
-				continue
-			}
-			if b.periods == nil {
-				b.periods, b.throttled = make([]float64, fineDays), make([]float64, fineDays)
-			}
-			into := b.periods
-			if k.metric == throttledMetric {
-				into = b.throttled
-			}
-			for d := range fineDays {
-				into[d] += growth(row[d : d+2])
-			}
+func (l *load) counted(days *rows) {
+	for k, row := range days.by {
+		top, ok := l.own.of(k.namespace, k.pod)
+		if !ok {
+			continue
 		}
-	})
+		b := l.box(top, k.namespace, k.container)
+		if k.metric == restartsMetric {
+			b.restarts += growth(row)
+			continue
+		}
+		if b.periods == nil {
+			b.periods, b.throttled = make([]float64, fineDays), make([]float64, fineDays)
+		}
+		into := b.periods
+		if k.metric == throttledMetric {
+			into = b.throttled
+		}
+		for d := range fineDays {
+			into[d] += growth(row[d : d+2])
+		}
+	}
 }
 
-// heaps reads the largest heap that each JVM may have, where its metrics are scraped: the sum of its pools that have a bound.
-func (l *load) heaps(ctx context.Context) error {
+// pools asks for the largest heap that each JVM may have, where its metrics are scraped: the sum of its pools that have a bound.
+func (l *load) pools() string {
 	m := append(slices.Clip(l.base.oneOf("namespace", l.only)), `__name__=~"jvm_memory_max_bytes|jvm_memory_bytes_max"`, `area="heap"`)
-	query := "sum by (namespace, pod, container) (max by (namespace, pod, container, id) (" + m.of("") + " > 0))"
-	r := newRows(1)
-	if err := l.ask.insist(ctx, query, grid{l.fine.last(), fineStep, 1}, r.of); err != nil {
-		return err
-	}
+	return "sum by (namespace, pod, container) (max by (namespace, pod, container, id) (" + m.of("") + " > 0))"
+}
+
+// heaps takes the heaps.
+func (l *load) heaps(pools *rows) {
 	containers := map[object][]string{}
 	for _, p := range l.cluster.Pods {
 		for _, c := range p.Spec.Containers {
 			containers[object{p.Namespace, p.Name}] = append(containers[object{p.Namespace, p.Name}], c.Name)
 		}
 	}
-	for k, row := range r.by {
+	for k, row := range pools.by {
 		top, ok := l.own.of(k.namespace, k.pod)
 		if !ok || math.IsNaN(row[0]) || row[0] > l.most.bytes {
 			continue
@@ -253,5 +326,4 @@ func (l *load) heaps(ctx context.Context) error {
 			b.heap = max(b.heap, int64(row[0]))
 		}
 	}
-	return nil
 }

@@ -17,10 +17,12 @@ import (
 //
 //   - The last 8 days, in steps of 5 minutes: the CPU counter itself, 1 sample a step, of which the differences are ours (2,304);
 //     the highest memory within each step, of all samples (23,040), or where they are scraped more often than twice a minute of
-//     five a step, a minute apart (11,520).
+//     five a step, a minute apart (11,520). Where workloads have several pods, of two a step, or of one: see choose.
 //   - The 27 days before, for the peaks of each day: the CPU counter once an hour (648), and the memory every 5 minutes (7,776).
 //     A peak that lasted less may be missed there; what earlier scans saw of those days in full is kept by the store.
 //   - Kills in the last 8 days once an hour (193, of containers that were killed), restarts and throttling once a day (27).
+//
+// All of it takes at most 60 queries for 2,700 workloads, and as many more as there are more workloads.
 //
 // A query reads a part of that: so many namespaces and hours that it stays below 2,000,000 samples, by a count of the series that
 // is made first.
@@ -31,12 +33,14 @@ const (
 	coarseStep = time.Hour
 	coarseEach = 5 * time.Minute // memory is looked at
 	peakDays   = 35
-	probes     = 5 // of memory within a step where it is scraped more often than maxRaw times
-	maxRaw     = 11
+	maxRaw     = 11 // samples of memory within a step, up to which all are read
 
 	maxSamples = 2_000_000 // that a query may read
 	aimSamples = 1_900_000 // that it is planned to
 	maxRows    = 8_000_000 // values of one query in our memory
+
+	mostQueries   = 60
+	mostWorkloads = 2700 // that those are for
 
 	patience = 10 * time.Minute // for all queries of a cluster
 	slow     = 20 * time.Second // for one, which takes a second or two: it makes us back off
@@ -105,7 +109,9 @@ type load struct {
 	fine   grid // the ends of the steps, and the start of the first
 	coarse grid // the same of the days before; n is 0 for none
 	live   living
-	raw    float64 // samples of memory that a step holds
+	raw    float64       // samples of memory that a step holds
+	probes int           // which of sights
+	skew   time.Duration // how far the clock of Prometheus, whose times these are, is ahead of ours
 
 	mu      sync.Mutex // over what follows, while pieces are read
 	boxes   map[waste.ContainerKey]*box
@@ -213,6 +219,9 @@ func (l *load) report() UsageReport {
 		l.unread = l.namespaces
 		l.gap("there is no series of a container of this cluster: check that the kubelet's cAdvisor metrics are scraped, and the labels that single out the cluster")
 	}
+	if every := sights[l.probes].every; every > time.Minute && len(l.unread) < len(l.namespaces) {
+		l.gap("memory was looked at every %s only, for want of time for its %.0f series: a higher peak in between may be missed", every, l.live.count(l.namespaces, l.fine.last()))
+	}
 	if l.ask.warned != "" {
 		l.gap("it warns: %.200q", l.ask.warned)
 	}
@@ -220,7 +229,7 @@ func (l *load) report() UsageReport {
 	r := UsageReport{Usage: make(map[waste.ContainerKey]waste.Usage, len(l.boxes)), Unread: l.unread, Gaps: l.gaps, Cost: l.ask.cost, Most: l.ask.read, Peak: l.ask.peak}
 	shared := sharing{}
 	for k, b := range l.boxes {
-		r.Usage[k] = b.usage(l.fine, shared)
+		r.Usage[k] = b.usage(l.fine, l.skew, shared)
 	}
 	return r
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"time"
@@ -24,8 +25,20 @@ func wasteLoad(ctx context.Context, args []string, out io.Writer) error {
 	var c fleetFlags
 	c.bind(f)
 	url := f.String("url", "", "of the Prometheus")
+	profile := f.String("profile", "", "file for a profile of the processor time, for go tool pprof")
 	if err := parse(f, args); err != nil {
 		return err
+	}
+	if *profile != "" {
+		file, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	p, err := prom.Connect(prom.Config{URL: *url})
 	if err != nil {
