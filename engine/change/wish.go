@@ -86,41 +86,42 @@ func Reverse(w engine.Wish) (back engine.Wish, ok bool) {
 	return back, true
 }
 
-// StepsOf says what a person does for a finding outside of files, exactly. declared tells that a file declares it, so that its
+// StepsOf says what is done for a finding outside of files, exactly: commands. declared tells that a file declares it, so that its
 // removal there is what deletes it: then only what must come before is left.
 func StepsOf(f engine.Finding, declared bool) []string {
 	switch {
-	case f.Volume != nil:
-		if !declared {
-			return f.Volume.Plan
-		}
-		var before []string
-		for _, step := range f.Volume.Plan {
-			if strings.Contains(step, "delete-volume") {
-				break
-			}
-			before = append(before, step)
-		}
-		return before
-	case f.Node != nil && !declared && f.Lever != "":
-		return []string{f.Lever}
+	case f.Volume == nil:
+		return nil
+	case !declared:
+		return f.Volume.Plan
 	}
-	return nil
+	var before []string
+	for _, step := range f.Volume.Plan {
+		if strings.Contains(step, "delete-volume") {
+			break
+		}
+		before = append(before, step)
+	}
+	return before
 }
 
-// WhyNone says why a finding has no wish.
+// WhyNone says why a finding has no wish, and what a person can do.
 func WhyNone(f engine.Finding) string {
+	why := "nothing in a file would change it"
 	switch {
 	case f.Node != nil && f.Node.Controller == "Karpenter":
-		return "Karpenter decides how many nodes there are; no file says the number"
+		why = "Karpenter decides how many nodes there are; no file says the number"
 	case f.Node != nil && f.Node.Controller == "cluster-autoscaler":
-		return "the cluster autoscaler decides how many nodes there are; no file says the number"
+		why = "the cluster autoscaler decides how many nodes there are; no file says the number"
 	case f.Node != nil && f.Node.Group == "":
-		return "the node belongs to no group, so no file says that there is one node less"
+		why = "the node belongs to no group, so no file says that there is one node less"
 	case f.Node != nil:
-		return "the size of the group is not known; the next scan reads it"
+		why = "the size of the group is not known; the next scan reads it"
 	}
-	return "nothing in a file would change it"
+	if f.Lever == "" {
+		return why
+	}
+	return why + ". What can be changed: " + f.Lever
 }
 
 // WishTitle says a wish in one line: "payments/api memory 2 → 1.2 GiB".

@@ -1,6 +1,7 @@
 package change_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -99,10 +100,8 @@ func TestNoWish(t *testing.T) {
 		if change.WhyNone(f) == "" {
 			t.Errorf("%s: nothing says why", name)
 		}
-		if f.Node != nil {
-			if d := cmp.Diff([]string{"the lever."}, change.StepsOf(f, false)); d != "" {
-				t.Errorf("%s: %s", name, d)
-			}
+		if f.Node != nil && !strings.HasSuffix(change.WhyNone(f), ". What can be changed: the lever.") {
+			t.Errorf("%s: the lever is not named: %s", name, change.WhyNone(f))
 		}
 	}
 }
