@@ -17,6 +17,7 @@ import (
 type memory map[string]string
 
 func (m memory) Repo() string   { return "shop/deploy" }
+func (m memory) Base() string   { return "main" }
 func (m memory) Commit() string { return "c0ffee" }
 
 func (m memory) Files() []File {

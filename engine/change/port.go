@@ -17,6 +17,7 @@ type File struct {
 // Tree is a repository at one commit. Read fails with Unavailable when the file cannot be had now.
 type Tree interface {
 	Repo() string   // "owner/name"
+	Base() string   // the branch, by its name also where it was asked for as the default one
 	Commit() string // that it is of
 	Files() []File
 	Read(ctx context.Context, path string) ([]byte, error)
@@ -58,7 +59,7 @@ type Source struct {
 
 // Forge is where pull requests are made.
 type Forge interface {
-	// Tree reads a branch's newest commit. NotFound: no such repository or branch; Forbidden: it may not be read.
+	// Tree reads a branch's newest commit; "" is the default branch. NotFound: no such repository or branch; Forbidden: it may not be read.
 	Tree(ctx context.Context, repo, base string) (Tree, error)
 	// Propose makes the branch, its one commit and the pull request, or finds what of it is there already.
 	Propose(ctx context.Context, d Draft) (engine.Pull, error)
