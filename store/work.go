@@ -19,8 +19,8 @@ import (
 
 const (
 	taskTimeout   = time.Minute
-	changeTimeout = 5 * time.Minute // of what reads repositories
-	stopGrace   = 10 * time.Second // for running tasks when the work ends; past it their contexts end
+	changeTimeout = 5 * time.Minute  // of what reads repositories
+	stopGrace     = 10 * time.Second // for running tasks when the work ends; past it their contexts end
 
 	pollAlertsEvery = 15 * time.Second
 	sweepEvery      = time.Hour
