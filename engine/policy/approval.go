@@ -136,7 +136,7 @@ func (p Policy) widest(action engine.Action, person engine.Person, groups []stri
 			could = append(could, r.Name)
 		}
 	}
-	what := fmt.Sprintf("%s in %s", cmp.Or(string(i.Kind), string(i.Wish.Kind)), place(i.Wish.Target.Workload))
+	what := fmt.Sprintf("%s in %s", cmp.Or(string(i.Kind), string(i.Wish.Kind), "a change"), place(i.Wish.Target.Workload))
 	switch {
 	case len(mine) > 0:
 		return widest, ""
