@@ -44,23 +44,33 @@ type candidate struct {
 	caveats  []string
 }
 
-// detect runs a method over all clusters whose parts are there.
+// detect runs a method over all clusters whose parts are there, on all processors: each container is judged by itself.
 func detect(s *Snapshot, r Rules, m method) (findings []engine.Finding, skips []Skip) {
+	type judged struct {
+		engine.Finding
+		reason, detail string
+	}
 	for i := range s.Clusters {
 		c := &s.Clusters[i]
 		if !s.whole(c.Name, sizingParts...) {
 			continue
 		}
 		ix := newIndex(c)
+		var boxes []container
 		for _, w := range ix.workloads {
-			for _, box := range w.containers() {
-				f, reason, detail := judge(ix, box, s.At, r, &m)
-				if reason != "" {
-					skips = append(skips, Skip{Key: f.Key, Kind: m.kind, Target: f.Target, Reason: reason, Detail: detail})
-					continue
-				}
-				findings = append(findings, f)
+			boxes = append(boxes, w.containers()...)
+		}
+		all := make([]judged, len(boxes))
+		parallel(len(boxes), func(n int) {
+			f, reason, detail := judge(ix, boxes[n], s.At, r, &m)
+			all[n] = judged{f, reason, detail}
+		})
+		for _, j := range all {
+			if j.reason != "" {
+				skips = append(skips, Skip{Key: j.Key, Kind: m.kind, Target: j.Target, Reason: j.reason, Detail: j.detail})
+				continue
 			}
+			findings = append(findings, j.Finding)
 		}
 	}
 	return findings, skips
