@@ -72,8 +72,20 @@ type LedgerFilter struct {
 	From, To                 time.Time // from midnight UTC of the first day to that after the last
 	Team, Cluster, Namespace string
 	Type                     FindingKind
-	Limit                    int // of lines; 0 means 50
+	By                       LedgerBy // of Shares; "" means LedgerByTeam
+	Limit                    int      // of lines; 0 means 50
 }
+
+// LedgerBy is what the sums of the ledger are divided by.
+type LedgerBy string
+
+// What sums can be divided by.
+const (
+	LedgerByTeam      LedgerBy = "team"
+	LedgerByNamespace LedgerBy = "namespace"
+	LedgerByCluster   LedgerBy = "cluster"
+	LedgerByType      LedgerBy = "type"
+)
 
 // Ledger is the answer to /autopilot savings ledger.
 type Ledger struct {
@@ -88,6 +100,17 @@ type Ledger struct {
 	Freed                           MicroUSD // of Verified
 	Reversed                        MicroUSD // a month, estimated
 	Calibration                     []CalibrationLine
+	By                              LedgerBy
+	Shares                          []LedgerShare // that come to the sums exactly, the largest first
+}
+
+// LedgerShare is a part of the sums: of one team, namespace, cluster or type.
+type LedgerShare struct {
+	Name        string // "" for those without
+	Detected    MicroUSD
+	Implemented MicroUSD
+	Verified    MicroUSD
+	Cash        MicroUSD
 }
 
 // LedgerLine is a chain as it stands.

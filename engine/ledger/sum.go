@@ -99,7 +99,8 @@ func fold(name string, chain []engine.LedgerEntry, f engine.LedgerFilter) engine
 // often, the entries come, and no dollar is in two chains. The bounds of a sum are the sums of the bounds, as if all errors went the
 // same way, which is wider than they are together and never too narrow.
 func Sum(entries []engine.LedgerEntry, f engine.LedgerFilter) engine.Ledger {
-	sum := engine.Ledger{From: f.From, To: f.To, Lines: Fold(entries, f)}
+	sum := engine.Ledger{From: f.From, To: f.To, Lines: Fold(entries, f), By: cmp.Or(f.By, engine.LedgerByTeam)}
+	shares := map[string]engine.LedgerShare{}
 	byChain := chains(entries)
 	types := map[engine.FindingKind]engine.CalibrationLine{}
 	for _, l := range sum.Lines {
@@ -113,6 +114,8 @@ func Sum(entries []engine.LedgerEntry, f engine.LedgerFilter) engine.Ledger {
 			}
 		}
 		sum.Verified, sum.Cash = sum.Verified+l.Verified, sum.Cash+l.Cash
+		name := shareOf(l, sum.By)
+		shares[name] = addTo(shares[name], name, l, chain)
 		if l.Days > 0 {
 			c := types[l.Type]
 			c.Type, c.Chains = l.Type, c.Chains+1
@@ -128,6 +131,9 @@ func Sum(entries []engine.LedgerEntry, f engine.LedgerFilter) engine.Ledger {
 		}
 		sum.Calibration = append(sum.Calibration, c)
 	}
+	sum.Shares = slices.SortedFunc(maps.Values(shares), func(a, b engine.LedgerShare) int {
+		return cmp.Or(cmp.Compare(b.Verified, a.Verified), cmp.Compare(b.Detected, a.Detected), cmp.Compare(a.Name, b.Name))
+	})
 	limit := cmp.Or(max(f.Limit, 0), mostLines)
 	if len(sum.Lines) > limit {
 		sum.Lines, sum.More = sum.Lines[:limit], len(sum.Lines)-limit
@@ -138,4 +144,29 @@ func Sum(entries []engine.LedgerEntry, f engine.LedgerFilter) engine.Ledger {
 // promised is what a chain's estimate comes to for the days that were measured.
 func promised(l engine.LedgerLine) engine.MicroUSD {
 	return l.Estimated.Times(float64(l.Days*hoursOfDay) / engine.HoursPerMonth)
+}
+
+// shareOf says in which share a chain belongs.
+func shareOf(l engine.LedgerLine, by engine.LedgerBy) string {
+	switch by {
+	case engine.LedgerByNamespace:
+		return l.Target.Namespace
+	case engine.LedgerByCluster:
+		return l.Target.Cluster
+	case engine.LedgerByType:
+		return string(l.Type)
+	default:
+		return l.Team
+	}
+}
+
+func addTo(s engine.LedgerShare, name string, l engine.LedgerLine, chain []engine.LedgerEntry) engine.LedgerShare {
+	s.Name, s.Verified, s.Cash = name, s.Verified+l.Verified, s.Cash+l.Cash
+	if e, ok := step(chain, engine.EntryDetected); ok {
+		s.Detected += e.Amount
+	}
+	if e, ok := step(chain, engine.EntryImplemented); ok {
+		s.Implemented += e.Amount
+	}
+	return s
 }
