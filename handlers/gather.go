@@ -76,7 +76,7 @@ func (h *Handlers) gatherCluster(ctx context.Context, g *gathered, w WasteCluste
 		return c
 	}
 	err = h.within(ctx, usageWithin, func(ctx context.Context) error {
-		used := w.Usage(ctx, &c, Wanted{Namespace: scan.Namespace, At: scan.Started, PeakDays: peakDays(peaks, scan.Started)})
+		used := w.Usage(ctx, &c, Wanted{Namespace: scan.Namespace, PeakDays: peakDays(peaks, scan.Started)})
 		c.Usage = used.Usage
 		if !used.Whole {
 			c.Missing = append(c.Missing, waste.PartUsage)

@@ -76,11 +76,10 @@ type WasteCluster struct {
 	Day func(ctx context.Context, c *waste.Cluster, day time.Time, team func(namespace, pod string) string) DayUse
 }
 
-// Wanted says which histories a scan wants.
+// Wanted says which histories a scan wants. They end now, by the clock of those who keep them.
 type Wanted struct {
 	Namespace string // "" for all
-	At        time.Time
-	PeakDays  int // how far back daily peaks are not remembered
+	PeakDays  int    // how far back daily peaks are not remembered
 }
 
 // Used is what could be read of them.

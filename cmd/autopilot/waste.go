@@ -83,7 +83,7 @@ func wasteCluster(cl ClusterConfig, c connected, teams map[string]string) handle
 		return w
 	}
 	w.Usage = func(ctx context.Context, inventory *waste.Cluster, want handlers.Wanted) handlers.Used {
-		wanted := prom.UsageWanted{Cluster: inventory, Match: cl.PrometheusLabels, At: want.At, PeakDays: want.PeakDays}
+		wanted := prom.UsageWanted{Cluster: inventory, Match: cl.PrometheusLabels, PeakDays: want.PeakDays}
 		if want.Namespace != "" {
 			wanted.Namespaces = []string{want.Namespace}
 		}

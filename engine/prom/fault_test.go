@@ -222,23 +222,28 @@ func TestUsageKeepsWhatIsWhole(t *testing.T) {
 	})
 }
 
+// TestUsageFollowsTheClockOfPrometheus wants a history to be read up to what Prometheus takes for now, to end now by our clock, and
+// the difference to be said.
 func TestUsageFollowsTheClockOfPrometheus(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := &faulty{series: 1, ahead: -3 * time.Hour}
-		r := f.connect(t).Usage(t.Context(), UsageWanted{Cluster: shop(), PeakDays: 8})
-		end := r.Usage[waste.ContainerKey{Namespace: "shop", Kind: kindDeployment, Name: "web", Container: "app"}].CPU.End()
-		if behind := time.Since(end); behind < 0 || behind > 6*time.Minute {
-			t.Errorf("the history ends %s ago by our clock", behind)
-		}
-		for _, start := range f.ends[1:] {
-			if behind := time.Since(start); behind < 3*time.Hour-time.Minute {
-				t.Errorf("it was asked for what was %s ago by our clock, when it had been 3 hours before", behind)
+	for ahead, says := range map[time.Duration]string{
+		-3 * time.Hour: "3h0m0s behind ours", 48 * time.Hour: "48h0m0s ahead of ours", 2 * time.Minute: "2m0s ahead of ours", 30 * time.Second: "",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &faulty{series: 1, ahead: ahead}
+			r := f.connect(t).Usage(t.Context(), UsageWanted{Cluster: shop(), PeakDays: 8})
+			end := r.Usage[waste.ContainerKey{Namespace: "shop", Kind: kindDeployment, Name: "web", Container: "app"}].CPU.End()
+			if ago := time.Since(end); ago < -time.Second || ago > 6*time.Minute {
+				t.Errorf("%s ahead: the history ends %s ago by our clock", ahead, ago)
 			}
-		}
-		if len(r.Gaps) != 1 || !strings.Contains(r.Gaps[0].Reason, "3h0m0s behind ours") {
-			t.Errorf("gaps %v", r.Gaps)
-		}
-	})
+			now := time.Now().Add(ahead)
+			if last := slices.MaxFunc(f.ends[1:], time.Time.Compare); last.After(now.Add(time.Minute)) || now.Sub(last) > 6*time.Minute {
+				t.Errorf("%s ahead: it was asked for %s, by its own clock it is %s", ahead, last, now)
+			}
+			if says == "" && len(r.Gaps) > 0 || says != "" && (len(r.Gaps) != 1 || !strings.Contains(r.Gaps[0].Reason, says)) {
+				t.Errorf("%s ahead: gaps %v, want %q", ahead, r.Gaps, says)
+			}
+		})
+	}
 }
 
 func TestUsageEndsWithItsContext(t *testing.T) {
