@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -63,24 +64,23 @@ func (s *Store) Offer(ctx context.Context, p engine.Proposal, expires time.Durat
 	return after, err
 }
 
-// SavePull keeps a pull request as it was just seen, and with it the status that follows of it ("" when that stays); each of told is
-// a line of the timeline and of the thread. version is that of the proposal on which all this rests: when it has moved on since, it
-// fails with engine.Conflict, unless what is to be kept is there already, which changes nothing. Seeing the same again writes no more
-// than when that was.
-func (s *Store) SavePull(ctx context.Context, id, version int64, pull engine.Pull, status engine.ProposalStatus, told []string) (engine.Proposal, error) {
+// SavePull keeps a pull request as it was just seen, and with it the status that follows of it ("" when that stays) and the reason for
+// that, or what it waits for; each of told is a line of the timeline and of the thread, its Kind by default that of the status. version
+// is that of the proposal on which all this rests: when it has moved on since, it fails with engine.Conflict, unless what is to be kept
+// is there already, which changes nothing. Seeing the same again writes no more than when that was.
+func (s *Store) SavePull(ctx context.Context, id, version int64, pull engine.Pull, status engine.ProposalStatus, reason string,
+	told []engine.Event,
+) (engine.Proposal, error) {
 	return s.advance(ctx, id, func(ctx context.Context, tx pgx.Tx, p engine.Proposal) error {
-		if done := samePull(p.Pull, pull) && (status == "" || status == p.Status); done && (p.Version != version || len(told) == 0) {
+		same := samePull(p.Pull, pull) && (status == "" || status == p.Status) && reason == p.Reason
+		if same && (p.Version != version || len(told) == 0) {
 			_, err := tx.Exec(ctx, `UPDATE proposal SET pull = $2 WHERE id = $1 AND version = $3`, id, pull, version)
 			return err
 		}
 		if p.Version != version {
 			return movedOn(p)
 		}
-		to := step{to: status, pull: &pull, lines: linesOf(p, status, told)}
-		if status == "" || status == p.Status {
-			to.reason = p.Reason
-		}
-		return s.move(ctx, tx, p, to)
+		return s.move(ctx, tx, p, step{to: status, reason: reason, pull: &pull, lines: kinded(p, status, told)})
 	})
 }
 
@@ -94,13 +94,22 @@ func samePull(a, b engine.Pull) bool {
 
 // linesOf makes events of what is told.
 func linesOf(p engine.Proposal, status engine.ProposalStatus, told []string) []engine.Event {
+	lines := make([]engine.Event, len(told))
+	for k, text := range told {
+		lines[k].Text = text
+	}
+	return kinded(p, status, lines)
+}
+
+// kinded gives events that have no kind that of the status, or of a pull request where the status stays.
+func kinded(p engine.Proposal, status engine.ProposalStatus, told []engine.Event) []engine.Event {
 	kind := "pull"
 	if status != "" && status != p.Status {
 		kind = string(status)
 	}
-	lines := make([]engine.Event, len(told))
-	for k, text := range told {
-		lines[k] = engine.Event{Kind: kind, Text: text}
+	lines := slices.Clone(told)
+	for k := range lines {
+		lines[k].Kind = cmp.Or(lines[k].Kind, kind)
 	}
 	return lines
 }
