@@ -20,6 +20,7 @@ type Located struct {
 	Files  map[string][]byte // new contents of the files of Edits; nil removes the file
 	ByHand []engine.Place    // where a person must look, when the bot must not guess
 	Why    string            // why there is no edit; "" when there are Edits
+	Steps  []string          // what a person does besides Edits, exactly: what no file brings about
 }
 
 // The bounds of a search. A repository beyond them is searched only where a mapping or an annotation names a folder.
@@ -35,7 +36,7 @@ const (
 // A wish and what goes With it are made together or not at all. What must not be guessed is no error: Located then says Why, and
 // where a person would look. It fails only where the tree cannot be read.
 func Locate(ctx context.Context, t Tree, paths []string, w engine.Wish) (Located, error) {
-	files := map[string][]byte{}
+	files, steps := map[string][]byte{}, []string(nil)
 	for _, one := range append([]engine.Wish{w}, w.With...) {
 		s, err := newSearch(Overlay(t, files), paths)
 		if err != nil {
@@ -52,8 +53,11 @@ func Locate(ctx context.Context, t Tree, paths []string, w engine.Wish) (Located
 			return Located{ByHand: found.ByHand, Why: found.Why}, nil
 		}
 		maps.Copy(files, found.Files)
+		steps = append(steps, found.Steps...)
 	}
-	return edited(ctx, t, files)
+	l, err := edited(ctx, t, files)
+	l.Steps = steps
+	return l, err
 }
 
 func alone(w engine.Wish) engine.Wish {
