@@ -125,6 +125,11 @@ func demo(ctx context.Context, o options, in io.Reader, out io.Writer) (err erro
 	if !o.exit {
 		cfg.SlackAddress = o.listen
 	}
+	if !o.exit && o.kubeconfig == "" {
+		if cfg.Waste, err = wasteCases(); err != nil {
+			return err
+		}
+	}
 	st, err := stand.Start(ctx, cfg)
 	if err != nil {
 		return err

@@ -24,8 +24,9 @@ type play struct {
 	scenario scenario.Scenario
 	player   *scenario.Player
 	reader   reader.Reader
-	person   string // Slack id
-	subject  string // "payments/api"
+	person   string            // Slack id
+	people   map[string]string // Slack ids by name
+	subject  string            // "payments/api"
 	progress func(string)
 }
 
@@ -34,16 +35,15 @@ func newPlay(ctx context.Context, st *stand.Stand, s scenario.Scenario, progress
 	if err != nil {
 		return nil, err
 	}
-	p := &play{stand: st, scenario: s, player: player, progress: progress}
+	p := &play{stand: st, scenario: s, player: player, progress: progress, people: map[string]string{}}
 	state, err := st.Slack.Control().State(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, u := range state.Users {
-		if u.Name == responder {
-			p.person = u.ID
-		}
+		p.people[u.Name] = u.ID
 	}
+	p.person = p.people[responder]
 	p.reader = reader.Reader{Control: st.Slack.Control(), Channel: "incidents", User: p.person}
 	_, name, _ := strings.Cut(s.Expect.Workload, "/")
 	p.subject = s.Namespace + "/" + name
@@ -153,13 +153,25 @@ func (p *play) guided(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	channel, err := p.channelID(ctx)
+	channel, err := p.channelID(ctx, p.reader.Channel)
 	if err != nil {
 		return err
+	}
+	savings := "none, for it is a cluster of yours"
+	if p.stand.AWS != nil {
+		if err := p.save(ctx); err != nil {
+			return err
+		}
+		finops, err := p.channelID(ctx, "finops")
+		if err != nil {
+			return err
+		}
+		savings = fmt.Sprintf("%s/?user=%s#/c/%s", p.stand.Slack.URL(), p.people[saver], finops)
 	}
 	_, _ = fmt.Fprintf(out, `
   The workspace   %s/
   The thread      %s/?user=%s#/c/%s/t/%s
+  Savings         %s
 
   Click on the card as Ana (on call), or as Eve, who may not. Type /autopilot help.
   Prometheus      %s
@@ -168,7 +180,7 @@ func (p *play) guided(ctx context.Context, in io.Reader, out io.Writer) error {
 
   Enter mends %s; Ctrl-C takes everything away again.
 
-`, p.stand.Slack.URL(), p.stand.Slack.URL(), p.person, channel, card.TS,
+`, p.stand.Slack.URL(), p.stand.Slack.URL(), p.person, channel, card.TS, savings,
 		p.stand.Prometheus.URL(), p.stand.Alertmanager.URL(), p.stand.Cluster.Kubeconfig(), p.subject)
 	select {
 	case <-ctx.Done():
@@ -193,15 +205,15 @@ func enter(in io.Reader) <-chan struct{} {
 	return pressed
 }
 
-func (p *play) channelID(ctx context.Context) (string, error) {
+func (p *play) channelID(ctx context.Context, name string) (string, error) {
 	state, err := p.stand.Slack.Control().State(ctx)
 	if err != nil {
 		return "", err
 	}
 	for _, c := range state.Channels {
-		if c.Name == p.reader.Channel {
+		if c.Name == name {
 			return c.ID, nil
 		}
 	}
-	return "", fmt.Errorf("there is no channel %s", p.reader.Channel)
+	return "", fmt.Errorf("there is no channel %s", name)
 }

@@ -15,9 +15,11 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
+	"github.com/eks-autopilot/autopilot/test/aws"
 	"github.com/eks-autopilot/autopilot/test/cluster"
 	"github.com/eks-autopilot/autopilot/test/slack"
 	"github.com/eks-autopilot/autopilot/test/slack/page"
+	"github.com/eks-autopilot/autopilot/test/stand/labelled"
 )
 
 // Part names one part of a stand.
@@ -65,6 +67,9 @@ type Config struct {
 	// Rules are what the bot may do in the cluster. Without them, and in a cluster that is not ours,
 	// it uses the cluster's own kubeconfig.
 	Rules []rbacv1.PolicyRule
+	// Waste are workloads that ask for too much, on simulated nodes, with 35 days of history and an AWS that charges for them. They
+	// need the parts cluster and prometheus, and a cluster of ours.
+	Waste []labelled.Case
 	// Durable has PostgreSQL sync to disk, for measuring.
 	Durable bool
 	// Interval is how often metrics are scraped and rules evaluated; default 2 s.
@@ -88,6 +93,7 @@ type Stand struct {
 	Alertmanager *Alertmanager
 	Prometheus   *Prometheus
 	Bot          *Bot
+	AWS          *aws.Server // with Waste
 	// BotKubeconfig is the kubeconfig with the bot's rights.
 	BotKubeconfig string
 	// WebhookToken is what the bot wants to see on its webhooks.
@@ -148,6 +154,9 @@ func (c *Config) check() error {
 				return fmt.Errorf("stand: the part %s needs the part %s", p, need)
 			}
 		}
+	}
+	if len(c.Waste) > 0 && (!c.has(ClusterPart) || !c.has(PrometheusPart) || c.Cluster.Mode == cluster.External) {
+		return errors.New("stand: waste needs the parts cluster and prometheus, and a cluster that is made for it")
 	}
 	return nil
 }
@@ -217,6 +226,12 @@ func (s *Stand) start(ctx context.Context) error {
 		s.Prometheus = &Prometheus{
 			Dir: s.dir(PrometheusPart), Port: ports[PrometheusPart], Interval: s.cfg.Interval,
 			Cluster: s.cfg.Name, Targets: targets, Alertmanager: alertmanager,
+		}
+		if len(s.cfg.Waste) > 0 {
+			s.Prometheus.Retention = wasteDays * 24 * time.Hour
+			if err := s.startWaste(ctx, s.Prometheus.Data()); err != nil {
+				return err
+			}
 		}
 		if err := s.run(ctx, PrometheusPart, s.Prometheus); err != nil {
 			return err
@@ -292,6 +307,9 @@ func (s *Stand) startBot(ctx context.Context) error {
 	if s.Alertmanager != nil {
 		cfg.Alertmanager = s.Alertmanager.URL()
 	}
+	if s.AWS != nil {
+		cfg.Savings, cfg.Extra = "#finops", s.wasteConfig()
+	}
 	if s.cfg.EditBot != nil {
 		s.cfg.EditBot(&cfg)
 	}
@@ -300,6 +318,8 @@ func (s *Stand) startBot(ctx context.Context) error {
 		"AUTOPILOT_SLACK_BOT_TOKEN=" + s.Slack.BotToken(),
 		"AUTOPILOT_SLACK_APP_TOKEN=" + s.Slack.AppToken(),
 		"AUTOPILOT_WEBHOOK_TOKEN=" + s.WebhookToken,
+		"AWS_ACCESS_KEY_ID=" + aws.DefaultIdentity.AccessKey,
+		"AWS_SECRET_ACCESS_KEY=" + aws.DefaultIdentity.Secret,
 	}, s.cfg.BotEnv...)}
 	return s.run(ctx, BotPart, s.Bot)
 }

@@ -50,10 +50,10 @@ func NewFurnisher(cfg *rest.Config) (*Furnisher, error) {
 	return &Furnisher{client, dyn, restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(disco))}, nil
 }
 
-// Furnish takes away the nodes that are there and puts the cases in. The pods of each case are placed by the scheduler, in two rounds:
+// Furnish takes away the simulated nodes that are there and puts the cases in. The pods of each case are placed by the scheduler, in two rounds:
 // a node that comes later stands empty until those before it are full. It returns when every pod has its node and every object its state.
 func (f *Furnisher) Furnish(ctx context.Context, all []Case) error {
-	if err := f.client.CoreV1().Nodes().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
+	if err := f.clear(ctx); err != nil {
 		return err
 	}
 	if err := f.apply(ctx, definitions, ""); err != nil {
@@ -80,6 +80,23 @@ func (f *Furnisher) Furnish(ctx context.Context, all []Case) error {
 		}
 	}
 	return f.until(ctx, "every object to have its state", f.unsettled)
+}
+
+// clear deletes the simulated nodes; a real one has pods of its own.
+func (f *Furnisher) clear(ctx context.Context) error {
+	nodes, err := f.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for _, n := range nodes.Items {
+		if n.Annotations[simulated] == "" {
+			continue
+		}
+		if err := f.client.CoreV1().Nodes().Delete(ctx, n.Name, metav1.DeleteOptions{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // room makes the namespace of a case, and what must be there before its pods.

@@ -17,6 +17,9 @@ const old = 40 * day
 // pool is the label and the taint that keep nodes to their case.
 const pool = "labelled/case"
 
+// simulated is the annotation of the nodes that KWOK plays.
+const simulated = "kwok.x-k8s.io/node"
+
 // size is what an instance type has, and what of it pods can have.
 type size struct{ cpu, memory, freeCPU, freeMemory, pods string }
 
@@ -45,7 +48,7 @@ func (n Node) object(c Case) *corev1.Node {
 		labels["eks.amazonaws.com/nodegroup"] = g.Name
 	}
 	maps.Copy(labels, n.Labels)
-	notes := map[string]string{"kwok.x-k8s.io/node": "fake"}
+	notes := map[string]string{simulated: "fake"}
 	maps.Copy(notes, n.Annotations)
 	out := &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: n.Name, Labels: labels, Annotations: notes},

@@ -1,0 +1,45 @@
+package stand
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/eks-autopilot/autopilot/test/aws"
+	"github.com/eks-autopilot/autopilot/test/cluster"
+	"github.com/eks-autopilot/autopilot/test/stand/labelled"
+)
+
+// wasteDays is how far back the Prometheus of a stand with Waste remembers.
+const wasteDays = 60
+
+// startWaste starts what the cases need beside the cluster: simulated nodes for their pods, and the AWS that charges for them. Their
+// history is in the Prometheus that is yet to start.
+func (s *Stand) startWaste(ctx context.Context, data string) error {
+	s.cfg.Progress("starting aws")
+	now := time.Now()
+	s.AWS = aws.New(aws.Config{World: labelled.World(s.cfg.Waste, now)})
+	if err := s.AWS.Start("127.0.0.1:0"); err != nil {
+		return fmt.Errorf("start aws: %w", err)
+	}
+	s.onStop("aws", s.AWS.Stop)
+	if s.Cluster.Mode() != cluster.KWOK { // which has simulated nodes already
+		if err := s.Cluster.AddKWOKNodes(ctx, 1); err != nil {
+			return err
+		}
+	}
+	s.cfg.Progress("making workloads with a history")
+	f, err := labelled.NewFurnisher(s.Cluster.RESTConfig())
+	if err != nil {
+		return err
+	}
+	if err := f.Furnish(ctx, s.cfg.Waste); err != nil {
+		return err
+	}
+	return f.Histories(ctx, data, 0, s.cfg.Waste, now)
+}
+
+// wasteConfig is what the bot's configuration says of it.
+func (s *Stand) wasteConfig() string {
+	return fmt.Sprintf("waste: {schedule: \"@hourly\"}\naws:\n  accounts:\n    - {id: %q, regions: [%s], endpoint: %q}\n", labelled.Account, labelled.Region, s.AWS.URL())
+}
