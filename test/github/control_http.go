@@ -1,0 +1,3 @@
+package github
+
+func (s *Server) routeControl() {}
