@@ -136,6 +136,9 @@ type interaction struct {
 				Choice struct {
 					Value string `json:"value"`
 				} `json:"selected_option"` // of a menu
+				Choices []struct {
+					Value string `json:"value"`
+				} `json:"selected_options"` // of checkboxes, and of a menu that takes several
 			} `json:"values"`
 		} `json:"state"`
 	} `json:"view"`
@@ -193,7 +196,11 @@ func (i interaction) submission(p engine.Payload) (inbound, error) {
 	values := map[string]string{}
 	for field, inputs := range i.View.State.Values {
 		for _, input := range inputs {
-			values[field] = cmp.Or(input.Value, input.Date, input.Choice.Value)
+			var several []string
+			for _, c := range input.Choices {
+				several = append(several, c.Value)
+			}
+			values[field] = cmp.Or(input.Value, input.Date, input.Choice.Value, strings.Join(several, ","))
 		}
 	}
 	answer := about.Answer

@@ -302,6 +302,17 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (m view.Message, sa
 		}
 		return view.SavingsCard(g), news, nil
 	}
+	if d.Kind == engine.MessageProposal {
+		p, err := b.content.Proposal(ctx, d.Subject)
+		if err != nil {
+			return m, news, err
+		}
+		if d.Detail != 0 {
+			m, err = view.ProposalEvent(p, d.Detail)
+			return m, news, err
+		}
+		return view.Proposal(p), news, nil
+	}
 	i, err := b.content.Incident(ctx, d.Subject)
 	if err != nil {
 		return m, news, err
@@ -322,7 +333,7 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (m view.Message, sa
 		return m, headlineOf(i), err
 	case engine.MessageEscalation:
 		return view.Escalation(i, d.Detail, who()), headlineOf(i), nil
-	case engine.MessageHome, engine.MessageSavings:
+	case engine.MessageHome, engine.MessageSavings, engine.MessageProposal:
 	}
 	return m, news, engine.Errorf(engine.NotFound, "there is no message of the kind %q", d.Kind)
 }

@@ -297,6 +297,7 @@ type content struct {
 	mu        sync.Mutex
 	incidents map[int64]engine.Incident
 	groups    map[int64]engine.FindingGroup
+	proposals map[int64]engine.Proposal
 	overview  engine.Overview
 	who       []engine.Mention
 }
@@ -309,6 +310,16 @@ func (c *content) FindingGroup(_ context.Context, id int64) (engine.FindingGroup
 		return g, engine.Errorf(engine.NotFound, "there are no savings %d", id)
 	}
 	return g, nil
+}
+
+func (c *content) Proposal(_ context.Context, id int64) (engine.Proposal, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, ok := c.proposals[id]
+	if !ok {
+		return p, engine.Errorf(engine.NotFound, "there is no proposal %d", id)
+	}
+	return p, nil
 }
 
 func (c *content) put(i engine.Incident) {

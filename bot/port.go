@@ -61,6 +61,8 @@ type Content interface {
 	Mentions(i engine.Incident) []engine.Mention
 	// FindingGroup is all that one savings card shows.
 	FindingGroup(ctx context.Context, id int64) (engine.FindingGroup, error)
+	// Proposal is a proposal with its timeline.
+	Proposal(ctx context.Context, id int64) (engine.Proposal, error)
 }
 
 // Handler decides what an inbound message means. Package handlers fills it.

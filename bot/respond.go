@@ -33,6 +33,12 @@ func (b *Bot) respond(ctx context.Context, in inbound, reply engine.Reply, trigg
 		}
 		reply = engine.Reply{Text: "Slack closed the time in which a window can be opened. Please press the button again."}
 	}
+	if reply.Plan != nil {
+		if b.openPlan(ctx, in, *reply.Plan, triggerEnds) {
+			return
+		}
+		reply = engine.Reply{Text: "Slack closed the time in which a window can be opened. Please press the button again."}
+	}
 	if len(reply.Invalid) > 0 {
 		reply.Text = view.InvalidText(reply.Invalid)
 	}
@@ -53,6 +59,20 @@ func (b *Bot) openForm(ctx context.Context, in inbound, f engine.Form, triggerEn
 		return false
 	}
 	return b.openModal(ctx, in, f.Name, view.Modal(f, string(private)), triggerEnds)
+}
+
+// openPlan opens the modal that asks for an approval. What it is about goes by what was shown: the group's drafts, or the proposal.
+func (b *Bot) openPlan(ctx context.Context, in inbound, p engine.Plan, triggerEnds time.Time) bool {
+	about := engine.GroupButton{Group: p.Group.ID}.Value()
+	if p.Proposal != nil {
+		about = engine.ProposalButton{Proposal: p.Proposal.ID, Hash: p.Proposal.Hash}.Value()
+	}
+	private, err := json.Marshal(subject{Subject: about, Answer: in.answer})
+	if err != nil {
+		b.log.ErrorContext(ctx, "slack modal could not be drawn", "plan", about, "error", err)
+		return false
+	}
+	return b.openModal(ctx, in, engine.FormApprove, view.PlanModal(p, string(private)), triggerEnds)
 }
 
 func (b *Bot) openModal(ctx context.Context, in inbound, name string, modal slack.ModalViewRequest, triggerEnds time.Time) bool {
