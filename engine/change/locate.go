@@ -152,6 +152,8 @@ type search struct {
 	paths []string        // cleaned; "." is all
 	files map[string]File // all regular ones, by path
 	texts map[string][]byte
+
+	kustomized map[string]*kustomization // by folder; nil until they were read
 }
 
 func newSearch(t Tree, paths []string) (*search, error) {

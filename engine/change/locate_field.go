@@ -12,6 +12,9 @@ type field struct {
 	keep int      // so many steps of the first way must lead somewhere for an insertion; less than 1: it is never inserted
 }
 
+// String says the first way of a field for people.
+func (f field) String() string { return pathOf(f.ways[0]) }
+
 // object is which object holds the value of a wish.
 type object struct {
 	kind, namespace, name string

@@ -1,9 +1,9 @@
 package change
 
 import (
-	"bytes"
-	"context"
+	"cmp"
 	"path"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -11,12 +11,38 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-// manifest is one object in a YAML file.
+// manifest is one object in a YAML file, or in a text inside of one.
 type manifest struct {
 	path string
 	text *yamlText
 	doc  *yaml.Node // that it is in
 	root *yaml.Node // its mapping
+
+	outer *yamlText  // the file around a text; nil for an object that stands in the file itself
+	host  *yaml.Node // the scalar that holds the text
+}
+
+// line gives the line of the file that a line of the object is.
+func (m manifest) line(n int) int {
+	if m.host == nil {
+		return n
+	}
+	if m.host.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
+		return m.host.Line
+	}
+	if b, err := m.outer.block(m.host, m.outer.skipProperties(max(0, m.outer.offset(m.host)))); err == nil {
+		first, _ := slices.BinarySearch(m.outer.lines, b.body)
+		return first + n
+	}
+	return m.host.Line
+}
+
+// whole gives the file of which the object's text became another one.
+func (m manifest) whole(text []byte, err error) ([]byte, error) {
+	if err != nil || m.host == nil {
+		return text, err
+	}
+	return m.outer.setInner(m.host, string(text))
 }
 
 // object names it as it stands in the file.
@@ -33,54 +59,6 @@ func isYAML(p string) bool {
 	return false
 }
 
-// locateYAML finds what w wants changed in manifests, kustomizations and Helm charts. It gives nothing where none declares it.
-func (s *search) locateYAML(ctx context.Context, w engine.Wish) (Located, error) {
-	f, ok := fieldOf(w)
-	if !ok {
-		return Located{}, nil
-	}
-	found, err := s.manifests(ctx, objectOf(w))
-	if err != nil {
-		return Located{}, err
-	}
-	switch len(found) {
-	case 0:
-		return Located{}, nil
-	case 1:
-		return s.edit(ctx, found[0], f, w)
-	}
-	var places []engine.Place
-	for _, m := range found {
-		places = append(places, s.at(m.path, m.root.Line, "declares %s", objectOf(w)))
-	}
-	return Located{}, refuse(places, "%s is declared %d times; a mapping or the annotation %s must name the folder",
-		objectOf(w), len(found), SourceAnnotation)
-}
-
-// manifests finds the objects of the searched files that may be o: a file need not say the namespace.
-func (s *search) manifests(ctx context.Context, o object) ([]manifest, error) {
-	var found []manifest
-	for _, p := range s.scope(isYAML) {
-		src, err := s.read(ctx, p)
-		if err != nil {
-			return nil, err
-		}
-		if !bytes.Contains(src, []byte(o.kind)) || !bytes.Contains(src, []byte(o.name)) {
-			continue
-		}
-		text, err := parseYAML(src)
-		if err != nil {
-			continue
-		}
-		for _, m := range objectsOf(p, text) {
-			if have := m.object(); have.kind == o.kind && have.name == o.name && isNamespace(have.namespace, o.namespace) {
-				found = append(found, m)
-			}
-		}
-	}
-	return found, nil
-}
-
 // isNamespace tells whether an object that says namespace have may live in want.
 func isNamespace(have, want string) bool { return have == want || have == "" }
 
@@ -94,48 +72,35 @@ func objectsOf(p string, text *yamlText) []manifest {
 		root := doc.Content[0]
 		items := valueOf(root, "items")
 		if items == nil || items.Kind != yaml.SequenceNode || !strings.HasSuffix(textOf(root, "kind"), "List") {
-			all = append(all, manifest{p, text, doc, root})
+			all = append(all, manifest{path: p, text: text, doc: doc, root: root})
 			continue
 		}
 		for _, item := range items.Content {
 			if item.Kind == yaml.MappingNode {
-				all = append(all, manifest{p, text, doc, item})
+				all = append(all, manifest{path: p, text: text, doc: doc, root: item})
 			}
 		}
 	}
 	return all
 }
 
-// edit makes a wish in one object.
-func (s *search) edit(ctx context.Context, m manifest, f field, w engine.Wish) (Located, error) {
-	after, err := s.editObject(m, f, w)
-	if err != nil {
-		return Located{}, err
+// placer names lines of a manifest.
+func (s *search) placer(m manifest) placer {
+	return func(line int, note string, args ...any) engine.Place {
+		return s.at(m.path, m.line(line), note, args...)
 	}
-	return edited(ctx, s.tree, map[string][]byte{m.path: after})
 }
 
-func (s *search) editObject(m manifest, f field, w engine.Wish) ([]byte, error) {
-	at := func(line int, note string, args ...any) engine.Place { return s.at(m.path, line, note, args...) }
-	way, err := reach(m.root, f, at)
+// edit makes a wish in one object, and gives its new file.
+func (s *search) edit(m manifest, f field, w engine.Wish) ([]byte, error) {
+	way, err := reach(m.root, f, s.placer(m))
 	if err != nil {
 		return nil, err
 	}
-	if places := shared(m.doc, way.path, at); places != nil {
-		return nil, refuse(places, "the value belongs to the anchor %s, which is used elsewhere in the file", anchorOf(way.path))
-	}
-	line := at(way.last.Line, "%s", pathOf(f.ways[0]))
 	if way.node == nil || way.node.Tag == "!!null" {
-		return s.insertField(m, f, w, way, line)
+		return s.insertField(m, f, w, way)
 	}
-	if err := agrees(w, way.node, line); err != nil {
-		return nil, err
-	}
-	after, err := m.text.set(way.node, restyled(w, way.node.Value))
-	if err != nil {
-		return nil, refuse([]engine.Place{line}, "the value cannot be edited byte for byte: %v", err)
-	}
-	return after, nil
+	return s.setField(m, f, w, way)
 }
 
 // reach follows the ways of a field: the first that leads to a value, or else the one that leads farthest.
@@ -156,13 +121,34 @@ func reach(root *yaml.Node, f field, at placer) (walked, error) {
 	return best, nil
 }
 
-func anchorOf(way []*yaml.Node) string {
-	for _, n := range way {
-		if n.Anchor != "" {
-			return n.Anchor
-		}
+// setField replaces a value.
+func (s *search) setField(m manifest, f field, w engine.Wish, way walked) ([]byte, error) {
+	at := s.placer(m)
+	line := at(way.last.Line, "%s", f)
+	if err := own(m, way, at); err != nil {
+		return nil, err
 	}
-	return ""
+	if err := agrees(w, way.node, line); err != nil {
+		return nil, err
+	}
+	after, err := m.whole(m.text.set(way.node, restyled(w, way.node.Value)))
+	if err != nil {
+		return nil, refuse([]engine.Place{line}, "the value cannot be edited byte for byte: %v", err)
+	}
+	return after, nil
+}
+
+// own refuses a value which an anchor hands to others.
+func own(m manifest, way walked, at placer) error {
+	places := shared(m.doc, way.path, at)
+	if places == nil {
+		return nil
+	}
+	name := ""
+	for _, n := range way.path {
+		name = cmp.Or(name, n.Anchor)
+	}
+	return refuse(places, "the value belongs to the anchor %s, which is used elsewhere in the file", name)
 }
 
 // agrees refuses a value that somebody fills in, and one that is not what the cluster runs.
@@ -181,45 +167,45 @@ func agrees(w engine.Wish, n *yaml.Node, line engine.Place) error {
 }
 
 // insertField puts a value where there is none.
-func (s *search) insertField(m manifest, f field, w engine.Wish, way walked, line engine.Place) ([]byte, error) {
-	missing := way.missing
-	if way.node != nil { // its key is there, without a value
-		missing = nil
+func (s *search) insertField(m manifest, f field, w engine.Wish, way walked) ([]byte, error) {
+	at := s.placer(m)
+	line := at(way.last.Line, "%s", f)
+	if f.keep < 1 || len(way.path)-1 < f.keep {
+		return nil, refuse([]engine.Place{line}, "%s has no %s in the file", m.object(), pathOf(way.missing))
 	}
-	if depth := len(way.path) - 1; f.keep < 1 || depth < f.keep {
-		return nil, refuse([]engine.Place{line}, "%s has no %s in the file", m.object(), pathOf(missing))
+	if err := own(m, way, at); err != nil {
+		return nil, err
 	}
-	if w.Kind == engine.WishRequest {
-		if err := defaulted(m, w, way, line); err != nil {
-			return nil, err
+	if err := defaulted(w, way, line); err != nil {
+		return nil, err
+	}
+	return s.insertValue(m, w, way, line)
+}
+
+// insertValue puts a value at the end of a way.
+func (s *search) insertValue(m manifest, w engine.Wish, way walked, line engine.Place) ([]byte, error) {
+	put := func() ([]byte, error) {
+		if way.node != nil { // its key is there, without a value
+			return m.text.set(way.node, w.New)
 		}
+		return m.text.insert(way.last, way.missing, w.New)
 	}
-	var names []string
-	for _, step := range missing {
-		names = append(names, step.key)
-	}
-	if len(names) == 0 {
-		after, err := m.text.set(way.node, w.New)
-		if err != nil {
-			return nil, refuse([]engine.Place{line}, "the value cannot be put there: %v", err)
-		}
-		return after, nil
-	}
-	after, err := m.text.insert(way.last, names, w.New)
+	after, err := m.whole(put())
 	if err != nil {
 		return nil, refuse([]engine.Place{line}, "the value cannot be put there: %v", err)
 	}
 	return after, nil
 }
 
-// defaulted looks where a request comes from that the file does not have. A limit stands in for it.
-func defaulted(m manifest, w engine.Wish, way walked, line engine.Place) error {
+// defaulted looks where a request comes from that the file does not have: a limit stands in for it.
+func defaulted(w engine.Wish, way walked, line engine.Place) error {
+	if w.Kind != engine.WishRequest || w.Old == "" {
+		return nil
+	}
 	for _, n := range way.path {
-		limit := textOf(n, "resources", "limits", w.Field)
-		if limit == "" || w.Old == "" || SameValue(limit, w.Old) {
-			continue
+		if limit := textOf(n, "resources", "limits", w.Field); limit != "" && !SameValue(limit, w.Old) {
+			return refuse([]engine.Place{line}, "the file has no request and the limit %s, but the cluster runs the request %s", limit, w.Old)
 		}
-		return refuse([]engine.Place{line}, "the file has no request and the limit %s, but the cluster runs the request %s", limit, w.Old)
 	}
 	return nil
 }

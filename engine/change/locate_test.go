@@ -2,13 +2,17 @@ package change
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -38,11 +42,6 @@ func (m memory) Read(_ context.Context, p string) ([]byte, error) {
 
 // api is the workload that most tests ask for.
 var api = engine.Target{Workload: engine.Workload{Cluster: "prod", Namespace: "payments", Kind: "Deployment", Name: "api"}, Container: "api"}
-
-// request is a wish for another request of api.
-func request(field, from, to string) engine.Wish {
-	return engine.Wish{Kind: engine.WishRequest, Target: api, Field: field, Old: from, New: to}
-}
 
 // changed is what a diff removes and adds, without its context.
 func changed(l Located) string {
@@ -102,64 +101,84 @@ func checkEdits(t *testing.T, files memory, l Located) {
 	}
 }
 
-const deployment = `apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: api # the public one
-  namespace: payments
-spec:
-  template:
-    spec:
-      containers:
-      - name: proxy
-        image: envoy:1.30
-        resources:
-          requests: {cpu: 100m, memory: 64Mi}
-      - name: api
-        image: "shop/api:1.0"
+var update = flag.Bool("update", false, "write what the tests got as what they want")
 
-        # measured in May
-        resources:
-          requests:
-            memory: "2Gi"   # do not touch before Friday
-            cpu: 500m
-`
-
-func TestLocateManifest(t *testing.T) {
-	for name, test := range map[string]struct {
-		file string
-		wish engine.Wish
-		want string
-	}{
-		"a value": {deployment, request("memory", "2Gi", "1229Mi"), `k8s/api.yaml
--            memory: "2Gi"   # do not touch before Friday
-+            memory: "1229Mi"   # do not touch before Friday
-`},
-		"the file's unit": {deployment, request("memory", "2048Mi", "1024Mi"), `k8s/api.yaml
--            memory: "2Gi"   # do not touch before Friday
-+            memory: "1Gi"   # do not touch before Friday
-`},
-		"millicores": {deployment, request("cpu", "0.5", "1"), `k8s/api.yaml
--            cpu: 500m
-+            cpu: 1000m
-`},
-		"a missing limit": {deployment, engine.Wish{Kind: engine.WishLimit, Target: api, Field: "memory", New: "3Gi"}, `k8s/api.yaml
-+          limits:
-+            memory: 3Gi
-`},
-		"drift": {deployment, request("memory", "4Gi", "1Gi"), `the file says 2Gi, the cluster runs 4Gi
-k8s/api.yaml:20 memory: "2Gi"   # do not touch before Friday (spec.template.spec.containers[name=api].resources.requests.memory)
-`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			l := locate(t, memory{"k8s/api.yaml": test.file}, test.wish)
+// TestLocate reads trees out of testdata/locate: what is wished above the files, and what comes of it as the file "want", which is
+// not in the tree.
+func TestLocate(t *testing.T) {
+	cases, err := filepath.Glob("testdata/locate/*.txtar")
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, file := range cases {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files := memory{}
+			for _, f := range archive.Files {
+				files[f.Name] = string(f.Data)
+			}
+			want := files["want"]
+			delete(files, "want")
+			w, paths := parseCase(t, string(archive.Comment))
+			l := locate(t, files, w, paths...)
 			got := changed(l)
 			if l.Why != "" {
 				got = told(l)
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Error(diff)
+			if *update {
+				archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want" })
+				archive.Files = append(archive.Files, txtar.File{Name: "want", Data: []byte(got)})
+				if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
 	}
+}
+
+// parseCase reads the lines above the files of a case: "wish: kind field old new [name]", "with:" likewise, "target: Kind
+// namespace/name [container]", "paths: a b". Other lines say what the case is for.
+func parseCase(t *testing.T, comment string) (w engine.Wish, paths []string) {
+	t.Helper()
+	target := api
+	wish := func(words []string) engine.Wish {
+		words = append(words, make([]string, 5)...)
+		for i := range words {
+			words[i] = strings.Trim(words[i], "-")
+		}
+		return engine.Wish{Kind: engine.WishKind(words[0]), Field: words[1], Old: words[2], New: words[3], Name: words[4]}
+	}
+	for line := range strings.Lines(comment) {
+		key, rest, _ := strings.Cut(line, ":")
+		words := strings.Fields(rest)
+		switch key {
+		case "wish":
+			w = wish(words)
+		case "with":
+			w.With = append(w.With, wish(words))
+		case "paths":
+			paths = words
+		case "target":
+			target.Kind = words[0]
+			target.Namespace, target.Name, _ = strings.Cut(words[1], "/")
+			target.Container = append(words, "")[2]
+		case "volume":
+			target = engine.Target{Workload: engine.Workload{Cluster: "prod", Kind: engine.KindVolume, Name: words[0]}, Provider: words[0]}
+		}
+	}
+	if w.Kind == "" {
+		t.Fatal("the case has no wish")
+	}
+	w.Target = target
+	for i := range w.With {
+		w.With[i].Target = target
+	}
+	return w, paths
 }

@@ -4,38 +4,39 @@ import (
 	"bytes"
 	"errors"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// insert gives the file with a value put below a mapping, or below a key that has none: names are the keys that are missing, from
-// the outermost, of which each holds the next and the last one the value. It fails where n is neither, and where anything else
-// would change.
-func (t *yamlText) insert(n *yaml.Node, names []string, value string) ([]byte, error) {
+// insert gives the file with a value put below a mapping or a list, or below a key that has no value: steps are those that are
+// missing, from the outermost, and lead to the value. It fails where they do not fit to n, and where anything else would change.
+func (t *yamlText) insert(n *yaml.Node, steps []step, value string) ([]byte, error) {
 	var s splice
 	var err error
+	flow := n.Style&yaml.FlowStyle != 0
 	switch {
-	case len(names) == 0:
-		return nil, errors.New("nothing to insert")
-	case n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle != 0:
-		s, err = t.insertInFlow(n, names, value)
-	case n.Kind == yaml.MappingNode && len(n.Content) > 0:
-		s, err = t.insertLines(n, names, value)
-	case n.Kind == yaml.ScalarNode && n.Tag == "!!null":
-		s, err = t.insertForNull(n, names, value)
+	case len(steps) == 0:
+		return nil, errors.New("nothing is missing")
+	case n.Kind == yaml.MappingNode && steps[0].is == "" && flow:
+		s, err = t.insertInFlow(n, steps, value)
+	case n.Kind == yaml.MappingNode && steps[0].is == "" && len(n.Content) > 0:
+		s, err = t.insertKey(n, steps, value)
+	case n.Kind == yaml.SequenceNode && steps[0].is != "" && !flow && len(n.Content) > 0 && n.Anchor == "":
+		s, err = t.insertItem(n, steps, value)
+	case n.Kind == yaml.ScalarNode && n.Tag == "!!null" && steps[0].is == "":
+		s, err = t.insertForNull(n, steps, value)
 	default:
-		err = errors.New("what should hold the value is no mapping")
+		err = errors.New("what should hold the value has another form")
 	}
 	if err != nil {
 		return nil, err
 	}
 	after := apply(t.src, s)
-	return after, t.verifyInserted(after, n, names, value)
+	return after, t.verifyInserted(after, n, steps, value)
 }
 
-// verifyInserted puts the same nodes into a copy of n, for the time of a comparison. Where among the keys they are says the file.
-func (t *yamlText) verifyInserted(after []byte, n *yaml.Node, names []string, value string) error {
+// verifyInserted puts the same nodes into n, for the time of a comparison.
+func (t *yamlText) verifyInserted(after []byte, n *yaml.Node, steps []step, value string) error {
 	old := *n
 	defer func() { *n = old }()
 	made := map[*yaml.Node]bool{n: true}
@@ -44,75 +45,92 @@ func (t *yamlText) verifyInserted(after []byte, n *yaml.Node, names []string, va
 		made[n] = true
 		return n
 	}
-	inner := node(yaml.ScalarNode, value)
-	for _, name := range slices.Backward(names[1:]) {
-		inner = node(yaml.MappingNode, "", node(yaml.ScalarNode, name), inner)
+	inner := node(yaml.ScalarNode, value) // what stands below a step
+	for i, s := range slices.Backward(steps) {
+		var content []*yaml.Node // of the mapping that has the step
+		switch {
+		case s.is == "":
+			content = []*yaml.Node{node(yaml.ScalarNode, s.key), inner}
+		default:
+			pair := []*yaml.Node{node(yaml.ScalarNode, s.key), node(yaml.ScalarNode, s.is)}
+			content = []*yaml.Node{node(yaml.MappingNode, "", append(pair, inner.Content...)...)}
+		}
+		if i > 0 {
+			kind := yaml.Kind(yaml.MappingNode)
+			if s.is != "" {
+				kind = yaml.SequenceNode
+			}
+			inner = node(kind, "", content...)
+			continue
+		}
+		if n.Kind == yaml.ScalarNode {
+			n.Kind, n.Value = yaml.MappingNode, ""
+		}
+		n.Content = slices.Insert(slices.Clone(n.Content), t.insertAt(&old, s), content...)
 	}
-	if n.Kind == yaml.ScalarNode {
-		n.Kind, n.Value = yaml.MappingNode, ""
-	}
-	at := t.insertAt(&old, names[0])
-	n.Content = slices.Insert(slices.Clone(n.Content), at, node(yaml.ScalarNode, names[0]), inner)
 	return t.verify(after, made)
 }
 
 // behind are the keys which a new key is put behind where they hold a value of one line, rather than at the end of the mapping.
 var behind = map[string][]string{"resources": {"name", "image", "imagePullPolicy"}}
 
-// insertAt gives the index in n's contents at which a new key is put.
-func (t *yamlText) insertAt(n *yaml.Node, name string) int {
-	at := -1
+// insertAt gives the index in n's contents at which a new key or item is put.
+func (t *yamlText) insertAt(n *yaml.Node, s step) int {
+	at := len(n.Content)
+	if n.Style&yaml.FlowStyle != 0 || n.Kind != yaml.MappingNode {
+		return at
+	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if slices.Contains(behind[name], n.Content[i].Value) && n.Content[i+1].Kind == yaml.ScalarNode && n.Content[i+1].Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
+		v := n.Content[i+1]
+		if slices.Contains(behind[s.key], n.Content[i].Value) && v.Kind == yaml.ScalarNode && v.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
 			at = i + 2
 		}
-	}
-	if at < 0 || n.Style&yaml.FlowStyle != 0 {
-		return len(n.Content)
 	}
 	return at
 }
 
-// insertLines puts lines into a mapping in block style, with its own indentation and line ends.
-func (t *yamlText) insertLines(n *yaml.Node, names []string, value string) (splice, error) {
-	at, err := t.end(n.Content[t.insertAt(n, names[0])-1])
+// insertKey puts lines into a mapping in block style, with its own indentation and line ends.
+func (t *yamlText) insertKey(n *yaml.Node, steps []step, value string) (splice, error) {
+	at, err := t.end(n.Content[t.insertAt(n, steps[0])-1])
 	if err != nil {
 		return splice{}, err
 	}
-	key := n.Content[0]
-	lines := t.blockLines(key.Column-1, t.unit(n), t.quoteOf(key), names, t.likeSibling(n, names, value))
-	return t.lineAfter(at, lines), nil
+	f := t.formOf(n)
+	if f.jsonLike && len(steps) == 1 {
+		f.quote = doubleMark
+	}
+	return t.lineAfter(at, f.lines(n.Content[0].Column-1, steps, f.valueLike(n, steps, value))), nil
+}
+
+// insertItem puts lines behind the last item of a list in block style.
+func (t *yamlText) insertItem(n *yaml.Node, steps []step, value string) (splice, error) {
+	at, err := t.end(n.Content[len(n.Content)-1])
+	if err != nil {
+		return splice{}, err
+	}
+	f := t.formOf(nil)
+	return t.lineAfter(at, f.lines(n.Column-1, steps, f.valueLike(n, steps, value))), nil
 }
 
 // lineAfter makes a splice that puts lines behind the line in which at is, or at at if that is the start of a line.
 func (t *yamlText) lineAfter(at int, lines []string) splice {
 	eol := t.eol(max(0, at-1))
-	if at > 0 && at <= len(t.src) && t.startsLine(at) {
-		return splice{at, at, strings.Join(lines, eol) + eol}
+	if _, starts := slices.BinarySearch(t.lines, at); at > 0 && starts {
+		return splice{at, at, joined(lines, eol) + eol}
 	}
 	end := t.lineEnd(at)
 	if end == len(t.src) {
-		return splice{end, end, eol + strings.Join(lines, eol)}
+		return splice{end, end, eol + joined(lines, eol)}
 	}
 	end += breakAt(t.src, end)
-	return splice{end, end, strings.Join(lines, eol) + eol}
-}
-
-// startsLine tells whether a line of the file starts at an offset.
-func (t *yamlText) startsLine(at int) bool {
-	_, found := slices.BinarySearch(t.lines, at)
-	return found
+	return splice{end, end, joined(lines, eol) + eol}
 }
 
 // insertInFlow puts a pair into a mapping in braces.
-func (t *yamlText) insertInFlow(n *yaml.Node, names []string, value string) (splice, error) {
-	var key *yaml.Node
-	if len(n.Content) > 0 {
-		key = n.Content[0]
-	}
-	quote := t.quoteOf(key)
-	text := quote + names[0] + quote + ": " + t.flowText(quote, names[1:], t.likeSibling(n, names, value))
-	if key == nil {
+func (t *yamlText) insertInFlow(n *yaml.Node, steps []step, value string) (splice, error) {
+	f := t.formOf(n)
+	text := f.pairs(steps, f.valueLike(n, steps, value))
+	if len(n.Content) == 0 {
 		at := t.offset(n)
 		if at < 0 {
 			return splice{}, errSpan
@@ -128,120 +146,21 @@ func (t *yamlText) insertInFlow(n *yaml.Node, names []string, value string) (spl
 }
 
 // insertForNull gives a mapping to a key that has no value: in braces where null is written out, otherwise in lines below the key.
-func (t *yamlText) insertForNull(n *yaml.Node, names []string, value string) (splice, error) {
+func (t *yamlText) insertForNull(n *yaml.Node, steps []step, value string) (splice, error) {
 	start, end, err := t.span(n)
 	if err != nil {
 		return splice{}, err
 	}
-	if end > start {
-		return splice{start, end, "{" + t.flowPairs("", names, value) + "}"}, nil
+	f := t.formOf(nil)
+	value = f.valueLike(n, steps, value)
+	rest := bytes.TrimSpace(t.src[end:t.lineEnd(end)])
+	switch {
+	case end > start:
+		return splice{start, end, "{" + f.pairs(steps, value) + "}"}, nil
+	case len(rest) > 0 && rest[0] != '#':
+		return splice{start, start, " {" + f.pairs(steps, value) + "}"}, nil
 	}
-	line := t.lines[n.Line-1]
-	indent := len(t.src[line:start]) - len(bytes.TrimLeft(t.src[line:start], " -"))
-	rest := t.src[start:t.lineEnd(start)]
-	if trimmed := bytes.TrimSpace(rest); len(trimmed) > 0 && trimmed[0] != '#' {
-		return splice{start, start, " {" + t.flowPairs("", names, value) + "}"}, nil
-	}
-	unit := t.unit(nil)
-	return t.lineAfter(start, t.blockLines(indent+unit, unit, "", names, value)), nil
-}
-
-// blockLines writes nested keys one below the other.
-func (t *yamlText) blockLines(indent, unit int, quote string, names []string, value string) []string {
-	var lines []string
-	for i, name := range names {
-		line := strings.Repeat(" ", indent+i*unit) + quote + name + quote + ":"
-		if i == len(names)-1 {
-			line += " " + value
-		}
-		lines = append(lines, line)
-	}
-	return lines
-}
-
-func (t *yamlText) flowPairs(quote string, names []string, value string) string {
-	return quote + names[0] + quote + ": " + t.flowText(quote, names[1:], value)
-}
-
-// flowText writes nested keys in braces.
-func (t *yamlText) flowText(quote string, names []string, value string) string {
-	if len(names) == 0 {
-		return value
-	}
-	return "{" + t.flowPairs(quote, names, value) + "}"
-}
-
-// quoteOf gives the quotes that a key has.
-func (t *yamlText) quoteOf(key *yaml.Node) string {
-	if key != nil && key.Style&yaml.DoubleQuotedStyle != 0 {
-		return `"`
-	}
-	if key != nil && key.Style&yaml.SingleQuotedStyle != 0 {
-		return "'"
-	}
-	return ""
-}
-
-// likeSibling writes a value in the quotes of the other values of the mapping that it goes to.
-func (t *yamlText) likeSibling(n *yaml.Node, names []string, value string) string {
-	style := yaml.Style(0)
-	if !isPlain(value) {
-		style = yaml.DoubleQuotedStyle
-	}
-	if len(names) == 1 {
-		for i := 1; i < len(n.Content); i += 2 {
-			if s := n.Content[i].Style & (yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle); n.Content[i].Kind == yaml.ScalarNode && s != 0 {
-				style = s
-			}
-		}
-	}
-	if style == 0 && len(n.Content) > 0 && n.Content[0].Style&yaml.DoubleQuotedStyle != 0 {
-		style = yaml.DoubleQuotedStyle // as in JSON
-	}
-	switch style {
-	case yaml.DoubleQuotedStyle:
-		return doubleQuoted(value)
-	case yaml.SingleQuotedStyle:
-		return "'" + strings.ReplaceAll(value, "'", "''") + "'"
-	default:
-		return value
-	}
-}
-
-// unit gives by how many spaces the file indents: below n, or wherever it first does.
-func (t *yamlText) unit(n *yaml.Node) int {
-	if n != nil {
-		if u := indentBelow(n); u > 0 {
-			return u
-		}
-	}
-	for _, doc := range t.docs {
-		if u := firstIndent(doc); u > 0 {
-			return u
-		}
-	}
-	return 2
-}
-
-// indentBelow gives by how much a mapping indents a mapping that it holds, 0 when there is none.
-func indentBelow(n *yaml.Node) int {
-	for i := 0; i+1 < len(n.Content) && n.Kind == yaml.MappingNode; i += 2 {
-		child := n.Content[i+1]
-		if child.Kind == yaml.MappingNode && child.Style&yaml.FlowStyle == 0 && len(child.Content) > 0 && child.Line > n.Content[i].Line {
-			return child.Content[0].Column - n.Content[i].Column
-		}
-	}
-	return 0
-}
-
-func firstIndent(n *yaml.Node) int {
-	if u := indentBelow(n); u > 0 {
-		return u
-	}
-	for _, child := range n.Content {
-		if u := firstIndent(child); u > 0 {
-			return u
-		}
-	}
-	return 0
+	line := t.src[t.lines[n.Line-1]:start]
+	indent := len(line) - len(bytes.TrimLeft(line, " -"))
+	return t.lineAfter(start, f.lines(indent+f.unit, steps, value)), nil
 }
