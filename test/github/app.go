@@ -107,8 +107,9 @@ func (s *Server) Install(slug, owner string, names ...string) int64 {
 }
 
 // SetPermission changes what an installed app may: level "read", "write", or "" for nothing. Tokens that are out follow at once.
-func (s *Server) SetPermission(slug, owner, permission, level string) {
-	s.installed(slug, owner, func(i *installation) {
+// It fails where the app is not installed.
+func (s *Server) SetPermission(slug, owner, permission, level string) error {
+	return s.installed(slug, owner, func(i *installation) {
 		delete(i.permissions, permission)
 		if level != "" {
 			i.permissions[permission] = level
@@ -116,21 +117,23 @@ func (s *Server) SetPermission(slug, owner, permission, level string) {
 	})
 }
 
-// Suspend suspends an installation, or ends that.
-func (s *Server) Suspend(slug, owner string, suspended bool) {
-	s.installed(slug, owner, func(i *installation) { i.suspended = suspended })
+// Suspend suspends an installation, or ends that. It fails where the app is not installed.
+func (s *Server) Suspend(slug, owner string, suspended bool) error {
+	return s.installed(slug, owner, func(i *installation) { i.suspended = suspended })
 }
 
-func (s *Server) installed(slug, owner string, do func(*installation)) {
+func (s *Server) installed(slug, owner string, do func(*installation)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, a := range s.apps {
 		for _, i := range a.installations {
 			if a.Slug == slug && strings.EqualFold(i.owner, owner) {
 				do(i)
+				return nil
 			}
 		}
 	}
+	return fmt.Errorf("github stand-in: app %s is not installed at %s", slug, owner)
 }
 
 // at is the installation of the caller's app that holds a repository, nil when none does.

@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -48,13 +49,19 @@ type Call struct {
 	At     time.Time
 }
 
-// Fault arms a fault.
-func (s *Server) Fault(f Fault) {
+var faultKinds = []FaultKind{Status, Secondary, Primary, Unicorn, Drop, DropAfter, Slow}
+
+// Fault arms a fault. It fails when there is no such kind, or Status has no status.
+func (s *Server) Fault(f Fault) error {
+	if !slices.Contains(faultKinds, f.Kind) || f.Kind == Status && http.StatusText(f.Status) == "" {
+		return fmt.Errorf("github stand-in: there is no fault %q with status %d", f.Kind, f.Status)
+	}
 	f.path = regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(f.Path), `\*`, ".*") + "$")
 	f.left = f.Count
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, &f)
+	return nil
 }
 
 // ClearFaults disarms all faults.
@@ -113,7 +120,7 @@ func (f *Fault) before(c *call) bool {
 	case Primary:
 		c.s.Exhaust(c.who.key)
 		c.answer(c.word(reply{}, c.exhausted()))
-	default:
+	case Status:
 		message := f.Message
 		if message == "" {
 			message = http.StatusText(f.Status)

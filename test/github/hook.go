@@ -267,14 +267,14 @@ func (s *Server) Deliveries() []Delivery {
 	return slices.Clone(s.hook.sent)
 }
 
-// Redeliver sends a delivery again, under its own id. It tells whether there was one.
-func (s *Server) Redeliver(id string) bool {
+// Redeliver sends a delivery again, under its own id. It fails where there was none.
+func (s *Server) Redeliver(id string) error {
 	for _, d := range s.Deliveries() {
 		if d.ID == id {
 			d.Again, d.Status, d.Error = true, 0, ""
 			s.hook.add(d)
-			return true
+			return nil
 		}
 	}
-	return false
+	return fmt.Errorf("github stand-in: there was no delivery %s", id)
 }

@@ -89,7 +89,8 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.hook = newPostman(cfg.Hooks)
 	s.api = routes()
-	s.routeWeb()
+	s.routeGit()
+	s.routePages()
 	s.routeControl()
 	return s, nil
 }

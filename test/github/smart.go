@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-func (s *Server) routeWeb() {
+func (s *Server) routeGit() {
 	s.web.HandleFunc("GET /{owner}/{name}/info/refs", s.serveGit)
 	s.web.HandleFunc("POST /{owner}/{name}/git-upload-pack", s.serveGit)
 	s.web.HandleFunc("POST /{owner}/{name}/git-receive-pack", s.serveGit)
