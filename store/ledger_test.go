@@ -133,3 +133,115 @@ func TestEntriesAtOnceAreKeptOnce(t *testing.T) {
 		t.Errorf("day %s, want %s", list[3].Day, day)
 	}
 }
+
+func TestABaselineIsOfTheDaysThatWereKnown(t *testing.T) {
+	w := newSavers(t)
+	w.scan(priced("api", 40))
+	f := w.one("api")
+	today := w.now().UTC().Truncate(24 * time.Hour)
+	var days []ledger.Use
+	for n := range 20 {
+		days = append(days, ledger.Use{Day: today.AddDate(0, 0, -n), Work: 100, Units: 200, Seen: 1, At: w.now()})
+	}
+	w.must(w.SaveUses(t.Context(), map[int64][]ledger.Use{f.ID: days}))
+	w.append(approvedOf(f, 1))
+	b := w.entries()[1].Baseline
+	if b == nil || b.Days != ledger.BaselineDays || b.Work != 100 || !b.To.Equal(today) || !b.From.Equal(today.AddDate(0, 0, -ledger.BaselineDays)) {
+		t.Errorf("%+v; want the %d days before today", b, ledger.BaselineDays)
+	}
+	uses, err := w.Uses(t.Context(), today.AddDate(0, 0, -2), today)
+	w.must(err)
+	equal(t, "uses", uses, map[int64][]ledger.Use{f.ID: {days[2], days[1]}})
+	w.pass(60 * 24 * time.Hour)
+	w.must(w.SaveUses(t.Context(), nil))
+	uses, err = w.Uses(t.Context(), time.Time{}, w.now())
+	w.must(err)
+	equal(t, "kept for good", len(uses), 0)
+}
+
+func TestABaselineMayComeLate(t *testing.T) {
+	w := newSavers(t)
+	f := sizing("n1", 146)
+	f.Kind, f.Sizing, f.Node = engine.IdleNode, nil, &engine.NodeRemoval{Group: "workers", Instance: "m7i.xlarge"}
+	f.Key = "idle_node/n1"
+	w.scan(f)
+	f = w.one("n1")
+	w.append(approvedOf(f, 3))
+	approved := w.entries()[1]
+	if approved.Baseline != nil {
+		t.Fatalf("%+v without a day", approved.Baseline)
+	}
+	today := w.now().UTC().Truncate(24 * time.Hour)
+	w.must(w.SaveUses(t.Context(), map[int64][]ledger.Use{f.ID: {{Day: today, Work: 48, Least: 48, Seen: 1}}})) // the day of the approval
+	equal(t, "of a day that was not whole", len(w.entries()), 2)
+	for range 2 {
+		w.must(w.SaveUses(t.Context(), map[int64][]ledger.Use{f.ID: {{Day: today.AddDate(0, 0, -1), Work: 96, Least: 96, Seen: 1}}}))
+	}
+	list := w.entries()
+	if len(list) != 3 || list[2].Corrects != approved.ID || list[2].Baseline == nil || list[2].Baseline.Work != 96 {
+		t.Fatalf("%+v; want one correction, with the baseline", list)
+	}
+	net := ledger.Net(list, list[1])
+	if net.Amount != f.Monthly || net.By != ada || net.Proposal != 3 || net.Baseline.Work != 96 {
+		t.Errorf("%+v", net)
+	}
+}
+
+func TestWhatIsMeasured(t *testing.T) {
+	w := newSavers(t)
+	w.scan(priced("api", 40), priced("small", 1), priced("web", 30), priced("old", 20))
+	names := func() string {
+		w.t.Helper()
+		list, err := w.ToMeasure(t.Context())
+		w.must(err)
+		var all []string
+		for _, f := range list {
+			all = append(all, f.Target.Name)
+		}
+		return strings.Join(all, " ")
+	}
+	equal(t, "with cards", names(), "api web")
+	old, api := w.one("old"), w.one("api")
+	w.append(approvedOf(old, 1), approvedOf(api, 2))
+	w.scan(priced("web", 30)) // what was changed is no longer found
+	if got := names(); got != "api web old" && got != "api old web" {
+		t.Errorf("%q; want what is approved too", got)
+	}
+	open, err := w.OpenChains(t.Context())
+	w.must(err)
+	equal(t, "open", kinds(open, engine.LedgerChain(old.ID, 0)), "detected approved")
+	equal(t, "entries", len(open), 4)
+	w.append(engine.LedgerEntry{Chain: engine.LedgerChain(old.ID, 0), Kind: engine.EntryReversed, Ref: "a person closed it"})
+	equal(t, "after it was reversed", names(), "api web")
+	open, err = w.OpenChains(t.Context())
+	w.must(err)
+	equal(t, "open entries", len(open), 2)
+}
+
+func TestTheLedgerOfASpan(t *testing.T) {
+	w := newSavers(t)
+	w.scan(priced("api", 40))
+	f := w.one("api")
+	chain := engine.LedgerChain(f.ID, 0)
+	w.append(approvedOf(f, 1), engine.LedgerEntry{Chain: chain, Kind: engine.EntryImplemented, Amount: f.Monthly, Ref: "https://github.com/o/r/pull/1"})
+	first := w.now().UTC().Truncate(24*time.Hour).AddDate(0, 0, 1)
+	for n := range 3 {
+		w.append(engine.LedgerEntry{
+			Chain: chain, Kind: engine.EntryVerified, Day: first.AddDate(0, 0, n), Amount: 2 * engine.USD, Low: engine.USD, High: 3 * engine.USD, Work: 48,
+		})
+	}
+	w.append(engine.LedgerEntry{Chain: chain, Kind: engine.EntryCorrected, Day: first, Corrects: w.entries()[3].ID, Amount: -500_000, Low: -500_000, High: -500_000, Ref: "measured anew, 1"})
+	got, err := w.Ledger(t.Context(), engine.LedgerFilter{From: first, To: first.AddDate(0, 0, 2)})
+	w.must(err)
+	if got.Verified != 3_500_000 || len(got.Lines) != 1 || got.Lines[0].Days != 2 || got.Lines[0].PullURL != "https://github.com/o/r/pull/1" || got.Detected != f.Monthly {
+		t.Errorf("%+v; want two days, the first corrected", got)
+	}
+	for name, filter := range map[string]engine.LedgerFilter{
+		"team": {Team: "nobody"}, "cluster": {Cluster: "stage"}, "namespace": {Namespace: "shop"}, "type": {Type: engine.IdleNode},
+		"before": {To: f.FirstSeen.AddDate(0, 0, -1)}, "after": {From: first.AddDate(0, 0, 9)},
+	} {
+		if got, err := w.Ledger(t.Context(), filter); err != nil || len(got.Lines) != 0 || got.Verified != 0 {
+			t.Errorf("%s: %+v, %v; want nothing", name, got, err)
+		}
+	}
+}

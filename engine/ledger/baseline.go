@@ -35,11 +35,14 @@ type Use struct {
 	Units float64   `json:"units"` // core-hours or GiB-hours that the container's replicas requested; days that the volume was there
 	Seen  float64   `json:"seen"`  // the share in (0,1] of the day that was seen; what was not is taken to be like the rest
 	Gone  bool      `json:"gone"`  // the node was not there any more on that day
+	Least float64   `json:"least"` // of Work, node-hours that are the group's for certain; Work has those that may be
+	At    time.Time `json:"at"`    // when it was asked for
 
 	Capacity  float64  `json:"capacity,omitempty"`  // core-hours or GiB-hours that all nodes of the cluster had
 	Requested float64  `json:"requested,omitempty"` // of them, that pods had requested or used
 	Cores     float64  `json:"cores,omitempty"`     // of the node
 	GiB       float64  `json:"gib,omitempty"`
+	Members   []string `json:"members,omitempty"`   // nodes that are known to be the group's
 	Uncovered *float64 `json:"uncovered,omitempty"` // hours of the node's instance type that no commitment paid for, by the bills of its account
 }
 
@@ -47,8 +50,8 @@ type Use struct {
 // of isolating what is changed: cost per unit of work, which later days' work is multiplied by to say what they would have cost.
 //
 //   - A request: replica-hours, each at the request times the price of a core or GiB for an hour.
-//   - A node: node-hours of its group, each at the node's price. Work is what the group had a day: on average, or on the last days
-//     when that was less.
+//   - A node: node-hours of its group, each at the node's price. Work is what the group had a day for certain: on average, or on the
+//     last days when that was less.
 //   - A volume: volume-days, each at a day's part of what is saved a month, which is net of its snapshot.
 //
 // Spread is the coefficient of variation of the root mean square error, CV(RMSE) of ASHRAE Guideline 14, of the days against the
@@ -131,7 +134,7 @@ func freezeNode(b engine.Baseline, f engine.Finding, days []Use) (engine.Baselin
 	billed := 0
 	var hours []float64
 	for _, u := range days {
-		hours = append(hours, u.Work)
+		hours = append(hours, u.Least)
 		b.Cores, b.GiB = max(b.Cores, u.Cores), max(b.GiB, u.GiB)
 		if u.Uncovered != nil {
 			uncovered, billed = uncovered+*u.Uncovered, billed+1

@@ -10,8 +10,13 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-// changed is a cent: what a day is measured anew by less than that is no correction.
-const changed = engine.USD / 100
+const (
+	// MeasuredDays is for how long a change is measured: after a year, what was there before says little of what would be.
+	MeasuredDays = 365
+
+	// changed is a cent: what a day is measured anew by less than that is no correction.
+	changed = engine.USD / 100
+)
 
 // MeasureDay measures a day of all chains together, so that no dollar is in two. uses is what is known of the day, by finding; of a
 // chain whose finding has none, or too little, there is a gap and no entry.
@@ -75,14 +80,11 @@ type measured struct {
 	claim claim
 }
 
-// measurable tells whether a day of a chain counts: the change was there for all of it and was not taken back before its end.
+// measurable tells whether a day of a chain counts: the change was there for all of it, for a year at most, and was not taken back.
 func measurable(chain []engine.LedgerEntry, day time.Time) (*measured, bool) {
 	approved, ok := step(chain, engine.EntryApproved)
 	first := FirstDay(chain)
-	if !ok || first.IsZero() || day.Before(first) {
-		return nil, false
-	}
-	if State(chain) == engine.EntryReversed {
+	if !ok || first.IsZero() || day.Before(first) || !day.Before(first.AddDate(0, 0, MeasuredDays)) || State(chain) == engine.EntryReversed {
 		return nil, false
 	}
 	return &measured{chain: chain, b: approved.Baseline, at: approved.At}, true

@@ -133,5 +133,5 @@ func replicas(day time.Time, hours, units float64) ledger.Use {
 }
 
 func nodes(day time.Time, hours float64) ledger.Use {
-	return ledger.Use{Day: day, Work: hours, Seen: 1, Cores: 4, GiB: 16}
+	return ledger.Use{Day: day, Work: hours, Least: hours, Seen: 1, Cores: 4, GiB: 16}
 }

@@ -56,7 +56,6 @@ CREATE TABLE ledger_use (
     finding_id bigint NOT NULL REFERENCES finding (id),
     day        date NOT NULL,
     use        jsonb NOT NULL,
-    saved_at   timestamptz NOT NULL,
     PRIMARY KEY (finding_id, day)
 );
 COMMENT ON TABLE ledger_use IS 'What the target of a finding used on a day: baselines are made of it at approval.';
