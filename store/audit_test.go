@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -31,6 +32,61 @@ func TestAuditIsAppendOnly(t *testing.T) {
 		}
 	}
 	w.must(w.VerifyAudit(t.Context()))
+}
+
+// Whatever column of whatever row is changed, by however little, the chain does not hold any more.
+func TestTamperingWithAnyColumnIsFound(t *testing.T) {
+	w := newSavers(t)
+	w.approve("click-1", 1, w.drafted("api")...)
+	w.audited(3)
+	rows, head, err := w.CheckAudit(t.Context())
+	w.must(err)
+	seq, newest, err := w.AuditHead(t.Context())
+	w.must(err)
+	equal(t, "head", []any{seq, newest}, []any{rows, head})
+	c, err := pgx.Connect(t.Context(), w.url)
+	w.must(err)
+	defer func() { _ = c.Close(context.WithoutCancel(t.Context())) }()
+	do := func(sql string, args ...any) {
+		_, err := c.Exec(t.Context(), sql, args...)
+		w.must(err)
+	}
+	do(`ALTER TABLE audit_log DISABLE TRIGGER ALL`)
+	do(`CREATE TABLE good AS SELECT * FROM audit_log`)
+	columns := strings.Fields(w.sql(`SELECT attname FROM pg_attribute WHERE attrelid = 'audit_log'::regclass AND attnum > 0 AND NOT attisdropped`))
+	for _, column := range columns {
+		for n := range rows {
+			change := column + ` || 'x'`
+			switch column {
+			case "seq":
+				change = `seq + 100`
+			case "at":
+				change = `at + interval '1 microsecond'`
+			case "allowed":
+				change = `NOT allowed`
+			}
+			do(`UPDATE audit_log SET `+column+` = `+change+` WHERE seq = $1`, n+1)
+			hold, _, err := w.CheckAudit(t.Context())
+			if engine.CodeOf(err) != engine.Conflict || hold != n {
+				t.Errorf("%s of row %d was changed: %d rows hold, %v", column, n+1, hold, err)
+			}
+			do(`DELETE FROM audit_log`)
+			do(`INSERT INTO audit_log SELECT * FROM good`)
+		}
+	}
+	w.must(w.VerifyAudit(t.Context()))
+}
+
+// A plan cannot be taken from one row and given to another, though the rows before plans were kept have none.
+func TestAPlanIsBoundToItsRow(t *testing.T) {
+	w := newSavers(t)
+	w.approve("click-1", 1, w.drafted("api")...)
+	c, err := pgx.Connect(t.Context(), w.url)
+	w.must(err)
+	defer func() { _ = c.Close(context.WithoutCancel(t.Context())) }()
+	_, err = c.Exec(t.Context(), `ALTER TABLE audit_log DISABLE TRIGGER ALL; UPDATE audit_log SET reason = reason || plan, plan = '' WHERE plan <> ''`)
+	w.must(err)
+	code(t, "verify", w.VerifyAudit(t.Context()), engine.Conflict)
 }
 
 func TestTamperingIsFound(t *testing.T) {
@@ -65,4 +121,35 @@ func TestAuditIsReadNewestFirst(t *testing.T) {
 	rows, err := w.Audit(t.Context(), "", 2)
 	w.must(err)
 	equal(t, "rows", []any{len(rows), rows[0].Seq, rows[1].Seq, rows[0].PrevHash == rows[1].Hash}, []any{2, int64(5), int64(4), true})
+}
+
+func TestAuditIsAboutASubject(t *testing.T) {
+	w := newSavers(t)
+	items := w.drafted("api", "web")
+	p, other := w.approve("click-1", 2, items[0]), w.approve("click-2", 2, items[1])
+	d := w.second("no", grace, p)
+	d.Action, d.Reason = engine.ActionDeny, "no"
+	_, err := w.Deny(t.Context(), d)
+	w.must(err)
+	w.snooze(items[0].GroupID)
+	w.audited(1)
+	for subject, want := range map[string]string{
+		fmt.Sprintf("proposal/%d", p.ID):              "deny, approve",
+		fmt.Sprintf("proposal/%d", other.ID):          "approve",
+		fmt.Sprintf("finding/%d", items[0].FindingID): "snooze, deny, approve",
+		fmt.Sprintf("savings/%d", items[0].GroupID):   "snooze, deny, approve",
+		"":             "pause, snooze, deny, approve, approve, scan",
+		"incident/1":   "",
+		"finding/x'":   "",
+		"autopilot":    "pause, scan",
+		"finding/9999": "",
+	} {
+		rows, err := w.Audit(t.Context(), subject, 0)
+		w.must(err)
+		var got []string
+		for _, r := range rows {
+			got = append(got, string(r.Action))
+		}
+		equal(t, "about "+subject, strings.Join(got, ", "), want)
+	}
 }

@@ -36,6 +36,9 @@ type Approving struct {
 // decision is kept even so. A refused decision is no error: nothing happens.
 func (s *Store) Approve(ctx context.Context, d engine.Decision, a Approving) (engine.Proposal, error) {
 	return s.decideProposal(ctx, d, func(ctx context.Context, tx pgx.Tx, d *engine.Decision) (outcome, err error) {
+		if d.By.IsZero() {
+			return engine.Errorf(engine.Forbidden, "the bot approves nothing: a person must"), nil
+		}
 		if d.ProposalID == 0 {
 			return s.begin(ctx, tx, d, a)
 		}
@@ -181,7 +184,7 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx, d *engine.Decision, a Appr
 	if err != nil {
 		return err, nil
 	}
-	d.Items = nil
+	d.Items, d.GroupID = nil, items[0].GroupID
 	for _, i := range items {
 		d.Items = append(d.Items, i.ID)
 	}
@@ -215,7 +218,8 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx, d *engine.Decision, a Appr
 	if p, outcome, err = s.insertProposal(ctx, tx, p, a.Expires); outcome != nil || err != nil {
 		return outcome, err
 	}
-	return s.addApproval(ctx, tx, p, d, a)
+	d.ProposalID = p.ID
+	return nil, s.countIn(ctx, tx, p, *d)
 }
 
 // join gives the proposal that was begun with the very same plan a moment ago; outcome says why there is none to join, where some
@@ -290,7 +294,7 @@ func proposerDoesNotCount() error {
 	return engine.Errorf(engine.Forbidden, "you proposed this yourself: somebody else must approve it")
 }
 
-// addApproval adds a person's yes to a proposal, and has it carried out when that was the last one wanted.
+// addApproval adds a person's yes to a proposal that is there.
 func (s *Store) addApproval(ctx context.Context, tx pgx.Tx, p engine.Proposal, d *engine.Decision, a Approving) (outcome, err error) {
 	if d.Hash != p.Hash {
 		return stalePlan(), nil
@@ -307,18 +311,21 @@ func (s *Store) addApproval(ctx context.Context, tx pgx.Tx, p engine.Proposal, d
 	switch {
 	case p.Status != engine.ProposalPending:
 		return engine.Errorf(engine.Conflict, "proposal %d is %s already", p.ID, p.Status), nil
-	case d.By.IsZero():
-		return engine.Errorf(engine.Invalid, "the bot approves nothing: a person must"), nil
 	case p.Need.NotProposer && p.Proposer.ID == d.By.ID:
 		return proposerDoesNotCount(), nil
 	}
 	if _, outcome := a.Need(p.Items); outcome != nil {
 		return outcome, nil
 	}
+	return nil, s.countIn(ctx, tx, p, *d)
+}
+
+// countIn keeps an approval, and moves the proposal on when it was the last one wanted.
+func (s *Store) countIn(ctx context.Context, tx pgx.Tx, p engine.Proposal, d engine.Decision) error {
 	now := s.now()
 	if _, err := tx.Exec(ctx, `INSERT INTO proposal_approval (proposal_id, by_id, by_name, at, hash, role, decision) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		p.ID, d.By.ID, d.By.Name, now, p.Hash, d.Role, d.ID); err != nil {
-		return nil, err
+		return err
 	}
 	p.Approved = append(p.Approved, engine.Approval{By: d.By, At: now, Hash: p.Hash, Role: d.Role})
 	have, missing := policy.Counted(p.Need, p.Approved, p.Proposer)
@@ -332,5 +339,5 @@ func (s *Store) addApproval(ctx context.Context, tx pgx.Tx, p engine.Proposal, d
 	} else {
 		to.reason = missing
 	}
-	return nil, s.move(ctx, tx, p, to)
+	return s.move(ctx, tx, p, to)
 }

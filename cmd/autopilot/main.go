@@ -26,6 +26,7 @@ Usage:
   autopilot migrate                       bring the database's schema up to this version
   autopilot doctor [-config FILE]         try every permission, scope and endpoint that the configuration needs
   autopilot config check [-config FILE]   check the configuration file, and nothing else
+  autopilot audit verify                  check that no row of the audit log was changed or removed
   autopilot version                       print the version
 
 The configuration is autopilot.yaml, or FILE, or what AUTOPILOT_CONFIG names.
@@ -45,15 +46,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	verb, rest := args[0], args[1:]
-	if verb == "config" {
-		if len(rest) == 0 || rest[0] != "check" {
-			_, _ = fmt.Fprintln(stderr, "autopilot config: check is the only thing to do with it: autopilot config check [-config FILE]")
+	if only := map[string]string{"config": "check", "audit": "verify"}[verb]; only != "" {
+		if len(rest) == 0 || rest[0] != only {
+			_, _ = fmt.Fprintf(stderr, "autopilot %[1]s: %[2]s is the only thing to do with it: autopilot %[1]s %[2]s\n", verb, only)
 			return 2
 		}
-		verb, rest = "config check", rest[1:]
+		verb, rest = verb+" "+only, rest[1:]
 	}
 	do, known := map[string]func(context.Context, string, io.Writer) error{
-		"serve": serve, "migrate": migrate, "doctor": doctor, "config check": checkConfig, "version": printVersion,
+		"serve": serve, "migrate": migrate, "doctor": doctor, "config check": checkConfig, "audit verify": verifyAudit,
+		"version": printVersion,
 	}[verb]
 	if !known {
 		_, _ = fmt.Fprintf(stderr, "autopilot: %q is not a command%s; run autopilot help\n", verb, suggestion(verb))
@@ -80,7 +82,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func suggestion(verb string) string {
-	if near := nearest(verb, []string{"serve", "migrate", "doctor", "config", "version"}); near != "" {
+	if near := nearest(verb, []string{"serve", "migrate", "doctor", "config", "audit", "version"}); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return ""

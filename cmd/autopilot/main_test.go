@@ -40,6 +40,8 @@ func TestCalls(t *testing.T) {
 		{[]string{"config", "check", "-config", bad}, 1, `unknown key "incluster"; did you mean "in_cluster"?`},
 		{[]string{"config", "check", "-config", "absent.yaml"}, 1, "the configuration cannot be read"},
 		{[]string{"config"}, 2, "check is the only thing"},
+		{[]string{"audit"}, 2, "verify is the only thing to do with it: autopilot audit verify"},
+		{[]string{"audit", "verify"}, 1, "AUTOPILOT_DATABASE_URL (or AUTOPILOT_DATABASE_URL_FILE) is missing"},
 		{[]string{"sevre"}, 2, `did you mean "serve"?`},
 		{[]string{"serve", "now"}, 2, `takes no argument "now"`},
 		{[]string{"serve", "-conf", "x"}, 2, "flag provided but not defined"},

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/store"
+	"github.com/eks-autopilot/autopilot/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+
+func TestAuditVerify(t *testing.T) {
+	url := storetest.URL(t)
+	t.Setenv("AUTOPILOT_DATABASE_URL", url)
+	if code, out, errs := call(t, "audit", "verify"); code != 0 || out != "0 rows hold\nhead \n" {
+		t.Errorf("an empty log: %d %s%s", code, out, errs)
+	}
+	st := storetest.Open(t, url, store.Options{})
+	for k := range 4 {
+		err := st.SetPause(t.Context(), engine.Decision{ID: fmt.Sprint(k), Action: engine.ActionPause, By: engine.Person{ID: "U1"}, At: time.Now(), Allowed: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, out, errs := call(t, "audit", "verify")
+	if code != 0 || !regexp.MustCompile("^4 rows hold\nhead [0-9a-f]{64}\n$").MatchString(out) {
+		t.Errorf("%d %s%s", code, out, errs)
+	}
+	if _, head, err := st.AuditHead(t.Context()); err != nil || !strings.Contains(out, head) {
+		t.Errorf("%s has not the head %s (%v)", out, head, err)
+	}
+
+	c, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close(context.WithoutCancel(t.Context())) })
+	if _, err := c.Exec(t.Context(), `ALTER TABLE audit_log DISABLE TRIGGER ALL; UPDATE audit_log SET by_id = 'U2' WHERE seq = 3`); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs = call(t, "audit", "verify")
+	if code != 1 || !strings.HasPrefix(out, "2 rows hold\n") || !strings.Contains(errs, "audit row 3 was changed") {
+		t.Errorf("%d %s%s", code, out, errs)
+	}
+}
