@@ -10,8 +10,11 @@ import (
 
 // Click carries out a press of a button on an incident's card or on a savings card.
 func (h *Handlers) Click(ctx context.Context, c engine.Click) (engine.Reply, error) {
-	if engine.IsGroupValue(c.Value) {
+	switch {
+	case engine.IsGroupValue(c.Value):
 		return h.groupClick(ctx, c)
+	case engine.IsProposalValue(c.Value):
+		return h.proposalClick(ctx, c)
 	}
 	b, err := engine.ParseButton(c.Value)
 	if err != nil {

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestClickDecides(t *testing.T) {
 			}
 			want := c.want
 			want.ID, want.IncidentID, want.By, want.At, want.Allowed = "c1", 7, engine.Person{ID: "UANA"}, noon, true
-			if len(s.decisions) != 1 || s.decisions[0] != want {
+			if len(s.decisions) != 1 || !reflect.DeepEqual(s.decisions[0], want) {
 				t.Errorf("decisions %+v, want %+v", s.decisions, want)
 			}
 		})
@@ -156,7 +157,7 @@ func TestWrongCauseAsksForTheRightOne(t *testing.T) {
 	}
 	send(" the password was rotated ")
 	want := engine.Decision{ID: "s1", Action: engine.ActionVerdict, IncidentID: 7, By: engine.Person{ID: "UANA"}, At: noon, Allowed: true, Rule: "crash/dependency-refused", Comment: "the password was rotated"}
-	if len(s.decisions) != 1 || s.decisions[0] != want {
+	if len(s.decisions) != 1 || !reflect.DeepEqual(s.decisions[0], want) {
 		t.Errorf("decisions %+v, want %+v", s.decisions, want)
 	}
 }

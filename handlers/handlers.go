@@ -86,11 +86,12 @@ type Cluster struct {
 	Owner        func(ctx context.Context, kind, namespace, name string) (engine.Workload, error) // NotFound, or that nobody can tell
 	Logs         func(ctx context.Context, i engine.Incident) (engine.LogExcerpt, error)
 	Collectors   []rca.Collector
+	Source       Source
 	Alertmanager Silencer
 	Receiver     string // the receiver in Alertmanager that is us: what is routed to others alone is not ours; "" means all are
 }
 
-// Handlers holds what every edge needs. All fields but Pagers, Thread and Waste are required.
+// Handlers holds what every edge needs. All fields but Pagers, Thread, Waste and Changes are required.
 type Handlers struct {
 	Incidents Incidents
 	Decisions Decisions
@@ -101,7 +102,8 @@ type Handlers struct {
 	Thread    func(engine.Thread) string // the address of an incident's thread, for the pager
 	Pagers    []Pager
 	Clusters  []Cluster
-	Waste     *Waste // nil where the configuration does not ask for waste
+	Waste     *Waste   // nil where the configuration does not ask for waste
+	Changes   *Changes // nil where it does not ask for pull requests; without Waste there are none
 	Policy    policy.Policy
 	Rules     incident.Rules
 	Now       func() time.Time

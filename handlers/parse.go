@@ -17,12 +17,13 @@ var commands = []engine.HelpLine{
 	{Usage: "/autopilot savings [team|cluster|cpu|memory|node|volume] [team=…] [cluster=…] [namespace=…] [type=…]", Text: "what could be saved, and what it comes to; no dollar is counted twice"},
 	{Usage: "/autopilot costs [yesterday|week|month|2006-01] [team=…] [cluster=…] [namespace=…] [by=team|namespace|cluster]", Text: "what was paid and who for, with what is idle, shared and nobody's"},
 	{Usage: "/autopilot detect waste [cluster|namespace]", Text: "look for waste now"},
+	{Usage: "/autopilot audit <proposal|incident|finding> <number>", Text: "who decided what about it, and when"},
 	{Usage: "/autopilot pause [reason]", Text: "stop every write the bot makes outside Slack, but for calling the pager"},
 	{Usage: "/autopilot resume", Text: "end the pause"},
 	{Usage: "/autopilot help", Text: "this list"},
 }
 
-var verbs = []string{"help", "status", "incidents", "show", "savings", "costs", "detect", "pause", "resume"}
+var verbs = []string{"help", "status", "incidents", "show", "savings", "costs", "detect", "audit", "pause", "resume"}
 
 // query is a slash command, understood.
 type query struct {
@@ -33,6 +34,7 @@ type query struct {
 	reason string                // pause
 
 	findings engine.FindingFilter // savings, detect
+	subject  string               // audit: "proposal/7"
 	costs    engine.CostFilter    // costs
 	bare     string               // savings, detect: a team, cluster or namespace, whichever has that name
 }
@@ -67,6 +69,8 @@ func parse(text string, now time.Time) (query, error) {
 		return parseCosts(args, now)
 	case "detect":
 		return parseDetect(args)
+	case "audit":
+		return parseAudit(args)
 	}
 	if near := nearestWord(verb, verbs); near != "" {
 		return query{}, engine.Errorf(engine.Invalid, "I do not know `%s`; did you mean `/autopilot %s`?", plain(verb), near)

@@ -17,8 +17,11 @@ func (h *Handlers) Command(ctx context.Context, c engine.Command) (engine.Reply,
 	if q.verb == "help" {
 		return engine.Reply{Help: &engine.Help{Commands: commands}}, nil
 	}
-	if q.verb == "pause" || q.verb == "resume" {
+	switch q.verb {
+	case "pause", "resume":
 		return h.pause(ctx, c, q)
+	case "audit":
+		return h.audit(ctx, c, q)
 	}
 	ok, reason, err := h.maySee(ctx, c.By)
 	if err != nil {

@@ -13,6 +13,10 @@ func (h *Handlers) Submit(ctx context.Context, s engine.Submission) (engine.Repl
 	case engine.FormCorrection:
 	case engine.FormSnooze, engine.FormNotWaste:
 		return h.submitMute(ctx, s)
+	case engine.FormApprove:
+		return h.submitApproval(ctx, s)
+	case engine.FormDeny:
+		return h.submitDenial(ctx, s)
 	default:
 		return engine.Reply{}, engine.Errorf(engine.Invalid, "this form is not known to this version")
 	}

@@ -130,8 +130,11 @@ func (h *Handlers) scan(ctx context.Context, t engine.Task) error {
 		return engine.Errorf(engine.Invalid, "%q is not a scan's id", t.Detail)
 	}
 	scan, err := h.Waste.Scans.BeginScan(ctx, id)
-	if err != nil || !scan.Finished.IsZero() {
+	if err != nil {
 		return err
+	}
+	if !scan.Finished.IsZero() {
+		return h.draftAll(ctx) // maybe it ended right before that
 	}
 	report, err := h.look(ctx, scan)
 	if err == nil {
@@ -140,7 +143,7 @@ func (h *Handlers) scan(ctx context.Context, t engine.Task) error {
 	if err == nil {
 		h.Log.InfoContext(ctx, "looked for waste", "scan", scan.ID, "cluster", scan.Cluster, "namespace", scan.Namespace, "new", scan.New,
 			"seen", scan.Seen, "closed", scan.Closed, "monthly", scan.Monthly.String(), "missing", len(scan.Missing), "took", scan.Finished.Sub(scan.Started))
-		return nil
+		return h.draftAll(ctx)
 	}
 	after := context.WithoutCancel(ctx)
 	if code := engine.CodeOf(err); code == engine.Unavailable || code == engine.Internal {

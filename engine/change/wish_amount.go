@@ -69,3 +69,10 @@ func fromTo(from, to string, r engine.Resource) string {
 func decimal(f float64) string {
 	return strconv.FormatFloat(float64(int64(f*100+0.5))/100, 'f', -1, 64)
 }
+
+// Exceeds tells whether one quantity is more than another so many times over. What is no quantity exceeds nothing.
+func Exceeds(a, b string, times float64) bool {
+	qa, errA := resource.ParseQuantity(a)
+	qb, errB := resource.ParseQuantity(b)
+	return errA == nil && errB == nil && qa.AsApproximateFloat64() > times*qb.AsApproximateFloat64()
+}

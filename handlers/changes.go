@@ -1,0 +1,84 @@
+package handlers
+
+import (
+	"context"
+	"time"
+
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/change"
+)
+
+// Proposals keeps drafts and proposals, and does what people decide about them. Each write is one transaction, and done again it
+// changes nothing.
+type Proposals interface {
+	RequestDrafts(ctx context.Context) error
+	SaveDrafts(ctx context.Context, group int64, items []engine.ProposalItem) error
+	// Drafts gives a group's own, and those of others that could go into the same pull request.
+	Drafts(ctx context.Context, group int64) (own, others []engine.ProposalItem, err error)
+	DraftsByRef(ctx context.Context, refs []string) ([]engine.ProposalItem, error)
+
+	Approve(ctx context.Context, d engine.Decision, a Approving) (engine.Proposal, error)
+	Deny(ctx context.Context, d engine.Decision) (engine.Proposal, error)
+	Offer(ctx context.Context, p engine.Proposal, expires time.Duration) (engine.Proposal, error)
+
+	Proposal(ctx context.Context, id int64) (engine.Proposal, error)
+	ProposalByPull(ctx context.Context, repo string, number int) (engine.Proposal, error)
+	Proposals(ctx context.Context, f ProposalFilter) ([]engine.Proposal, error)
+	Follow(ctx context.Context, id int64) error
+
+	SavePull(ctx context.Context, id, version int64, pull engine.Pull, status engine.ProposalStatus, reason string, told []engine.Event) (engine.Proposal, error)
+	Hold(ctx context.Context, id int64, reason string) (engine.Proposal, error)
+	Stale(ctx context.Context, id int64, reason string) (engine.Proposal, error)
+	Closed(ctx context.Context, id int64, pull engine.Pull, by engine.Person, reason string, until time.Time) (engine.Proposal, error)
+	Deployed(ctx context.Context, id int64, line string) (engine.Proposal, error)
+	Reversed(ctx context.Context, id int64, by engine.Person, reason string) (engine.Proposal, error)
+
+	Audit(ctx context.Context, subject string, limit int) ([]engine.AuditRow, error)
+}
+
+// Approving is what an approval is judged by. Need says who must approve these, or why this person may not, or nobody may now; Entries
+// are the ledger's when the last approval that was wanted is there. Both do nothing but answer.
+type Approving struct {
+	Refs     []string // of the drafts that were chosen
+	Proposer engine.Person
+	Expires  time.Duration
+	Need     func(items []engine.ProposalItem) (engine.ApprovalNeed, error)
+	Entries  func(p engine.Proposal) []engine.LedgerEntry
+}
+
+// ProposalFilter chooses proposals. Empty fields choose all; no Statuses mean those that are not over.
+type ProposalFilter struct {
+	Statuses []engine.ProposalStatus
+	Cluster  string
+	Team     string
+	Repo     string
+	Group    int64
+	Incident int64
+	Limit    int
+}
+
+// Changes is what turning findings into pull requests needs. Forge is nil where no GitHub is configured: then nothing is edited, and
+// what is proposed are steps alone.
+type Changes struct {
+	Proposals   Proposals
+	Forge       change.Forge
+	Mappings    []change.Mapping
+	Labels      []string
+	AsDraft     bool              // pull requests begin as drafts
+	Logins      map[string]string // GitHub login by Slack user id
+	OpenPerRepo int               // pull requests of the bot's own that may be open at a time
+	PerHour     int               // pull requests that may be opened within an hour, over all repositories
+	Expires     time.Duration     // how long a proposal waits for another approval
+}
+
+// Source is what a cluster says of what declares its objects, and of what they are now. Both functions fail with NotFound when the
+// object is gone, and with Unavailable while the cluster does not answer.
+type Source struct {
+	Hints func(ctx context.Context, w engine.Workload) (change.Hints, error)
+	Value func(ctx context.Context, w engine.Wish) (string, error)
+}
+
+// changesOff is the answer where the configuration does not ask for pull requests.
+func changesOff() error {
+	return engine.Errorf(engine.Invalid, "nothing is approved here; a `github:` section in the configuration switches it on")
+}

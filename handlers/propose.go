@@ -1,0 +1,322 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/change"
+)
+
+// How long things wait before they are tried again, and when they are given up.
+const (
+	roomLook   = 10 * time.Minute   // when as many pull requests are open as may be
+	forgeLook  = 15 * time.Minute   // when a person must change something on GitHub first
+	raceLook   = time.Minute        // when the base moved under us
+	stepsLook  = 15 * time.Minute   // when a person does the steps
+	forgeWeeks = 7 * 24 * time.Hour // after which what cannot be proposed is given up
+	tellAfter  = 3                  // tries after which a forge that does not answer is told
+)
+
+// propose makes the pull request of an approved proposal: found again when it is there, made anew on the newest commit when not. What
+// would be done now must be what was approved.
+func (h *Handlers) propose(ctx context.Context, t engine.Task) error {
+	p, err := h.proposalOf(ctx, t)
+	if err != nil || p.Status != engine.ProposalApproved {
+		return err
+	}
+	if !edits(p) {
+		return h.awaitSteps(ctx, p)
+	}
+	if err := h.resumed(ctx); err != nil {
+		return err
+	}
+	if err := h.room(ctx, p); err != nil {
+		return err
+	}
+	pull, why, err := h.makePull(ctx, p)
+	switch code := engine.CodeOf(err); {
+	case err == nil && why != "":
+		_, err := h.Changes.Proposals.Stale(ctx, p.ID, why)
+		return err
+	case err == nil:
+		return h.keep(ctx, p, change.Next(p, pull, "", h.Now()))
+	case code == engine.Unavailable && t.Attempt < tellAfter, code == engine.Internal:
+		return err
+	case code == engine.Unavailable:
+		return errorsOrHeld(h.hold(ctx, p, err), err)
+	default:
+		return h.stuck(ctx, p, err)
+	}
+}
+
+// proposalOf gives the proposal that a task is about.
+func (h *Handlers) proposalOf(ctx context.Context, t engine.Task) (engine.Proposal, error) {
+	id, err := strconv.ParseInt(t.Detail, 10, 64)
+	if err != nil {
+		return engine.Proposal{}, engine.Errorf(engine.Invalid, "%q is not the id of a proposal", t.Detail)
+	}
+	return h.Changes.Proposals.Proposal(ctx, id)
+}
+
+func edits(p engine.Proposal) bool {
+	return slices.ContainsFunc(p.Items, func(i engine.ProposalItem) bool { return len(i.Edits) > 0 })
+}
+
+// hold has it told, once, what keeps a proposal from going on.
+func (h *Handlers) hold(ctx context.Context, p engine.Proposal, err error) error {
+	_, held := h.Changes.Proposals.Hold(ctx, p.ID, engine.UserMessage(err, fmt.Sprint("proposal ", p.ID)))
+	return held
+}
+
+// errorsOrHeld gives the error for which a task is tried again, but for one of keeping the first.
+func errorsOrHeld(held, err error) error {
+	if held != nil {
+		return held
+	}
+	return err
+}
+
+// stuck tells what a person must change, and tries again later; after a week it is given up.
+func (h *Handlers) stuck(ctx context.Context, p engine.Proposal, err error) error {
+	message := engine.UserMessage(err, fmt.Sprint("proposal ", p.ID))
+	if h.Now().Sub(p.ApprovedAt) > forgeWeeks {
+		_, err := h.Changes.Proposals.Stale(ctx, p.ID, "no pull request could be made for a week: "+message)
+		return err
+	}
+	if held := h.hold(ctx, p, err); held != nil {
+		return held
+	}
+	wait := forgeLook
+	if engine.CodeOf(err) == engine.Conflict {
+		wait = raceLook
+	}
+	return &engine.Waiting{For: wait, Err: err}
+}
+
+// movedOn passes over that somebody else moved a proposal on meanwhile: they saw to what comes next.
+func movedOn(err error) error {
+	if engine.CodeOf(err) == engine.Conflict {
+		return nil
+	}
+	return err
+}
+
+// keep keeps what a look at a pull request came to.
+func (h *Handlers) keep(ctx context.Context, p engine.Proposal, s change.Step) error {
+	_, err := h.Changes.Proposals.SavePull(ctx, p.ID, p.Version, s.Pull, s.Status, s.Reason, s.Tell)
+	return movedOn(err)
+}
+
+// room fails with Waiting while as many pull requests are open, or were opened within the hour, as the configuration lets.
+func (h *Handlers) room(ctx context.Context, p engine.Proposal) error {
+	if limit := h.Changes.OpenPerRepo; limit > 0 {
+		open, err := h.Changes.Proposals.Proposals(ctx, ProposalFilter{Repo: p.Repo, Statuses: []engine.ProposalStatus{engine.ProposalOpened}, Limit: limit})
+		if err != nil {
+			return err
+		}
+		if len(open) >= limit {
+			return h.waits(ctx, p, "%d pull requests of the bot's are open in %s, and no more may be: merge or close one", len(open), p.Repo)
+		}
+	}
+	if limit := h.Changes.PerHour; limit > 0 {
+		lately, err := h.Changes.Proposals.Proposals(ctx, ProposalFilter{Statuses: []engine.ProposalStatus{
+			engine.ProposalOpened, engine.ProposalMerged, engine.ProposalDeployed, engine.ProposalClosed,
+		}, Limit: 500})
+		if err != nil {
+			return err
+		}
+		since, n := h.Now().Add(-time.Hour), 0
+		for _, other := range lately {
+			if slices.ContainsFunc(other.Timeline, func(e engine.Event) bool {
+				return e.Kind == change.EventOpened && e.At.After(since)
+			}) {
+				n++
+			}
+		}
+		if n >= limit {
+			return h.waits(ctx, p, "%d pull requests were opened within the hour, and no more may be", n)
+		}
+	}
+	return nil
+}
+
+func (h *Handlers) waits(ctx context.Context, p engine.Proposal, format string, args ...any) error {
+	why := engine.Errorf(engine.Unavailable, format, args...)
+	if err := h.hold(ctx, p, why); err != nil {
+		return err
+	}
+	return &engine.Waiting{For: roomLook, Err: why}
+}
+
+// makePull makes or finds the pull request; why is there when what was approved is not what would be done.
+func (h *Handlers) makePull(ctx context.Context, p engine.Proposal) (pull engine.Pull, why string, err error) {
+	if h.Changes.Forge == nil {
+		return pull, "", engine.Errorf(engine.NotFound, "no GitHub is configured any more")
+	}
+	findings, why, err := h.evidence(ctx, p)
+	if err != nil || why != "" {
+		return pull, why, err
+	}
+	d := drafting{h: h, trees: map[string]change.Tree{}}
+	made, why, err := d.remake(ctx, p)
+	if err != nil || why != "" {
+		return pull, why, err
+	}
+	o := change.Options{
+		Labels: h.Changes.Labels, AsDraft: h.Changes.AsDraft, Owners: made.owners, Logins: h.Changes.Logins, Findings: findings,
+	}
+	if h.Thread != nil && p.Thread.TS != "" {
+		o.ThreadURL = h.Thread(p.Thread)
+	}
+	if p.Reverts != 0 {
+		before, err := h.Changes.Proposals.Proposal(ctx, p.Reverts)
+		if err != nil {
+			return pull, "", err
+		}
+		o.Reverts = before.Pull.URL
+	}
+	if p.Incident != 0 {
+		i, err := h.Incidents.Incident(ctx, p.Incident)
+		if err != nil {
+			return pull, "", err
+		}
+		o.Incident = &i
+	}
+	p.Items = made.items
+	pull, err = h.Changes.Forge.Propose(ctx, change.Compose(p, made.files, o))
+	return pull, "", err
+}
+
+// evidence gives the findings of a proposal. why is there when one of them does not ask for this any more.
+func (h *Handlers) evidence(ctx context.Context, p engine.Proposal) (all map[int64]engine.Finding, why string, err error) {
+	all = map[int64]engine.Finding{}
+	groups := map[int64]engine.FindingGroup{}
+	for _, i := range p.Items {
+		if i.FindingID == 0 {
+			continue
+		}
+		g, ok := groups[i.GroupID]
+		if !ok {
+			if g, err = h.Waste.Savings.FindingGroup(ctx, i.GroupID); err != nil {
+				return nil, "", err
+			}
+			groups[i.GroupID] = g
+		}
+		at := slices.IndexFunc(g.Findings, func(f engine.Finding) bool { return f.ID == i.FindingID })
+		if at < 0 {
+			continue
+		}
+		f := g.Findings[at]
+		if why = outdated(i, f); why != "" {
+			return nil, i.Title + ": " + why, nil
+		}
+		all[f.ID] = f
+	}
+	return all, "", nil
+}
+
+// outdated says why an approved line should not be done though it could: what it rests on changed.
+func outdated(i engine.ProposalItem, f engine.Finding) string {
+	switch {
+	case f.Status == engine.FindingClosed:
+		return "it is no longer found to be waste: " + f.Reason
+	case f.Status != engine.FindingOpen:
+		return "somebody put it off: " + f.Reason
+	case i.Wish.Kind != engine.WishRequest || f.Sizing == nil:
+		return ""
+	}
+	// A little more is noise; much more is a load that was not there when people said yes.
+	wanted := change.Quantity(f.Sizing.New, f.Sizing.Resource)
+	if change.Exceeds(wanted, i.Wish.New, 1.1) {
+		return "its use has grown since: " + wanted + " would be proposed now"
+	}
+	return ""
+}
+
+// remade is what an approved proposal comes to on the newest commit.
+type remade struct {
+	items  []engine.ProposalItem
+	files  map[string][]byte
+	owners change.Owners
+}
+
+// remake edits the newest commit of the base anew. Each line by itself must do what was approved; together they make the files.
+func (d *drafting) remake(ctx context.Context, p engine.Proposal) (out remade, why string, err error) {
+	tree, err := d.tree(ctx, change.Source{Repo: p.Repo, Base: p.Base})
+	if err != nil {
+		return out, "", err
+	}
+	out.files, out.items = map[string][]byte{}, slices.Clone(p.Items)
+	for k, i := range out.items {
+		paths, why, err := d.paths(ctx, p, i.Wish)
+		if err != nil || why != "" {
+			return out, why, err
+		}
+		alone, err := change.Locate(ctx, tree, paths, i.Wish)
+		if err != nil {
+			return out, "", err
+		}
+		if len(alone.Edits) == 0 {
+			return out, i.Title + ": " + alone.Why, nil
+		}
+		if !change.SameChange(i.Edits, alone.Edits) {
+			return out, i.Title + ": the lines that it changes are others now", nil
+		}
+		together, err := change.Locate(ctx, change.Overlay(tree, maps.Clone(out.files)), paths, i.Wish)
+		if err != nil {
+			return out, "", err
+		}
+		if len(together.Edits) == 0 {
+			return out, i.Title + ": " + together.Why, nil
+		}
+		maps.Copy(out.files, together.Files)
+		out.items[k].Edits, out.items[k].Commit = alone.Edits, tree.Commit()
+	}
+	if path := change.OwnersPath(tree.Files()); path != "" {
+		text, err := tree.Read(ctx, path)
+		if err != nil {
+			return out, "", err
+		}
+		out.owners = change.ParseOwners(text)
+	}
+	return out, "", nil
+}
+
+// paths gives where in the repository of a proposal a wish is looked for.
+func (d *drafting) paths(ctx context.Context, p engine.Proposal, w engine.Wish) (paths []string, why string, err error) {
+	sources, why, err := d.sources(ctx, w)
+	if err != nil || why != "" {
+		return nil, why, err
+	}
+	for _, s := range sources {
+		if s.Repo == p.Repo && (s.Base == p.Base || s.Base == "") {
+			return s.Paths, "", nil
+		}
+	}
+	return nil, fmt.Sprintf("%s is declared elsewhere now: %s", w.Target.Workload, sources[0].Repo), nil
+}
+
+// awaitSteps waits for a person to do the steps that no file stands for.
+func (h *Handlers) awaitSteps(ctx context.Context, p engine.Proposal) error {
+	done, line, err := h.live(ctx, p)
+	if err != nil {
+		return err
+	}
+	if done {
+		return h.keep(ctx, p, change.Step{Status: engine.ProposalMerged, Pull: p.Pull, Tell: []engine.Event{{Text: "The steps are done: " + line}}})
+	}
+	if h.Now().Sub(p.ApprovedAt) > forgeWeeks {
+		_, err := h.Changes.Proposals.Stale(ctx, p.ID, "nobody did the steps for a week")
+		return err
+	}
+	const why = "somebody must do the steps; the bot looks every quarter of an hour whether they are done"
+	if _, err := h.Changes.Proposals.Hold(ctx, p.ID, why); err != nil {
+		return err
+	}
+	return &engine.Waiting{For: stepsLook, Err: engine.Errorf(engine.Unavailable, why)}
+}
