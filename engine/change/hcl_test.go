@@ -14,7 +14,6 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-
 func TestScalarsHCL(t *testing.T) {
 	src := `# head
 a = 3
