@@ -115,7 +115,7 @@ const (
 	WishLimit   WishKind = "limit"      // as request
 	WishImage   WishKind = "image"      // references
 	WishProbe   WishKind = "probe"      // Field such as "livenessProbe.timeoutSeconds"; numbers
-	WishVolume  WishKind = "volume"     // the volume of Target.Provider is removed; no Old, no New
+	WishVolume  WishKind = "volume"     // the volume of Target.Provider is removed; Old is the id of a complete snapshot of it, "" when one must be made first
 	WishGroup   WishKind = "group_size" // Field "min" or "desired"; numbers; Name is the node group's
 )
 

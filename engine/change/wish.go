@@ -24,7 +24,7 @@ func WishOf(f engine.Finding) (w engine.Wish, ok bool) {
 	case f.Node != nil:
 		return groupWish(f.Target, f.Node)
 	case f.Volume != nil && f.Target.Provider != "":
-		return engine.Wish{Kind: engine.WishVolume, Target: f.Target, Name: f.Target.Provider}, true
+		return engine.Wish{Kind: engine.WishVolume, Target: f.Target, Name: f.Target.Provider, Old: f.Volume.Snapshot}, true
 	}
 	return engine.Wish{}, false
 }
