@@ -2,12 +2,12 @@ package store
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/ledger"
 )
 
 const (
@@ -118,7 +118,53 @@ func selectProposals(ctx context.Context, tx pgx.Tx, rest string, args ...any) (
 		p := at[i.ProposalID]
 		p.Items = append(p.Items, i)
 	}
-	return list, errors.Join(loadApprovals(ctx, tx, ids, at), loadProposalEvents(ctx, tx, ids, at))
+	if err := loadApprovals(ctx, tx, ids, at); err != nil {
+		return nil, err
+	}
+	if err := loadProposalEvents(ctx, tx, ids, at); err != nil {
+		return nil, err
+	}
+	return list, loadSaved(ctx, tx, list)
+}
+
+// loadSaved fills in what the ledger has of those that were deployed.
+func loadSaved(ctx context.Context, tx pgx.Tx, list []engine.Proposal) error {
+	var ids []int64
+	for _, p := range list {
+		if !p.DeployedAt.IsZero() {
+			ids = append(ids, p.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := ledgerRows(ctx, tx, `WHERE proposal = ANY ($1) ORDER BY id`, ids)
+	if err != nil {
+		return err
+	}
+	entries := map[int64][]engine.LedgerEntry{}
+	for _, e := range rows {
+		entries[e.Proposal] = append(entries[e.Proposal], e)
+	}
+	for k := range list {
+		list[k].Saved = savedOf(entries[list[k].ID])
+	}
+	return nil
+}
+
+// savedOf adds up the verified days of a proposal's entries. Those of several findings are the same days.
+func savedOf(entries []engine.LedgerEntry) engine.Saved {
+	var saved engine.Saved
+	sum := ledger.Sum(entries, engine.LedgerFilter{Limit: len(entries) + 1})
+	for _, l := range sum.Lines {
+		saved.Days = max(saved.Days, l.Days)
+		saved.Verified, saved.Cash = saved.Verified+l.Verified, saved.Cash+l.Cash
+		saved.Low, saved.High = saved.Low+l.Low, saved.High+l.High
+	}
+	for _, c := range sum.Calibration {
+		saved.Estimated += c.Estimated
+	}
+	return saved
 }
 
 func scanProposal(row pgx.CollectableRow) (engine.Proposal, error) {

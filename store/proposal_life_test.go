@@ -61,6 +61,10 @@ func TestAProposalsWay(t *testing.T) {
 	p, err = w.Verified(t.Context(), p.ID, []engine.LedgerEntry{measured}, "Verified")
 	w.must(err)
 	equal(t, "another day is drawn, not told", []any{p.Version, len(p.Timeline)}, []any{version + 1, 6})
+	equal(t, "saved", p.Saved, engine.Saved{Days: 2, Verified: 2 * engine.USD, Low: engine.USD, High: 4 * engine.USD, Estimated: p.Saved.Estimated})
+	if promised := engine.Dollars(50 * 2 / 30.4); p.Saved.Estimated < promised*9/10 || p.Saved.Estimated > promised*11/10 {
+		t.Errorf("%s was promised for two days of $50 a month", p.Saved.Estimated)
+	}
 
 	p, err = w.Reversed(t.Context(), p.ID, grace, "it ran out of memory")
 	w.must(err)
