@@ -37,6 +37,7 @@ type Scans interface {
 type Memory interface {
 	Since(ctx context.Context) (map[string]time.Time, error)
 	Muted(ctx context.Context) (map[string]bool, error)
+	Kept(ctx context.Context) (map[string]int, error)
 	Peaks(ctx context.Context, cluster string) (map[waste.ContainerKey][]waste.Peak, error)
 	SavePeaks(ctx context.Context, cluster string, peaks map[waste.ContainerKey][]waste.Peak) error
 }
@@ -204,6 +205,9 @@ func (h *Handlers) snapshot(ctx context.Context, scan engine.Scan) (*waste.Snaps
 		return nil, engine.ScanCost{}, err
 	}
 	if s.Muted, err = h.Waste.Memory.Muted(ctx); err != nil {
+		return nil, engine.ScanCost{}, err
+	}
+	if s.Kept, err = h.Waste.Memory.Kept(ctx); err != nil {
 		return nil, engine.ScanCost{}, err
 	}
 	asking, done := context.WithTimeout(ctx, gatherWithin)

@@ -27,11 +27,12 @@ type fakeScans struct {
 	periods  []time.Time
 	saveFail error
 
-	since  map[string]time.Time
-	muted  map[string]bool
-	peaks  map[waste.ContainerKey][]waste.Peak
-	kept   map[string]map[waste.ContainerKey][]waste.Peak
-	forget error
+	since    map[string]time.Time
+	muted    map[string]bool
+	reserved map[string]int
+	peaks    map[waste.ContainerKey][]waste.Peak
+	kept     map[string]map[waste.ContainerKey][]waste.Peak
+	forget   error
 
 	groups    map[int64]engine.FindingGroup
 	filter    engine.FindingFilter
@@ -70,6 +71,8 @@ func (f *fakeScans) SaveScan(_ context.Context, r waste.Report) (engine.Scan, er
 func (f *fakeScans) Since(context.Context) (map[string]time.Time, error) { return f.since, nil }
 
 func (f *fakeScans) Muted(context.Context) (map[string]bool, error) { return f.muted, nil }
+
+func (f *fakeScans) Kept(context.Context) (map[string]int, error) { return f.reserved, nil }
 
 func (f *fakeScans) Peaks(context.Context, string) (map[waste.ContainerKey][]waste.Peak, error) {
 	return f.peaks, f.forget

@@ -130,3 +130,24 @@ func (s *Store) Muted(ctx context.Context) (map[string]bool, error) {
 	})
 	return muted, err
 }
+
+// Kept counts the nodes of each node group, by the group's key, that a person called not waste, or snoozed until later than now. The
+// instances themselves may be long gone.
+func (s *Store) Kept(ctx context.Context) (map[string]int, error) {
+	kept := map[string]int{}
+	err := s.read(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT g.key, count(*) FROM finding f JOIN finding_group g ON g.id = f.group_id
+			WHERE f.kind = $2 AND (f.status = 'not_waste' OR f.status = 'snoozed' AND f.until > $1) GROUP BY g.key`, s.now(), engine.IdleNode)
+		if err != nil {
+			return err
+		}
+		var key string
+		var n int
+		_, err = pgx.ForEachRow(rows, []any{&key, &n}, func() error {
+			kept[key] = n
+			return nil
+		})
+		return err
+	})
+	return kept, err
+}

@@ -1,12 +1,14 @@
 package store_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/waste"
 )
 
 func (w *savers) mute(d engine.Decision) (engine.FindingGroup, error) {
@@ -68,6 +70,48 @@ func TestNotWasteIsRemembered(t *testing.T) {
 	}
 	equal(t, "history", w.history(), "api opened  ; api not_waste U1 warm standby; api updated  ; api undone U1 warm standby")
 	equal(t, "a scan says who owns its dollars now", w.sql(`SELECT trigger, by_id, cluster FROM scan WHERE finished_at IS NULL`), "undo U1 prod")
+}
+
+// TestNotWasteOfANodeIsOfItsGroup wants the word of a person to count for the node group, whichever instances it has by now.
+func TestNotWasteOfANodeIsOfItsGroup(t *testing.T) {
+	w := newSavers(t)
+	node := func(name, group string) engine.Finding {
+		f := engine.Finding{
+			Kind: engine.IdleNode, Target: engine.Target{Workload: engine.Workload{Cluster: "prod", Kind: engine.KindNode, Name: name}, Provider: "i-" + name},
+			Monthly: 90 * engine.USD, Whole: 90 * engine.USD, Node: &engine.NodeRemoval{Group: group, Controller: "managed node group"},
+		}
+		f.Key = waste.Key(f.Kind, f.Target)
+		f.Group, _ = waste.GroupOf(f)
+		return f
+	}
+	of := func(name string) (group int64) {
+		_, err := fmt.Sscan(w.sql(`SELECT group_id FROM finding WHERE workload = $1`, name), &group)
+		w.must(err)
+		return group
+	}
+	kept := func() map[string]int {
+		all, err := w.Kept(t.Context())
+		w.must(err)
+		return all
+	}
+	const workers, builds = "nodes/prod/managed%20node%20group/workers", "nodes/prod/managed%20node%20group/builds"
+	w.scan(node("n1", "workers"), node("n2", "workers"), node("n3", "builds"), sizing("api", 30))
+	equal(t, "nobody said anything", kept(), map[string]int{})
+	_, err := w.mute(engine.Decision{ID: "k1", Action: engine.ActionNotWaste, GroupID: of("n1"), FindingID: w.one("n1").ID, Reason: "spare"})
+	w.must(err)
+	_, err = w.mute(engine.Decision{ID: "k2", Action: engine.ActionSnooze, GroupID: of("n3"), Until: w.now().Add(24 * time.Hour), Reason: "launch"})
+	w.must(err)
+	_, err = w.mute(engine.Decision{ID: "k3", Action: engine.ActionNotWaste, GroupID: of("api"), Reason: "x"})
+	w.must(err)
+	equal(t, "kept", kept(), map[string]int{workers: 1, builds: 1})
+	w.pass(time.Hour)
+	w.scan() // the instances are gone
+	equal(t, "kept without its instance", kept(), map[string]int{workers: 1, builds: 1})
+	w.pass(48 * time.Hour)
+	equal(t, "the snooze is over", kept(), map[string]int{workers: 1})
+	_, err = w.mute(engine.Decision{ID: "k4", Action: engine.ActionNotWaste, GroupID: of("n1"), FindingID: w.one("n1").ID, Undo: true})
+	w.must(err)
+	equal(t, "taken back", kept(), map[string]int{})
 }
 
 func TestMutesThatDoNotApply(t *testing.T) {

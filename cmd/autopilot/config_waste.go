@@ -25,6 +25,15 @@ type WasteConfig struct {
 	TeamLabels  []string            `yaml:"team_labels"`   // default team, app.kubernetes.io/team, owner
 	Teams       map[string]string   `yaml:"teams"`         // by namespace, where no label says it
 	Ignore      []WasteIgnoreConfig `yaml:"ignore"`
+	Reserves    []ReserveConfig     `yaml:"reserves"` // nodes that stand by on purpose
+}
+
+// ReserveConfig says how many nodes of each matching group are no waste.
+type ReserveConfig struct {
+	Cluster string `yaml:"cluster"` // may have * in it; empty: all
+	Group   string `yaml:"group"`   // of a node group, an autoscaling group or a NodePool; may have * in it
+	Nodes   int    `yaml:"nodes"`
+	Reason  string `yaml:"reason"`
 }
 
 // WasteIgnoreConfig leaves targets out; every key that is set must match.
@@ -153,6 +162,21 @@ func (v *validator) waste(c *WasteConfig) {
 	}
 	for i, g := range c.Ignore {
 		v.wasteIgnore(where.with("ignore", i), g)
+	}
+	for i, r := range c.Reserves {
+		v.wasteReserve(where.with("reserves", i), r)
+	}
+}
+
+func (v *validator) wasteReserve(where at, r ReserveConfig) {
+	if r.Group == "" {
+		v.bad(where.with("group"), "is missing; the name of a node group or NodePool, or a pattern such as ci-*")
+	}
+	if r.Nodes < 1 || r.Nodes > 10000 {
+		v.bad(where.with("nodes"), "%d is out of range; 1 to 10000 nodes of each group", r.Nodes)
+	}
+	if r.Reason == "" {
+		v.bad(where.with("reason"), "is missing; it is shown where a node was left out")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/waste"
 )
 
 func TestWasteDefaults(t *testing.T) {
@@ -22,6 +23,16 @@ func TestWasteDefaults(t *testing.T) {
 	got := []any{c.Waste.Schedule, r.MinMonthly, r.MinDays, r.Grace, len(r.TeamLabels), cards.Threshold, cards.PerDay, cards.Channel, cards.Location.String()}
 	want := []any{"17 */6 * * *", 5 * engine.USD, 3.0, 7 * 24 * time.Hour, 3, 20 * engine.USD, 5, "", "UTC"}
 	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestReserves(t *testing.T) {
+	c, err := parseConfig("f", []byte(smallest+"waste: {reserves: [{cluster: prod, group: \"spot-*\", nodes: 2, reason: a failed zone}]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]waste.Reserve{{Cluster: "prod", Group: "spot-*", Nodes: 2, Reason: "a failed zone"}}, c.wasteRules().Reserves); d != "" {
 		t.Error(d)
 	}
 }

@@ -23,6 +23,9 @@ func (c Config) wasteRules() waste.Rules {
 			Cluster: g.Cluster, Namespace: g.Namespace, Workload: g.Workload, Kind: engine.FindingKind(g.Kind), Reason: g.Reason,
 		})
 	}
+	for _, g := range w.Reserves {
+		r.Reserves = append(r.Reserves, waste.Reserve{Cluster: g.Cluster, Group: g.Group, Nodes: g.Nodes, Reason: g.Reason})
+	}
 	return r
 }
 

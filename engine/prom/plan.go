@@ -164,12 +164,12 @@ func (l *load) choose() {
 var sights = []struct {
 	window string
 	every  time.Duration // 0 means at every sample
-	each   float64       // samples that it reads of a series for a step; those that lead to the first step are held with it
+	each   float64       // samples that it holds of a series for a step: those that it looks at, and the one that comes of them
 }{
 	{"[5m]", 0, 0},
-	{"[4m:1m]", time.Minute, 5 * 1.2},
-	{"[2m30s:2m30s]", 150 * time.Second, 2 * 1.2},
-	{"", fineStep, 1},
+	{"[4m:1m]", time.Minute, 5 + 1},
+	{"[2m30s:2m30s]", 150 * time.Second, 2 + 1},
+	{"", fineStep, held},
 }
 
 // query gives what a piece asks for and at which times, and how many samples that reads of each series for each step.
@@ -188,7 +188,7 @@ func (l *load) query(p piece) (query string, g grid, each float64) {
 	case p.metric == fineMemory && sights[l.probes].every == 0:
 		return "max_over_time(" + memory + "[5m])", g, l.raw
 	case p.metric == fineMemory && sights[l.probes].every == fineStep:
-		return memory, g, held
+		return memory, g, sights[l.probes].each
 	case p.metric == fineMemory:
 		return "max_over_time(" + memory + sights[l.probes].window + ")", g, sights[l.probes].each
 	case p.metric == coarseMemory:
@@ -197,8 +197,8 @@ func (l *load) query(p piece) (query string, g grid, each float64) {
 	return sel.of(cpuMetric), g, held
 }
 
-// held is what a sample counts for that is in the answer too, for it weighs as much again in the memory of Prometheus.
-const held = 1.6
+// held is what a sample counts for that is itself in the answer: as text it weighs as much again in the memory of Prometheus.
+const held = 1.3
 
 // cost is how many samples a piece reads.
 func (l *load) cost(p piece) (sum float64) {

@@ -29,7 +29,7 @@ func GroupOf(f engine.Finding) (key, title string) {
 		if f.Node == nil || f.Node.Group == "" {
 			return join("node", t.Cluster, t.Name), "node " + t.Name
 		}
-		return join("nodes", t.Cluster, f.Node.Controller, f.Node.Group), "node group " + f.Node.Group
+		return nodesKey(t.Cluster, f.Node.Controller, f.Node.Group), "node group " + f.Node.Group
 	case engine.OrphanVolume:
 		if f.Volume == nil || f.Volume.Claim == "" {
 			return join("volumes", t.Account, t.Region, t.Cluster), "volumes of account " + t.Account + " in " + t.Region
@@ -39,6 +39,11 @@ func GroupOf(f engine.Finding) (key, title string) {
 	default:
 		return join("workload", t.Cluster, t.Namespace, t.Kind, t.Name), t.String()
 	}
+}
+
+// nodesKey is the key of the card of a node group.
+func nodesKey(cluster, controller, group string) string {
+	return join("nodes", cluster, controller, group)
 }
 
 // claimBase is the name of a claim without the ordinal that a StatefulSet gives it, so that the volumes of all its replicas meet.

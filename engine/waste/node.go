@@ -109,6 +109,7 @@ func (v *survey) judge() {
 			v.skips = append(v.skips, c.why)
 		}
 	}
+	v.reserve()
 }
 
 // admit sorts out the nodes that are not judged, and ranks the others.

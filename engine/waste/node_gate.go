@@ -30,6 +30,8 @@ const (
 	skipTight        = "its pods fit elsewhere only if they are placed in one way"
 	skipHeadroom     = "too little room would be left"
 	skipReceives     = "it is to take the pods of nodes that can go"
+	skipReserve      = "it is a reserve by the configuration"
+	skipGroupKept    = "a person called as many nodes of its group no waste"
 )
 
 // Taints by which autoscalers mark nodes that they are about to remove.

@@ -17,6 +17,7 @@ type Rules struct {
 	NodeAge    time.Duration   // a node younger than this is not judged
 	TeamLabels []string        // labels of a workload or namespace that name its team, first that is there wins
 	Ignore     []Ignore
+	Reserves   []Reserve // nodes that stand by on purpose
 }
 
 // Ignore leaves targets out; every field that is set must match, and may have * in it.

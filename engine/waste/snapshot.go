@@ -26,6 +26,9 @@ type Snapshot struct {
 	// Muted are the keys of findings that a person called not waste, or put to sleep. They are found like any other, and own no
 	// dollar that another finding could.
 	Muted map[string]bool
+	// Kept counts the nodes of a group, by the key of the group's card, that a person called not waste or put to sleep: the word is
+	// about the group's spare room and not about instances, which come and go.
+	Kept map[string]int
 }
 
 // Cluster is one Kubernetes cluster. Objects are trimmed of what no detector reads.
