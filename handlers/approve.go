@@ -203,7 +203,7 @@ func (h *Handlers) submitApproval(ctx context.Context, s engine.Submission) (eng
 		return engine.Reply{}, changesOff()
 	}
 	d := engine.Decision{ID: s.ID, Action: engine.ActionApprove, By: s.By, At: h.Now(), Allowed: true}
-	a := Approving{Expires: h.Changes.Expires, Entries: func(p engine.Proposal) []engine.LedgerEntry { return approvedEntries(p, s.By) }}
+	a := Approving{Expires: h.Policy.Approvals.Expires, Entries: func(p engine.Proposal) []engine.LedgerEntry { return approvedEntries(p, s.By) }}
 	var items []engine.ProposalItem
 	if engine.IsProposalValue(s.Subject) {
 		b, err := engine.ParseProposal(s.Subject)

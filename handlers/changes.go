@@ -60,15 +60,12 @@ type ProposalFilter struct {
 // Changes is what turning findings into pull requests needs. Forge is nil where no GitHub is configured: then nothing is edited, and
 // what is proposed are steps alone.
 type Changes struct {
-	Proposals   Proposals
-	Forge       change.Forge
-	Mappings    []change.Mapping
-	Labels      []string
-	AsDraft     bool              // pull requests begin as drafts
-	Logins      map[string]string // GitHub login by Slack user id
-	OpenPerRepo int               // pull requests of the bot's own that may be open at a time
-	PerHour     int               // pull requests that may be opened within an hour, over all repositories
-	Expires     time.Duration     // how long a proposal waits for another approval
+	Proposals Proposals
+	Forge     change.Forge
+	Mappings  []change.Mapping
+	Labels    []string
+	AsDraft   bool              // pull requests begin as drafts
+	Logins    map[string]string // GitHub login by Slack user id
 }
 
 // Source is what a cluster says of what declares its objects, and of what they are now. Both functions fail with NotFound when the

@@ -268,6 +268,13 @@ func (g *fakeForge) Propose(_ context.Context, d change.Draft) (engine.Pull, err
 }
 
 func (g *fakeForge) Status(_ context.Context, _ string, p engine.Pull) (engine.Pull, error) {
+	if p.Number == 0 {
+		for _, made := range g.pulls {
+			if made.Branch == p.Branch {
+				return made, g.fail
+			}
+		}
+	}
 	return g.pulls[p.Number], g.fail
 }
 
@@ -332,7 +339,7 @@ func changesFixture(t *testing.T) *changing {
 	}
 	scans.groups[3] = engine.FindingGroup{ID: 3, Title: "payments/api", Monthly: 41 * engine.USD, Findings: []engine.Finding{memory}}
 	h.Changes = &Changes{
-		Proposals: c.store, Forge: c.forge, Logins: map[string]string{"UAPP": "appy"}, Expires: 72 * time.Hour,
+		Proposals: c.store, Forge: c.forge, Logins: map[string]string{"UAPP": "appy"},
 		Mappings: []change.Mapping{{Namespaces: []string{"payments"}, Repo: "acme/deploy", Paths: []string{"apps"}}},
 	}
 	h.Clusters[0].Source = Source{

@@ -53,8 +53,7 @@ func (h *Handlers) followPull(ctx context.Context, p engine.Proposal) error {
 	step := change.Next(p, seen, h.newest(ctx, p, seen), h.Now())
 	switch step.Act {
 	case change.ActSnooze:
-		_, err := h.Changes.Proposals.Closed(ctx, p.ID, step.Pull, h.onGitHub(seen.ClosedBy), step.Reason, h.Now().Add(closedFor))
-		return movedOn(err)
+		return h.advance(ctx, p, step)
 	case change.ActRebuild:
 		return h.rebuild(ctx, p, step)
 	case change.ActNone, change.ActMerged, change.ActClose:
@@ -110,10 +109,7 @@ func (h *Handlers) rebuild(ctx context.Context, p engine.Proposal, step change.S
 	pull, why, err := h.makePull(ctx, p)
 	switch {
 	case why != "":
-		if p, err = h.Changes.Proposals.Stale(ctx, p.ID, why); err != nil {
-			return movedOn(err)
-		}
-		return h.takeAway(ctx, p)
+		return h.giveUp(ctx, p, why)
 	case engine.CodeOf(err) == engine.Unavailable, engine.CodeOf(err) == engine.Internal:
 		return err
 	case err != nil:
@@ -124,7 +120,7 @@ func (h *Handlers) rebuild(ctx context.Context, p engine.Proposal, step change.S
 	}
 	after := change.Next(p, pull, "", h.Now())
 	after.Tell = append(step.Tell, engine.Event{Kind: change.EventRebuilt, Text: "Made anew on the newest commit of " + p.Base + ": the change is the same."})
-	if err := h.keep(ctx, p, after); err != nil {
+	if err := h.advance(ctx, p, after); err != nil {
 		return err
 	}
 	return lookIn(cmp.Or(after.Again, lookBroken), "the pull request is open")

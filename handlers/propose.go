@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,7 +15,7 @@ import (
 
 // How long things wait before they are tried again, and when they are given up.
 const (
-	roomLook   = 10 * time.Minute   // when as many pull requests are open as may be
+	longWait   = 10 * time.Minute   // from which on a wait that GitHub asks for is told
 	forgeLook  = 15 * time.Minute   // when a person must change something on GitHub first
 	raceLook   = time.Minute        // when the base moved under us
 	stepsLook  = 15 * time.Minute   // when a person does the steps
@@ -35,23 +36,56 @@ func (h *Handlers) propose(ctx context.Context, t engine.Task) error {
 	if err := h.resumed(ctx); err != nil {
 		return err
 	}
-	if err := h.room(ctx, p); err != nil {
-		return err
+	there, err := h.made(ctx, p)
+	if err != nil {
+		return h.unmade(ctx, t, p, err)
+	}
+	if there.State == engine.PullMerged || there.State == engine.PullClosed {
+		return h.advance(ctx, p, change.Next(p, there, "", h.Now())) // an earlier try made it, and ended before that was kept
 	}
 	pull, why, err := h.makePull(ctx, p)
+	if err != nil {
+		return h.unmade(ctx, t, p, err)
+	}
+	if why == "" {
+		return h.advance(ctx, p, change.Next(p, pull, "", h.Now()))
+	}
+	p.Pull = there
+	return h.giveUp(ctx, p, why)
+}
+
+// made finds the pull request that an earlier try made; its State is PullNone when there is none.
+func (h *Handlers) made(ctx context.Context, p engine.Proposal) (engine.Pull, error) {
+	if h.Changes.Forge == nil {
+		return engine.Pull{}, engine.Errorf(engine.NotFound, "no GitHub is configured any more")
+	}
+	return h.Changes.Forge.Status(ctx, p.Repo, engine.Pull{Branch: change.Branch(p)})
+}
+
+// unmade says what becomes of a proposal whose pull request could not be made. What passes by itself is told when it takes long.
+func (h *Handlers) unmade(ctx context.Context, t engine.Task, p engine.Proposal, err error) error {
+	wait, waits := errors.AsType[*engine.Waiting](err)
 	switch code := engine.CodeOf(err); {
-	case err == nil && why != "":
-		_, err := h.Changes.Proposals.Stale(ctx, p.ID, why)
-		return err
-	case err == nil:
-		return h.keep(ctx, p, change.Next(p, pull, "", h.Now()))
-	case code == engine.Unavailable && t.Attempt < tellAfter, code == engine.Internal:
+	case code == engine.Internal, waits && wait.For < longWait, !waits && code == engine.Unavailable && t.Attempt < tellAfter:
 		return err
 	case code == engine.Unavailable:
-		return errorsOrHeld(h.hold(ctx, p, err), err)
+		if held := h.hold(ctx, p, err); held != nil {
+			return held
+		}
+		return err
 	default:
 		return h.stuck(ctx, p, err)
 	}
+}
+
+// giveUp ends a proposal that is no longer what was approved, and closes what was made of it.
+func (h *Handlers) giveUp(ctx context.Context, p engine.Proposal, why string) error {
+	after, err := h.Changes.Proposals.Stale(ctx, p.ID, why)
+	if err != nil {
+		return movedOn(err)
+	}
+	after.Pull = p.Pull
+	return h.takeAway(ctx, after)
 }
 
 // proposalOf gives the proposal that a task is about.
@@ -71,14 +105,6 @@ func edits(p engine.Proposal) bool {
 func (h *Handlers) hold(ctx context.Context, p engine.Proposal, err error) error {
 	_, held := h.Changes.Proposals.Hold(ctx, p.ID, engine.UserMessage(err, fmt.Sprint("proposal ", p.ID)))
 	return held
-}
-
-// errorsOrHeld gives the error for which a task is tried again, but for one of keeping the first.
-func errorsOrHeld(held, err error) error {
-	if held != nil {
-		return held
-	}
-	return err
 }
 
 // stuck tells what a person must change, and tries again later; after a week it is given up.
@@ -106,58 +132,18 @@ func movedOn(err error) error {
 	return err
 }
 
-// keep keeps what a look at a pull request came to.
-func (h *Handlers) keep(ctx context.Context, p engine.Proposal, s change.Step) error {
+// advance keeps what a look at a pull request came to. Where a person closed it, its findings are put off.
+func (h *Handlers) advance(ctx context.Context, p engine.Proposal, s change.Step) error {
+	if s.Act == change.ActSnooze {
+		_, err := h.Changes.Proposals.Closed(ctx, p.ID, s.Pull, h.onGitHub(s.Pull.ClosedBy), s.Reason, h.Now().Add(closedFor))
+		return movedOn(err)
+	}
 	_, err := h.Changes.Proposals.SavePull(ctx, p.ID, p.Version, s.Pull, s.Status, s.Reason, s.Tell)
 	return movedOn(err)
 }
 
-// room fails with Waiting while as many pull requests are open, or were opened within the hour, as the configuration lets.
-func (h *Handlers) room(ctx context.Context, p engine.Proposal) error {
-	if limit := h.Changes.OpenPerRepo; limit > 0 {
-		open, err := h.Changes.Proposals.Proposals(ctx, ProposalFilter{Repo: p.Repo, Statuses: []engine.ProposalStatus{engine.ProposalOpened}, Limit: limit})
-		if err != nil {
-			return err
-		}
-		if len(open) >= limit {
-			return h.waits(ctx, p, "%d pull requests of the bot's are open in %s, and no more may be: merge or close one", len(open), p.Repo)
-		}
-	}
-	if limit := h.Changes.PerHour; limit > 0 {
-		lately, err := h.Changes.Proposals.Proposals(ctx, ProposalFilter{Statuses: []engine.ProposalStatus{
-			engine.ProposalOpened, engine.ProposalMerged, engine.ProposalDeployed, engine.ProposalClosed,
-		}, Limit: 500})
-		if err != nil {
-			return err
-		}
-		since, n := h.Now().Add(-time.Hour), 0
-		for _, other := range lately {
-			if slices.ContainsFunc(other.Timeline, func(e engine.Event) bool {
-				return e.Kind == change.EventOpened && e.At.After(since)
-			}) {
-				n++
-			}
-		}
-		if n >= limit {
-			return h.waits(ctx, p, "%d pull requests were opened within the hour, and no more may be", n)
-		}
-	}
-	return nil
-}
-
-func (h *Handlers) waits(ctx context.Context, p engine.Proposal, format string, args ...any) error {
-	why := engine.Errorf(engine.Unavailable, format, args...)
-	if err := h.hold(ctx, p, why); err != nil {
-		return err
-	}
-	return &engine.Waiting{For: roomLook, Err: why}
-}
-
 // makePull makes or finds the pull request; why is there when what was approved is not what would be done.
 func (h *Handlers) makePull(ctx context.Context, p engine.Proposal) (pull engine.Pull, why string, err error) {
-	if h.Changes.Forge == nil {
-		return pull, "", engine.Errorf(engine.NotFound, "no GitHub is configured any more")
-	}
 	findings, why, err := h.evidence(ctx, p)
 	if err != nil || why != "" {
 		return pull, why, err
@@ -308,7 +294,7 @@ func (h *Handlers) awaitSteps(ctx context.Context, p engine.Proposal) error {
 		return err
 	}
 	if done {
-		return h.keep(ctx, p, change.Step{Status: engine.ProposalMerged, Pull: p.Pull, Tell: []engine.Event{{Text: "The steps are done: " + line}}})
+		return h.advance(ctx, p, change.Step{Status: engine.ProposalMerged, Pull: p.Pull, Tell: []engine.Event{{Text: "The steps are done: " + line}}})
 	}
 	if h.Now().Sub(p.ApprovedAt) > forgeWeeks {
 		_, err := h.Changes.Proposals.Stale(ctx, p.ID, "nobody did the steps for a week")
