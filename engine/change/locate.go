@@ -154,6 +154,7 @@ type search struct {
 	texts map[string][]byte
 
 	kustomized map[string]*kustomization // by folder; nil until they were read
+	released   *[]release                // nil until they were read
 }
 
 func newSearch(t Tree, paths []string) (*search, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -22,7 +23,7 @@ func (s *search) locateYAML(ctx context.Context, w engine.Wish) (Located, error)
 		return Located{}, nil
 	}
 	o := objectOf(w)
-	all, err := s.declarations(ctx, o)
+	all, err := s.declarations(ctx, o, containerOf(w))
 	if err != nil {
 		return Located{}, err
 	}
@@ -44,7 +45,7 @@ func (s *search) locateYAML(ctx context.Context, w engine.Wish) (Located, error)
 }
 
 // declarations finds all that may declare an object.
-func (s *search) declarations(ctx context.Context, o object) ([]declared, error) {
+func (s *search) declarations(ctx context.Context, o object, container string) ([]declared, error) {
 	roots, err := s.roots(ctx)
 	if err != nil {
 		return nil, err
@@ -68,7 +69,19 @@ func (s *search) declarations(ctx context.Context, o object) ([]declared, error)
 	if err != nil {
 		return nil, err
 	}
-	return append(all, plain...), nil
+	charts, err := s.helm(ctx, o, container)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(all, plain, charts), nil
+}
+
+// containerOf gives the container that a wish is about, "" when it is about none.
+func containerOf(w engine.Wish) string {
+	if w.Kind == engine.WishTarget {
+		return ""
+	}
+	return w.Target.Container
 }
 
 // is tells whether an object comes out as o.
@@ -132,13 +145,13 @@ func (s *search) unreadable(ctx context.Context, o object) error {
 		}
 	}
 	if len(places) == 0 {
-		return s.outside(o)
+		return s.outside(ctx, o)
 	}
 	return refuse(places, "a file that seems to declare %s is no YAML, so it is a template", o)
 }
 
-// outside refuses where a kustomization takes in what no file of the tree declares.
-func (s *search) outside(o object) error {
+// outside refuses where a kustomization or a release takes in what no file of the tree declares.
+func (s *search) outside(ctx context.Context, o object) error {
 	var places []engine.Place
 	for _, dir := range slices.Sorted(maps.Keys(s.kustomized)) {
 		k := s.kustomized[dir]
@@ -148,6 +161,15 @@ func (s *search) outside(o object) error {
 		places = append(places, k.remote...)
 		if k.generates > 0 {
 			places = append(places, s.at(k.path, k.generates, "makes objects that no file declares"))
+		}
+	}
+	releases, err := s.releases(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range releases {
+		if !r.here && strings.Contains(o.name, r.name) {
+			places = append(places, r.place)
 		}
 	}
 	if len(places) == 0 {
