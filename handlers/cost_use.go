@@ -19,6 +19,7 @@ import (
 // DayUse is what could be read of who used what of a cluster on a day. Nodes lack what AWS and the cluster's inventory say of them.
 type DayUse struct {
 	Known bool
+	Seen  float64 // the share of the day that was seen, and stands for the rest
 	Nodes []price.NodeUse
 	Pods  []price.PodUse
 	Gaps  []engine.Gap

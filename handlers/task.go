@@ -23,6 +23,9 @@ func (h *Handlers) Tasks() map[engine.TaskKind]func(context.Context, engine.Task
 	if h.Waste != nil && h.Waste.Costs != nil {
 		tasks[engine.TaskCosts] = h.costs
 	}
+	if h.Waste != nil && h.Waste.Ledger != nil {
+		tasks[engine.TaskMeasure] = h.measure
+	}
 	if h.Waste != nil && h.Changes != nil {
 		tasks[engine.TaskDraft], tasks[engine.TaskPropose], tasks[engine.TaskFollow] = h.draft, h.propose, h.follow
 	}

@@ -73,6 +73,7 @@ func connectWaste(ctx context.Context, cfg Config, clusters []connected, st *sto
 	}
 	prices := pricing(regions, st, log)
 	w.Accounts, w.Prices = wasteAccounts(cfg, regions), prices.Book
+	w.Ledger = st
 	w.Costs = &handlers.Costing{Ledger: st, Pricing: prices, Rules: price.DefaultRules()}
 	return w, nil
 }
@@ -95,7 +96,15 @@ func wasteCluster(cl ClusterConfig, c connected, teams map[string]string) handle
 	}
 	w.Day = func(ctx context.Context, inventory *waste.Cluster, day time.Time, team func(namespace, pod string) string) handlers.DayUse {
 		r := c.prometheus.Day(ctx, prom.DayWanted{Cluster: inventory, Match: cl.PrometheusLabels, Day: day, Team: team})
-		return handlers.DayUse{Known: r.Known, Nodes: r.Nodes, Pods: r.Pods, Gaps: r.Gaps}
+		return handlers.DayUse{Known: r.Known, Seen: r.Seen, Nodes: r.Nodes, Pods: r.Pods, Gaps: r.Gaps}
+	}
+	w.Replicas = func(ctx context.Context, inventory *waste.Cluster, day time.Time, of []waste.ContainerKey) handlers.ReplicaUse {
+		r := c.prometheus.Replicas(ctx, prom.ReplicasWanted{Cluster: inventory, Match: cl.PrometheusLabels, Day: day, Containers: of})
+		use := handlers.ReplicaUse{Seen: r.Seen, Of: make(map[waste.ContainerKey]handlers.ReplicaHours, len(r.Containers)), Gaps: r.Gaps}
+		for key, hours := range r.Containers {
+			use.Of[key] = handlers.ReplicaHours(hours)
+		}
+		return use
 	}
 	return w
 }

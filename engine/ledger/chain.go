@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -180,4 +181,30 @@ func FirstDay(chain []engine.LedgerEntry) time.Time {
 		return time.Time{}
 	}
 	return e.At.UTC().Truncate(oneDay).Add(oneDay)
+}
+
+// Chains gives the chains of entries by name, each entry once and in the order in which it was kept.
+func Chains(entries []engine.LedgerEntry) [][]engine.LedgerEntry {
+	byName := chains(entries)
+	out := make([][]engine.LedgerEntry, 0, len(byName))
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		out = append(out, byName[name])
+	}
+	return out
+}
+
+// Proposal is the proposal by which a chain was approved last; 0 for none.
+func Proposal(chain []engine.LedgerEntry) int64 {
+	e, _ := step(chain, engine.EntryApproved)
+	return e.Proposal
+}
+
+// Estimate is what a chain is to save a month, by the last step that it reached.
+func Estimate(chain []engine.LedgerEntry) engine.MicroUSD {
+	for _, kind := range []engine.EntryKind{engine.EntryImplemented, engine.EntryApproved, engine.EntryDetected} {
+		if e, ok := step(chain, kind); ok {
+			return e.Amount
+		}
+	}
+	return 0
 }

@@ -25,6 +25,7 @@ type DayWanted struct {
 // DayReport is who used what of a day. It is nothing, and Known is false, where kube-state-metrics did not see at least half of it.
 type DayReport struct {
 	Known bool
+	Seen  float64         // the share in (0,1] of the day that was seen, which stands for the rest
 	Nodes []price.NodeUse // without an account; Type and Region are "" where kube-state-metrics does not tell the labels of nodes
 	Pods  []price.PodUse
 	Gaps  []engine.Gap
@@ -205,6 +206,7 @@ func (d *dayLoad) divide(r *DayReport) bool {
 	if len(d.cpu) == 0 || len(d.memory) == 0 {
 		d.gap("no use of containers is known of %s: their requests alone count", d.wanted.Day.Format("2 January"))
 	}
+	r.Seen = float64(seen) / float64(d.steps)
 	hours := 24 / float64(seen) // that a step stands for
 	d.nodes(r, hours)
 	d.pods(r, hours)

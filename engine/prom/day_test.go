@@ -92,8 +92,8 @@ func TestDay(t *testing.T) {
 	h.gauge(`kube_pod_status_phase{namespace="ci",pod="waits",phase="Pending"}`, 0, whole, 1)
 
 	got := backfilled(t, &h).Day(t.Context(), DayWanted{Cluster: &waste.Cluster{Name: "prod"}, Day: monday, Team: teamOf})
-	if !got.Known || len(got.Gaps) != 0 {
-		t.Errorf("known %v, gaps %v", got.Known, got.Gaps)
+	if !got.Known || got.Seen != 1 || len(got.Gaps) != 0 {
+		t.Errorf("known %v, seen %v, gaps %v", got.Known, got.Seen, got.Gaps)
 	}
 	nodes := []price.NodeUse{
 		{Cluster: "prod", Name: "a", Type: "m5.xlarge", Region: "eu-central-1", Spot: true, Hours: 24, CPU: 4, GiB: 16},
@@ -128,7 +128,7 @@ func TestDayThatIsSeenInPart(t *testing.T) {
 		return p.Day(t.Context(), DayWanted{Cluster: &waste.Cluster{Name: "prod"}, Day: of, Team: teamOf})
 	}
 	got := ask(monday)
-	if len(got.Nodes) != 1 || got.Nodes[0].Hours < 23.9 || got.Nodes[0].Hours > 24.1 || len(got.Gaps) != 1 || !strings.Contains(got.Gaps[0].Reason, "75 %") {
+	if len(got.Nodes) != 1 || got.Nodes[0].Hours < 23.9 || got.Nodes[0].Hours > 24.1 || got.Seen != 0.75 || len(got.Gaps) != 1 || !strings.Contains(got.Gaps[0].Reason, "75 %") {
 		t.Errorf("three quarters stand for the day: %+v", got)
 	}
 	for of, want := range map[time.Time]string{monday.Add(-day): "too little", monday.Add(-3 * day): "kube-state-metrics has nothing"} {
