@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,7 +36,7 @@ type Approving struct {
 // proposal, and when the proposal has moved on; with engine.Forbidden where the proposer does not count; and as Need does. The
 // decision is kept even so. A refused decision is no error: nothing happens.
 func (s *Store) Approve(ctx context.Context, d engine.Decision, a Approving) (engine.Proposal, error) {
-	return s.decideProposal(ctx, d, func(ctx context.Context, tx pgx.Tx, d *engine.Decision) (outcome, err error) {
+	return s.decideProposal(ctx, d, engine.ActionApprove, func(ctx context.Context, tx pgx.Tx, d *engine.Decision) (outcome, err error) {
 		if d.By.IsZero() {
 			return engine.Errorf(engine.Forbidden, "the bot approves nothing: a person must"), nil
 		}
@@ -53,7 +54,7 @@ func (s *Store) Approve(ctx context.Context, d engine.Decision, a Approving) (en
 // Deny keeps that a person said no to a proposal, or was refused, and carries it out. Both are audited. It fails with
 // engine.Conflict when the proposal has moved on: from its pull request on, that is where it is closed.
 func (s *Store) Deny(ctx context.Context, d engine.Decision) (engine.Proposal, error) {
-	return s.decideProposal(ctx, d, func(ctx context.Context, tx pgx.Tx, d *engine.Decision) (outcome, err error) {
+	return s.decideProposal(ctx, d, engine.ActionDeny, func(ctx context.Context, tx pgx.Tx, d *engine.Decision) (outcome, err error) {
 		p, err := loadProposal(ctx, tx, d.ProposalID)
 		switch {
 		case err != nil:
@@ -74,13 +75,13 @@ func (s *Store) Deny(ctx context.Context, d engine.Decision) (engine.Proposal, e
 }
 
 // decideProposal is what all decisions about proposals have in common: kept once, audited once, whatever comes of them.
-func (s *Store) decideProposal(ctx context.Context, d engine.Decision,
+func (s *Store) decideProposal(ctx context.Context, d engine.Decision, action engine.Action,
 	act func(context.Context, pgx.Tx, *engine.Decision) (outcome, err error),
 ) (engine.Proposal, error) {
 	var after engine.Proposal
 	var outcome error
-	if d.ID == "" {
-		return after, engine.Errorf(engine.Invalid, "a decision needs the id of the click, command or submission")
+	if d.ID == "" || d.Action != action {
+		return after, engine.Errorf(engine.Invalid, "a decision to %s needs the id of the click, command or submission, and is not to %q", action, d.Action)
 	}
 	err := s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		after, outcome = engine.Proposal{}, nil
@@ -101,7 +102,7 @@ func (s *Store) decideProposal(ctx context.Context, d engine.Decision,
 			return err
 		}
 		if d.Allowed {
-			if outcome, err = act(ctx, tx, &d); err != nil {
+			if outcome, err = attempt(ctx, tx, &d, act); err != nil {
 				return err
 			}
 			d.Allowed = engine.CodeOf(outcome) != engine.Forbidden
@@ -119,6 +120,24 @@ func (s *Store) decideProposal(ctx context.Context, d engine.Decision,
 		return engine.Proposal{}, err
 	}
 	return after, outcome
+}
+
+// attempt carries a decision out as far as it goes: where something of it is refused half-way, such as by the ledger, all of it is
+// undone, and why is the outcome.
+func attempt(ctx context.Context, tx pgx.Tx, d *engine.Decision,
+	act func(context.Context, pgx.Tx, *engine.Decision) (outcome, err error),
+) (outcome, err error) {
+	tried := *d
+	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) (err error) {
+		outcome, err = act(ctx, cleanTx{tx}, &tried)
+		return err
+	})
+	if e, ours := errors.AsType[*engine.Error](err); ours && e.Code != engine.Internal && e.Code != engine.Unavailable {
+		tried.ProposalID = d.ProposalID
+		outcome, err = e, nil
+	}
+	*d = tried
+	return outcome, err
 }
 
 // keepSubject keeps what a decision was about. What is unknown is left out: the decision is kept all the same.

@@ -191,50 +191,56 @@ func (s *Store) measured(ctx context.Context, tx pgx.Tx, p engine.Proposal, entr
 	return s.move(ctx, tx, p, step{reason: p.Reason})
 }
 
-// Reversed says that what a proposal did was taken back, by whom or by what, and ends its chains in the ledger. Doing it again changes
-// nothing.
+// Reversed says that what a proposal did was taken back, by whom or by what, and ends its chains in the ledger. Those of its findings
+// that are open all the while begin anew: what is done about them next is another chain. Doing it again changes nothing.
 func (s *Store) Reversed(ctx context.Context, id int64, by engine.Person, reason string) (engine.Proposal, error) {
 	return s.advance(ctx, id, func(ctx context.Context, tx pgx.Tx, p engine.Proposal) error {
 		if p.Status == engine.ProposalReversed {
 			return nil
 		}
-		return s.move(ctx, tx, p, step{
+		if err := s.move(ctx, tx, p, step{
 			to: engine.ProposalReversed, reason: reason, entries: entriesOf(p, engine.EntryReversed, by, reason),
 			lines: []engine.Event{{Kind: string(engine.ProposalReversed), By: by, Text: "Taken back" + because(reason)}},
-		})
-	})
+		}); err != nil {
+			return err
+		}
+		return s.beginAnew(ctx, tx, p, by)
+	}, lockScans)
+}
+
+// beginAnew opens the findings again that stayed open while what was done about them was done and taken back.
+func (s *Store) beginAnew(ctx context.Context, tx pgx.Tx, p engine.Proposal, by engine.Person) error {
+	var changes []waste.Change
+	for _, i := range p.Items {
+		found, err := selectFindings(ctx, tx, `WHERE f.id = $1 AND f.status = 'open'`, i.FindingID)
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			if i.Chain != engine.LedgerChain(f.ID, f.Reopened) {
+				continue
+			}
+			f.Reopened++
+			changes = append(changes, waste.Change{Finding: f.Finding, Event: waste.EventReopened, Reason: "the change was taken back", Shown: true})
+		}
+	}
+	return s.saveChanges(ctx, tx, changes, nil, 0, by)
 }
 
 // Closed says that a person closed the pull request, and puts its findings off until then with that reason. Doing it again changes
 // nothing. by is who in Slack that is, or has no id but the name that the forge knows.
 func (s *Store) Closed(ctx context.Context, id int64, pull engine.Pull, by engine.Person, reason string, until time.Time) (engine.Proposal, error) {
-	var after engine.Proposal
-	err := s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		if err := lockScans(ctx, tx); err != nil {
-			return err
-		}
-		if err := lockProposals(ctx, tx); err != nil {
-			return err
-		}
-		p, err := loadProposal(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if after = p; p.Status == engine.ProposalClosed {
+	return s.advance(ctx, id, func(ctx context.Context, tx pgx.Tx, p engine.Proposal) error {
+		if p.Status == engine.ProposalClosed {
 			return nil
 		}
 		if err := s.putOff(ctx, tx, p, by, reason, until); err != nil {
 			return err
 		}
-		if err := s.move(ctx, tx, p, step{to: engine.ProposalClosed, pull: &pull, reason: reason, lines: []engine.Event{
+		return s.move(ctx, tx, p, step{to: engine.ProposalClosed, pull: &pull, reason: reason, lines: []engine.Event{
 			{Kind: string(engine.ProposalClosed), By: by, Text: "The pull request was closed without a merge" + because(reason)},
-		}}); err != nil {
-			return err
-		}
-		after, err = loadProposal(ctx, tx, id)
-		return err
-	})
-	return after, err
+		}})
+	}, lockScans)
 }
 
 // putOff snoozes the findings of a proposal that are open.
@@ -266,12 +272,16 @@ func (s *Store) putOff(ctx context.Context, tx pgx.Tx, p engine.Proposal, by eng
 	return s.saveChanges(ctx, tx, changes, nil, 0, by)
 }
 
-// advance loads a proposal, has it moved, and gives it as it is then.
-func (s *Store) advance(ctx context.Context, id int64, f func(context.Context, pgx.Tx, engine.Proposal) error) (engine.Proposal, error) {
+// advance loads a proposal, has it moved, and gives it as it is then. What it takes of locks before that of the proposals, it says.
+func (s *Store) advance(ctx context.Context, id int64, f func(context.Context, pgx.Tx, engine.Proposal) error,
+	locks ...func(context.Context, pgx.Tx) error,
+) (engine.Proposal, error) {
 	var after engine.Proposal
 	err := s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		if err := lockProposals(ctx, tx); err != nil {
-			return err
+		for _, lock := range append(locks, lockProposals) {
+			if err := lock(ctx, tx); err != nil {
+				return err
+			}
 		}
 		p, err := loadProposal(ctx, tx, id)
 		if err != nil {
@@ -326,12 +336,15 @@ func (s *Store) Follow(ctx context.Context, id int64) error {
 	})
 }
 
+// harmWatch is how long a change is looked after once it is live: what goes wrong later is hardly its doing.
+const harmWatch = 7 * 24 * time.Hour
+
 // strayed gives the tasks that proposals on their way lack.
-func strayed(ctx context.Context, tx pgx.Tx) ([]incident.TaskAt, error) {
+func strayed(ctx context.Context, tx pgx.Tx, now time.Time) ([]incident.TaskAt, error) {
 	rows, err := tx.Query(ctx, `SELECT w.kind, p.id::text FROM proposal p
-			JOIN (VALUES ('approved', $1), ('opened', $2), ('merged', $2)) w (status, kind) ON w.status = p.status
-		WHERE NOT EXISTS (SELECT FROM river_job j WHERE j.kind = w.kind AND j.finalized_at IS NULL AND j.args ->> 'detail' = p.id::text)
-		ORDER BY p.id LIMIT `+strconv.Itoa(mostOrphans), engine.TaskPropose, engine.TaskFollow)
+			JOIN (VALUES ('approved', $1), ('opened', $2), ('merged', $2), ('deployed', $2), ('verified', $2)) w (status, kind) ON w.status = p.status
+		WHERE (p.deployed_at IS NULL OR p.deployed_at > $3) AND NOT EXISTS (SELECT FROM river_job j WHERE j.kind = w.kind AND j.finalized_at IS NULL AND j.args ->> 'detail' = p.id::text)
+		ORDER BY p.id LIMIT `+strconv.Itoa(mostOrphans), engine.TaskPropose, engine.TaskFollow, now.Add(-harmWatch))
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,9 @@ func TestAProposalsWay(t *testing.T) {
 	w.must(err)
 	equal(t, "reversed twice", w.proposalState(), before)
 	equal(t, "reversed", []any{p.Status, p.Reason}, []any{engine.ProposalReversed, "it ran out of memory"})
-	equal(t, "ledger", w.sql(`SELECT kind, by_id, ref FROM ledger ORDER BY id DESC LIMIT 1`), "reversed U2 it ran out of memory")
+	equal(t, "ledger", w.sql(`SELECT kind, by_id, ref FROM ledger WHERE kind = 'reversed'`), "reversed U2 it ran out of memory")
+	equal(t, "a finding that is still open begins anew", w.sql(`SELECT reopened, status FROM finding`), "1 open")
+	equal(t, "chains", w.sql(`SELECT chain, kind FROM ledger ORDER BY id DESC LIMIT 1`), engine.LedgerChain(items[0].FindingID, 1)+" detected")
 	g := w.group("api")
 	equal(t, "card", w.sql(`SELECT wanted FROM messages WHERE key = $1`, engine.SavingsKey(g.ID)), fmt.Sprint(g.Version))
 	equal(t, "state", w.sql(`SELECT wanted FROM messages WHERE key = $1`, engine.ProposalKey(p.ID)), fmt.Sprint(p.Version))
@@ -188,6 +190,20 @@ func TestAFindingIsApprovedAgainAfterItsPlanWentStale(t *testing.T) {
 	equal(t, "group", []any{len(g.Proposals), g.Proposals[0].ID, g.Proposals[1].ID}, []any{2, again.ID, p.ID})
 }
 
+// What the ledger refuses is refused to the person, and audited; nothing of it is left behind.
+func TestWhatTheLedgerRefusesIsNotApproved(t *testing.T) {
+	w := newSavers(t)
+	items := w.drafted("api")
+	items[0].Chain = engine.LedgerChain(items[0].FindingID, 3) // that nobody detected
+	w.must(w.SaveDrafts(t.Context(), items[0].GroupID, items))
+	items = w.group("api").Drafts
+	p, err := w.Approve(t.Context(), w.yes("click-1", ada), store.Approving{Refs: refs(items...), Need: needs(1)})
+	code(t, "approve", err, engine.Conflict)
+	equal(t, "what is left", []any{p.ID, w.sql(`SELECT count(*) FROM proposal`), w.changeTasks()}, []any{int64(0), "0", ""})
+	equal(t, "audit", w.sql(`SELECT subject, reason LIKE '%does not follow%' FROM audit_log WHERE action = 'approve'`), fmt.Sprintf("savings/%d true", items[0].GroupID))
+	w.must(w.VerifyAudit(t.Context()))
+}
+
 func TestProposalsAreFound(t *testing.T) {
 	w := newSavers(t)
 	items := w.drafted("api", "web")
@@ -223,6 +239,9 @@ func TestProposalsAreFound(t *testing.T) {
 	code(t, "unknown", err, engine.NotFound)
 	_, err = w.Stale(t.Context(), 99, "")
 	code(t, "unknown to a task", err, engine.NotFound)
+	wrong := w.second("y", ada, p)
+	_, err = w.Deny(t.Context(), wrong)
+	code(t, "another action", err, engine.Invalid)
 	_, err = w.Approve(t.Context(), w.second("x", ada, engine.Proposal{ID: 99, Hash: "h"}), store.Approving{Need: needs(1)})
 	code(t, "unknown to a person", err, engine.NotFound)
 }
@@ -250,6 +269,12 @@ func TestTheBotOffersToTakeBack(t *testing.T) {
 	equal(t, "approved", []any{o.Status, w.lines(o)}, []any{engine.ProposalApproved, "offered, approve Grace"})
 	equal(t, "the ledger is of what it takes back", w.sql(`SELECT count(*) FROM ledger WHERE proposal = $1`, o.ID), "0")
 
+	_, err = w.SavePull(t.Context(), o.ID, o.Version, openPull, engine.ProposalMerged, "", nil)
+	w.must(err)
+	_, err = w.Deployed(t.Context(), o.ID, "Live")
+	w.must(err)
+	equal(t, "nothing of it is on its way any more", w.sql(`SELECT count(*) FROM proposal_item WHERE live AND proposal_id = $1`, o.ID), "0")
+
 	i := w.open(api)
 	mend := back
 	mend.Wish.Kind, mend.Wish.New, mend.FindingID, mend.GroupID = engine.WishLimit, "3", 0, 0
@@ -275,6 +300,18 @@ func TestProposalsWhoseTaskIsGoneGetAnother(t *testing.T) {
 	equal(t, "swept", w.changeTasks(), want)
 	w.must(w.Sweep(t.Context()))
 	equal(t, "once", w.changeTasks(), want)
+	q, err := w.SavePull(t.Context(), q.ID, q.Version, openPull, engine.ProposalMerged, "", nil)
+	w.must(err)
+	_, err = w.Deployed(t.Context(), q.ID, "Live")
+	w.must(err)
+	w.sql(`DELETE FROM river_job WHERE kind = 'follow'`)
+	w.must(w.Sweep(t.Context()))
+	equal(t, "looked after", w.changeTasks(), want)
+	w.sql(`DELETE FROM river_job WHERE kind = 'follow'`)
+	w.pass(7 * 24 * time.Hour)
+	w.must(w.Sweep(t.Context()))
+	equal(t, "for a week", w.changeTasks(), fmt.Sprintf("propose %d", p.ID))
+	w.must(w.Follow(t.Context(), q.ID))
 
 	w.sql(`UPDATE river_job SET state = 'scheduled', scheduled_at = now() + interval '1 hour' WHERE kind = 'follow'`)
 	w.must(w.Follow(t.Context(), q.ID))

@@ -140,7 +140,7 @@ func (s *Store) move(ctx context.Context, tx pgx.Tx, p engine.Proposal, to step)
 	}
 	b := &pgx.Batch{}
 	tell(b, p, version, thread, to.lines, s.now())
-	if !change.Underway(status) {
+	if !change.Underway(status) || status == engine.ProposalDeployed && p.Reverts+p.Incident != 0 { // these save nothing that is measured
 		b.Queue(`UPDATE proposal_item SET live = false WHERE proposal_id = $1 AND live`, p.ID)
 	}
 	b.Queue(bumpGroupsSQL, groupsOf(p))

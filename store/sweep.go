@@ -35,7 +35,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		more, err := strayed(ctx, tx)
+		more, err := strayed(ctx, tx, now)
 		if err != nil {
 			return err
 		}
