@@ -207,30 +207,60 @@ func (g gitDir) writeTree(base string, entries []entry) (string, error) {
 			return "", err
 		}
 	}
+	entries, err = g.flat(base, entries)
+	if err != nil {
+		return "", err
+	}
 	var lines strings.Builder
 	for _, e := range entries {
-		switch {
-		case e.SHA == "":
+		if e.SHA == "" {
 			fmt.Fprintf(&lines, "0 %s\t%s\x00", zeroSHA, e.Path)
-		case e.Kind != "tree":
-			fmt.Fprintf(&lines, "%s %s\t%s\x00", e.Mode, e.SHA, e.Path)
+			continue
 		}
+		fmt.Fprintf(&lines, "%s %s\t%s\x00", e.Mode, e.SHA, e.Path)
 	}
 	if _, err := g.runAs(env, []byte(lines.String()), "update-index", "-z", "--replace", "--index-info"); err != nil {
 		return "", err
 	}
+	out, err := g.runAs(env, nil, "write-tree")
+	return strings.TrimSpace(string(out)), err
+}
+
+// flat puts what is in a folder, before and after, in the place of the folder, as an index has files alone.
+func (g gitDir) flat(base string, entries []entry) ([]entry, error) {
+	var out []entry
 	for _, e := range entries {
-		if e.Kind == "tree" && e.SHA != "" {
-			if _, err := g.runAs(env, nil, "rm", "--cached", "-r", "-q", "--ignore-unmatch", "--", e.Path); err != nil {
-				return "", err
+		var was entry
+		if base != "" {
+			was, _ = g.at(base, e.Path) // nothing there is no error
+		}
+		if was.Kind == "tree" {
+			files, err := g.list(was.SHA, true)
+			if err != nil {
+				return nil, err
 			}
-			if _, err := g.runAs(env, nil, "read-tree", "--prefix="+e.Path+"/", e.SHA); err != nil {
-				return "", err
+			for _, f := range files {
+				out = append(out, entry{Path: e.Path + "/" + f.Path})
+			}
+		}
+		if e.Kind != "tree" || e.SHA == "" {
+			if was.Kind != "tree" || e.SHA != "" {
+				out = append(out, e)
+			}
+			continue
+		}
+		files, err := g.list(e.SHA, true)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			if f.Kind != "tree" {
+				f.Path = e.Path + "/" + f.Path
+				out = append(out, f)
 			}
 		}
 	}
-	out, err := g.runAs(env, nil, "write-tree")
-	return strings.TrimSpace(string(out)), err
+	return out, nil
 }
 
 // writeCommit makes a commit.

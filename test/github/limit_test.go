@@ -50,7 +50,9 @@ func TestPrimaryLimit(t *testing.T) {
 // TestSecondaryLimits makes too much content, and writes too fast.
 func TestSecondaryLimits(t *testing.T) {
 	at := &clock{t0}
-	s := start(t, func(c *github.Config) { c.Now, c.Limits.ContentMinute, c.Limits.ContentHour, c.Limits.Points = at.now, 2, 3, 30 })
+	s := start(t, func(c *github.Config) {
+		c.Now, c.Limits.ContentMinute, c.Limits.ContentHour, c.Limits.Points = at.now, 2, 3, 30
+	})
 	must[string](t)(s.Push(shop, "ana", github.Push{Branch: "a", Files: map[string]string{"a": "a"}}))
 	propose(t, client(t, s, pat), "a")
 	comment := func() error {

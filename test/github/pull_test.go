@@ -39,13 +39,14 @@ func TestTreeOfTrees(t *testing.T) {
 		{Path: gh.String("copy"), Mode: gh.String("040000"), Type: gh.String("tree"), SHA: &deploy},
 		{Path: gh.String("run.sh"), Mode: gh.String("100755"), Type: gh.String("blob"), Content: gh.String("#!/bin/sh\n")},
 		{Path: gh.String("deploy/values.yaml"), Mode: gh.String("100644")},
+		{Path: gh.String(".github"), Mode: gh.String("040000"), Type: gh.String("tree"), SHA: &deploy},
 	}))
 	all := ok[*gh.Tree](t)(c.Git.GetTree(ctx, "acme", "shop", made.GetSHA(), true))
 	var got []string
 	for _, e := range all.Entries {
 		got = append(got, e.GetMode()+" "+e.GetPath())
 	}
-	want := []string{"040000 .github", "100644 .github/CODEOWNERS", "100644 README.md", "040000 copy", "100644 copy/values.yaml", "100755 run.sh"}
+	want := []string{"040000 .github", "100644 .github/values.yaml", "100644 README.md", "040000 copy", "100644 copy/values.yaml", "100755 run.sh"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}

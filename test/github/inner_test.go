@@ -1,0 +1,100 @@
+package github
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestOwns(t *testing.T) {
+	for _, q := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"*", "a/b.go", true},
+		{"*.go", "a/b.go", true},
+		{"*.go", "a/b.js", false},
+		{"/docs/", "docs/a/b.md", true},
+		{"docs/", "x/docs/a.md", true},
+		{"/docs/", "x/docs/a.md", false},
+		{"docs", "docs", true},
+		{"docs/", "docs", false},
+		{"docs/*", "docs/a.md", true},
+		{"docs/*", "docs/a/b.md", false},
+		{"apps/web", "apps/web/values.yaml", true},
+		{"apps/web", "other/apps/web/values.yaml", false},
+		{"apps/**", "apps/web/values.yaml", true},
+		{"[", "a", false},
+	} {
+		if got := owns(q.pattern, q.name); got != q.want {
+			t.Errorf("owns(%q, %q) = %v", q.pattern, q.name, got)
+		}
+	}
+}
+
+func TestMarkdown(t *testing.T) {
+	for in, want := range map[string]string{
+		"# A":                          "<h1>A</h1>\n",
+		"a\nb\n\nc":                    "<p>a<br>\nb</p>\n<p>c</p>\n",
+		"- a\n  more\n- b":             "<ul>\n<li>a more</li>\n<li>b</li>\n</ul>\n",
+		"1. a\n2. b":                   "<ol>\n<li>a</li>\n<li>b</li>\n</ol>\n",
+		"> *a*":                        "<blockquote><p><em>a</em></p>\n</blockquote>\n",
+		"```diff\n-a\n+b\n```":         "<pre><code><span class=\"del\">-a</span>\n<span class=\"add\">+b</span>\n</code></pre>\n",
+		"```\nopen":                    "<pre><code>open\n</code></pre>\n",
+		"a | b\n--|--\n`x\\|y` | 2":    "<table><thead><tr><th>a</th><th>b</th></tr>\n</thead><tbody>\n<tr><td><code>x|y</code></td><td>2</td></tr>\n</tbody></table>\n",
+		"---":                          "<hr>\n",
+		"`**a**` and ` alone":          "<p><code>**a**</code> and ` alone</p>\n",
+		"<!-- x\ny -->z":               "<p>z</p>\n",
+		"<b onclick=x>":                "<p>&lt;b onclick=x&gt;</p>\n",
+		"[a](/b) https://c.d/e":        "<p><a href=\"/b\" rel=\"noopener\">a</a> <a href=\"https://c.d/e\" rel=\"noopener\">https://c.d/e</a></p>\n",
+		"snake_case_name and 2 * 3 *x": "<p>snake_case_name and 2 * 3 *x</p>\n",
+	} {
+		if got := markdown(in); got != want {
+			t.Errorf("markdown(%q)\ngot  %q\nwant %q", in, got, want)
+		}
+	}
+}
+
+// FuzzMarkdown wants that nothing of what is given becomes a tag that is not in the small set, whatever it is.
+func FuzzMarkdown(f *testing.F) {
+	for _, seed := range []string{"# a\n- b\n|x|\n|-|\n```\n<i>", "<details open>\n<summary>`a`</summary>", "[a](https://b\"onclick=x)", "**a _b_**<!--", "> > a\n```", "`<`"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for part := range strings.SplitSeq(markdown(text), "<") {
+			tag := strings.TrimPrefix(part, "/")
+			name := tag[:len(tag)-len(strings.TrimLeft(tag, "abcdefghijklmnopqrstuvwxyz0123456789"))]
+			if part == "" || !strings.Contains(part, ">") {
+				continue
+			}
+			rest, _, _ := strings.Cut(tag[len(name):], ">")
+			if name != "" && !strings.Contains(" h1 h2 h3 h4 h5 h6 p br ul ol li table thead tbody tr th td pre code span strong em del a hr blockquote details summary ", " "+name+" ") {
+				t.Errorf("%q made <%s>", text, tag)
+			}
+			if rest != "" && strings.Contains(rest, "onclick=") && !strings.HasPrefix(rest, " href=\"") {
+				t.Errorf("%q made <%s>", text, tag)
+			}
+		}
+	})
+}
+
+func FuzzOwns(f *testing.F) {
+	f.Add("/docs/*", "docs/a")
+	f.Add("**", "")
+	f.Add("[a-", "a/b")
+	f.Fuzz(func(t *testing.T, pattern, name string) {
+		if owns(pattern, name) && strings.Trim(pattern, "/") == "" && strings.Trim(name, "/") != "" {
+			t.Errorf("a pattern of nothing owns %q", name)
+		}
+	})
+}
+
+// TestRoutes wants each route documented, and none that hides behind another.
+func TestRoutes(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range routes() {
+		if seen[r.pattern] || !strings.HasPrefix(r.doc, "rest/") || r.do == nil {
+			t.Errorf("route %+v", r)
+		}
+		seen[r.pattern] = true
+	}
+}

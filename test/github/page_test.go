@@ -1,0 +1,156 @@
+package github_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/eks-autopilot/autopilot/test/github"
+)
+
+const body = "## Why\n\nIt uses **0.9 GiB**, see `web` <!-- marker:42 -->\n\n| day | max |\n|---|--:|\n| 1 | `0.9` |\n\n```mermaid\nxychart-beta\n  line [1, 2]\n```\n" +
+	"- [x] measured\n- <script>alert(1)</script>\n\n<details><summary>no</summary>\n<details>\n<summary>More</summary>\n\n[page](https://example.com/a?b=1&c=2) [bad](javascript:alert(1))\n</details>\n"
+
+// TestPage looks at a pull request and presses its buttons.
+func TestPage(t *testing.T) {
+	s := start(t)
+	must[string](t)(s.Push(shop, "ana", github.Push{Branch: "less", Files: map[string]string{"deploy/values.yaml": "replicas: 2\nmemory: 1Gi\n"}}))
+	ok[*gh.PullRequest](t)(client(t, s, pat).PullRequests.Create(t.Context(), "acme", "shop", &gh.NewPullRequest{
+		Title: gh.String("Less <memory>"), Body: gh.String(body), Head: gh.String("less"), Base: gh.String("main"),
+	}))
+	if err := s.SetCheck(shop, "less", "ci", "success"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Protect(shop, "main", &github.Protection{Reviews: 1}); err != nil {
+		t.Fatal(err)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	browser := &http.Client{Jar: jar, Transport: transport}
+	page := s.URL() + "/acme/shop/pull/1"
+	read := func(r *http.Response, err error) (int, string) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		data, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.StatusCode, string(data)
+	}
+	press := func(who, button, text string) (int, string) {
+		t.Helper()
+		return read(browser.PostForm(page, url.Values{"as": {who}, "do": {button}, "text": {text}}))
+	}
+	_, text := read(browser.Get(page))
+	for _, want := range []string{
+		"Less &lt;memory&gt;", "<h2>Why</h2>", "<strong>0.9 GiB</strong>", "<code>web</code>", "<th>day</th>", "<td><code>0.9</code></td>", "xychart-beta", "☑ measured",
+		"&lt;script&gt;", "<summary>More</summary>", `href="https://example.com/a?b=1&amp;c=2"`, `<span class="add">&#43;memory: 1Gi</span>`, `<span class="del">-memory: 2Gi</span>`,
+		`<span class="dot success"></span>ci`, "At least 1 approving review is required", "<option>ana</option>",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+	for _, bad := range []string{"<script>", "marker:42", `href="javascript:`} {
+		if strings.Contains(text, bad) {
+			t.Errorf("the page has %s", bad)
+		}
+	}
+	for _, step := range []struct {
+		who, button, text string
+		status            int
+		want              string
+	}{
+		{"ben", "merge", "", 409, "cannot be merged: At least 1 approving review"},
+		{"ana", "approve", "", 409, "ana may not APPROVE"},
+		{"ben", "approve", "fine", 200, `ben <span class="soft">approved</span>`},
+		{"ben", "comment", "soon", 200, "<p>soon</p>"},
+		{"ben", "close", "", 200, `<span class="state closed">Closed</span>`},
+		{"ben", "reopen", "", 200, `<option selected>ben</option>`},
+		{"ben", "squash", "", 200, `<span class="state merged">Merged</span>`},
+		{"ben", "explode", "", 400, "there is no such button"},
+	} {
+		if code, text := press(step.who, step.button, step.text); code != step.status || !strings.Contains(text, step.want) {
+			t.Errorf("%s presses %s: %d, want %d and %s in\n%s", step.who, step.button, code, step.status, step.want, text)
+		}
+	}
+	for path, want := range map[string]string{
+		"/": "acme/shop", "/acme/shop": "#1 by ana", "/acme/shop/pulls": "Merged", "/acme/shop/pull/1.diff": "+memory: 1Gi", "/page.css": "prefers-color-scheme: dark",
+		"/acme/shop/blob/main/deploy/values.yaml": "memory: 1Gi",
+	} {
+		if code, text := read(browser.Get(s.URL() + path)); code != 200 || !strings.Contains(text, want) {
+			t.Errorf("%s: %d %s", path, code, text)
+		}
+	}
+	for _, path := range []string{"/acme/none", "/acme/shop/pull/9", "/acme/shop/pull/x", "/acme/shop/raw/main/none"} {
+		if code, _ := read(browser.Get(s.URL() + path)); code != 404 {
+			t.Errorf("%s: %d", path, code)
+		}
+	}
+}
+
+// TestHooks loses some on purpose, and sends one again.
+func TestHooks(t *testing.T) {
+	var mu sync.Mutex
+	var got []string
+	listener := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		data, err := io.ReadAll(r.Body)
+		var event struct {
+			Action, Ref  string
+			Organization struct{ Login string }
+		}
+		if err != nil || json.Unmarshal(data, &event) != nil || r.Header.Get("X-Hub-Signature-256") != github.Sign("hush", data) || event.Organization.Login != "acme" {
+			t.Errorf("%s %s", r.Header.Get("X-GitHub-Event"), data)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, r.Header.Get("X-GitHub-Event")+" "+event.Action+event.Ref)
+	}))
+	defer listener.Close()
+	s := start(t, func(c *github.Config) {
+		c.Hooks = []github.Hook{{URL: listener.URL, Secret: "hush", Events: []string{"push", "pull_request"}, Repo: shop}}
+	})
+	wait := func(want ...string) {
+		t.Helper()
+		for range 500 {
+			mu.Lock()
+			now := slices.Clone(got)
+			mu.Unlock()
+			if slices.Equal(now, want) {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Fatalf("got %q, want %q", got, want)
+	}
+	wait("push refs/heads/main")
+	s.LoseHooks(1)
+	must[string](t)(s.Push(shop, "ana", github.Push{Branch: "a", Files: map[string]string{"a": "a"}}))
+	propose(t, client(t, s, pat), "a")
+	wait("push refs/heads/main", "pull_request opened")
+	lost := s.Deliveries()[1]
+	if lost.Event != "push" || lost.Error == "" || lost.Status != 0 {
+		t.Errorf("the lost one: %+v", lost)
+	}
+	if err := s.Redeliver(lost.ID); err != nil {
+		t.Fatal(err)
+	}
+	wait("push refs/heads/main", "pull_request opened", "push refs/heads/a")
+}
