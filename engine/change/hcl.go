@@ -94,18 +94,14 @@ func SetHCL(src []byte, s HCLScalar, value string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	now, err := ScalarsHCL(src)
+	before, err := parseHCL("file.tf", src)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(now, s) {
+	if !slices.Contains(before.scalars(), s) {
 		return nil, engine.Errorf(engine.Invalid, "%s is no longer at line %d as it was", s.Path, s.Line)
 	}
-	after := apply(src, splice{s.Start, s.End, text})
-	if err := sameElsewhere(src, after, hclSpan{s.Start, s.End}, len(text)); err != nil {
-		return nil, err
-	}
-	then, err := ScalarsHCL(after)
+	after, err := before.splice(hclSpan{s.Start, s.End}, text)
 	if err != nil {
 		return nil, err
 	}
@@ -114,8 +110,8 @@ func SetHCL(src []byte, s HCLScalar, value string) ([]byte, error) {
 	if s.Kind == hclString {
 		want.Value = cty.NormalizeString(value) // as HCL reads all text
 	}
-	if !slices.Contains(then, want) {
+	if !slices.Contains(after.scalars(), want) {
 		return nil, engine.Errorf(engine.Internal, "%s would not read %q after the edit", s.Path, value)
 	}
-	return after, nil
+	return after.src, nil
 }

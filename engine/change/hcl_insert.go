@@ -57,16 +57,12 @@ func objectGroup(f *hclFile, o *hclsyntax.ObjectConsExpr) hclGroup {
 // insert gives the file with name = text put into a group, beside one of the items called beside, or else behind its first brace.
 // The new line looks like its neighbour: its indentation, its line end, its comma, its column of =. Invalid: there is no room for
 // it without moving something else.
-func (f *hclFile) insert(g hclGroup, name, text string, beside ...string) ([]byte, error) {
+func (f *hclFile) insert(g hclGroup, name, text string, beside ...string) (*hclFile, error) {
 	at, line, err := f.room(g, name, text, beside)
 	if err != nil {
 		return nil, err
 	}
-	after := apply(f.src, splice{at, at, line})
-	if err := sameElsewhere(f.src, after, hclSpan{at, at}, len(line)); err != nil {
-		return nil, err
-	}
-	return after, nil
+	return f.splice(hclSpan{at, at}, line)
 }
 
 // room finds where a new item goes, and how it is written there.

@@ -17,7 +17,7 @@ var notOfBlock = regexp.MustCompile(`(?i)copyright|licen[sc]e|SPDX|generated`)
 
 // remove gives the file without a range of whole lines: a block or an attribute, the comment right above it, which speaks of it,
 // and one of the blank lines around it. Invalid: something else stands on its lines.
-func (f *hclFile) remove(r hcl.Range) ([]byte, error) {
+func (f *hclFile) remove(r hcl.Range) (*hclFile, error) {
 	start, end := f.lineStart(r.Start.Byte), f.lineEnd(r.End.Byte)
 	before := bytes.TrimPrefix(f.src[start:r.Start.Byte], []byte(byteOrderMark))
 	comma, clean := onlyComment(f.src[r.End.Byte:end])
@@ -35,11 +35,7 @@ func (f *hclFile) remove(r hcl.Range) ([]byte, error) {
 	if start == 0 && bytes.HasPrefix(f.src, []byte(byteOrderMark)) {
 		start = len(byteOrderMark)
 	}
-	after := apply(f.src, splice{start, end, ""})
-	if err := sameElsewhere(f.src, after, hclSpan{start, end}, 0); err != nil {
-		return nil, err
-	}
-	return after, nil
+	return f.splice(hclSpan{start, end}, "")
 }
 
 // closesAfter tells whether nothing, or a closing brace, is what comes at a place.

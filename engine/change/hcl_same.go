@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -20,25 +21,27 @@ func (s hclSpan) holds(n hclNode) bool { return s.start <= n.start && n.end <= s
 
 // hclNode is a node of a syntax tree: what it is, and where.
 type hclNode struct {
-	kind       string
+	kind       reflect.Type
 	start, end int
+}
+
+// splice gives the file with the bytes of a span replaced, once it is proved that nothing else changed. Invalid: it would no longer
+// be HCL. Internal: something else would read differently.
+func (f *hclFile) splice(at hclSpan, text string) (*hclFile, error) {
+	after, err := parseHCL(f.path, apply(f.src, splice{at.start, at.end, text}))
+	if err != nil {
+		return nil, fmt.Errorf("after the edit: %w", err)
+	}
+	return after, sameElsewhere(f, after, at, len(text))
 }
 
 // sameElsewhere proves that nothing but the bytes of the span, which became size bytes, reads any different: all other bytes are
 // equal, and the syntax tree of after is that of before with its later nodes moved.
-func sameElsewhere(before, after []byte, at hclSpan, size int) error {
-	moved := size - (at.end - at.start)
+func sameElsewhere(was, is *hclFile, at hclSpan, size int) error {
+	before, after, moved := was.src, is.src, size-(at.end-at.start)
 	if len(after) != len(before)+moved || !bytes.Equal(before[:at.start], after[:at.start]) ||
 		!bytes.Equal(before[at.end:], after[at.start+size:]) {
 		return engine.Errorf(engine.Internal, "the edit would change bytes beyond the value")
-	}
-	was, err := parseHCL("before.tf", before)
-	if err != nil {
-		return err
-	}
-	is, err := parseHCL("after.tf", after)
-	if err != nil {
-		return fmt.Errorf("after the edit: %w", err)
 	}
 	old := was.nodes(at)
 	for i, n := range old {
@@ -69,14 +72,14 @@ func (f *hclFile) nodes(but hclSpan) []hclNode {
 			}
 		}
 		r := n.Range()
-		node := hclNode{kind: fmt.Sprintf("%T", n), start: r.Start.Byte, end: r.End.Byte}
+		node := hclNode{kind: reflect.TypeOf(n), start: r.Start.Byte, end: r.End.Byte}
 		if !but.holds(node) {
 			all = append(all, node)
 		}
 		return nil
 	})
 	slices.SortFunc(all, func(a, b hclNode) int {
-		return cmp.Or(a.start-b.start, b.end-a.end, cmp.Compare(a.kind, b.kind))
+		return cmp.Or(a.start-b.start, b.end-a.end, cmp.Compare(a.kind.String(), b.kind.String()))
 	})
 	return all
 }

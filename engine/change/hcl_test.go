@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/hcl/v2"
 	"pgregory.net/rapid"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -205,12 +204,20 @@ func TestSameElsewhere(t *testing.T) {
 		{"a value", "a = 3\nb = 4\n", "a = 10\nb = 4\n", hclSpan{4, 5}, 2, true},
 		{"another byte", "a = 3\nb = 4\n", "a = 10\nb = 5\n", hclSpan{4, 5}, 2, false},
 		{"a comment swallows the line", "a = 3 + 4\n", "a = 3 #+ 4\n", hclSpan{6, 6}, 1, false},
-		{"a quote is opened", "a = \"x\"\nb = \"y\"\n", "a = \"x\" }\nb = \"y\"\n", hclSpan{7, 7}, 2, false},
+		{"an expression grows", "a = \"x\"\nb = \"y\"\n", "a = \"x\"+1\nb = \"y\"\n", hclSpan{7, 7}, 2, false},
 		{"a second value", "a = 3\n", "a = 3\nb = 1\n", hclSpan{4, 5}, 7, false},
 		{"an operator takes the neighbour", "a = 3\n", "a = 3 + 4\n", hclSpan{5, 5}, 4, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if err := sameElsewhere([]byte(c.before), []byte(c.after), c.at, c.size); (err == nil) != c.ok {
+			before, err := parseHCL("a.tf", []byte(c.before))
+			if err != nil {
+				t.Fatal(err)
+			}
+			after, err := parseHCL("a.tf", []byte(c.after))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := sameElsewhere(before, after, c.at, c.size); (err == nil) != c.ok {
 				t.Errorf("error %v, want ok %v", err, c.ok)
 			}
 		})
@@ -231,8 +238,11 @@ func TestHCLInsert(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := f.insert(bodyGroup(f, f.body.Blocks[0]), "min_size", "1", "desired_size")
-			if err != nil || string(got) != c.want {
-				t.Errorf("got %q, %v\nwant %q", got, err, c.want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got.src) != c.want {
+				t.Errorf("got %q\nwant %q", got.src, c.want)
 			}
 		})
 	}
@@ -266,8 +276,11 @@ func TestHCLInsertIntoObject(t *testing.T) {
 				t.Fatal("no object")
 			}
 			got, err := f.insert(objectGroup(f, object), "min_size", "1", "desired_size")
-			if err != nil || string(got) != c.want {
-				t.Errorf("got %q, %v\nwant %q", got, err, c.want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got.src) != c.want {
+				t.Errorf("got %q\nwant %q", got.src, c.want)
 			}
 		})
 	}
@@ -296,9 +309,12 @@ func TestHCLRemove(t *testing.T) {
 				if b.Type != "b" {
 					continue
 				}
-				got, err := f.remove(hcl.RangeBetween(b.TypeRange, b.CloseBraceRange))
-				if err != nil || string(got) != c.want {
-					t.Errorf("got %q, %v\nwant %q", got, err, c.want)
+				got, err := f.remove(b.Range())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if string(got.src) != c.want {
+					t.Errorf("got %q\nwant %q", got.src, c.want)
 				}
 			}
 		})

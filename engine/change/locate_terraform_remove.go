@@ -2,6 +2,7 @@ package change
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -60,7 +61,7 @@ func (t *terraform) undeclareVolume(v *tfVolume, w engine.Wish) (Located, error)
 // drop removes a whole block.
 func (r *removal) drop(b *tfBlock) {
 	r.gone = append(r.gone, b)
-	r.ops = append(r.ops, hclOp{file: b.file, at: hcl.RangeBetween(b.TypeRange, b.CloseBraceRange)})
+	r.ops = append(r.ops, hclOp{file: b.file, at: b.Range()})
 }
 
 // adapt makes a block that refers to the resource do without it.
@@ -117,7 +118,7 @@ func (r *removal) release(b *tfBlock, id string) bool {
 				return false
 			}
 		}
-		ops = append(ops, hclOp{file: b.file, at: hcl.RangeBetween(l.TypeRange, l.CloseBraceRange)})
+		ops = append(ops, hclOp{file: b.file, at: l.Range()})
 	}
 	r.ops = append(r.ops, ops...)
 	return true
@@ -146,36 +147,30 @@ func (r *removal) result(what string) (Located, error) {
 	}
 	r.dropVariables()
 	slices.SortStableFunc(r.ops, func(a, b hclOp) int { return b.at.Start.Byte - a.at.Start.Byte })
-	files := map[string][]byte{}
+	after := map[string]*hclFile{}
 	for _, op := range r.ops {
-		f := op.file
-		if src, ok := files[f.path]; ok {
-			var err error
-			if f, err = parseHCL(f.path, src); err != nil {
-				return Located{}, err
-			}
-		}
-		after, err := f.do(op)
+		f := cmp.Or(after[op.file.path], op.file)
+		done, err := f.do(op)
 		if err != nil {
 			return Located{}, refuse([]engine.Place{r.place(op.file, op.at, "cannot be removed by itself")}, "%s", err)
 		}
-		files[f.path] = after
+		after[f.path] = done
 	}
-	for p, after := range files {
-		if len(bytes.TrimSpace(bytes.TrimPrefix(after, []byte(byteOrderMark)))) == 0 {
+	files := map[string][]byte{}
+	for p, f := range after {
+		files[p] = f.src
+		if len(bytes.TrimSpace(bytes.TrimPrefix(f.src, []byte(byteOrderMark)))) == 0 {
 			files[p] = nil
 		}
 	}
 	return Located{Files: files}, nil
 }
 
-func (f *hclFile) do(op hclOp) ([]byte, error) {
+func (f *hclFile) do(op hclOp) (*hclFile, error) {
 	if op.text == "" {
 		return f.remove(op.at)
 	}
-	start, end := op.at.Start.Byte, op.at.End.Byte
-	after := apply(f.src, splice{start, end, op.text})
-	return after, sameElsewhere(f.src, after, hclSpan{start, end}, len(op.text))
+	return f.splice(hclSpan{op.at.Start.Byte, op.at.End.Byte}, op.text)
 }
 
 // dropVariables removes the variables that only removed blocks used, where nobody gives them a value.
@@ -194,7 +189,7 @@ func (r *removal) dropVariables() {
 		if decl == nil || r.in.dir.uses["var."+name] != n || r.isSet(name) || r.in.dir.overridden(decl) != nil {
 			continue
 		}
-		r.ops = append(r.ops, hclOp{file: decl.file, at: hcl.RangeBetween(decl.TypeRange, decl.CloseBraceRange)})
+		r.ops = append(r.ops, hclOp{file: decl.file, at: decl.Range()})
 	}
 }
 

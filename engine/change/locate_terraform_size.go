@@ -290,5 +290,5 @@ func (t *terraform) declare(g *tfGroup, w engine.Wish, size tfSize) (Located, er
 	if err != nil {
 		return Located{}, refuse([]engine.Place{g.place}, "%s", err)
 	}
-	return Located{Files: map[string][]byte{g.file.path: after}}, nil
+	return Located{Files: map[string][]byte{g.file.path: after.src}}, nil
 }

@@ -235,11 +235,11 @@ resource "aws_ebs_snapshot" %[2]q {
 		text = "\n" + strings.TrimSuffix(text, "\n")
 	}
 	text = strings.ReplaceAll(text, "\n", eol)
-	after := apply(f.src, splice{at, at, text})
-	if err := sameElsewhere(f.src, after, hclSpan{at, at}, len(text)); err != nil {
+	after, err := f.splice(hclSpan{at, at}, text)
+	if err != nil {
 		return Located{}, err
 	}
-	return Located{Files: map[string][]byte{f.path: after}, Steps: []string{
+	return Located{Files: map[string][]byte{f.path: after.src}, Steps: []string{
 		"First of two pull requests: it takes a snapshot. Its plan must add aws_ebs_snapshot." + name + " and destroy nothing; it fails where " +
 			v.block.address() + " is not " + id + ". It needs Terraform 1.2 or newer.",
 		"When a scan has seen that the snapshot is complete, a second pull request is proposed: it removes " + id + " and keeps the snapshot.",

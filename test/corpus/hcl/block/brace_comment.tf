@@ -1,0 +1,5 @@
+resource "x" "y" { # opening
+  z { /* inner */
+    a = 1
+  } // closing
+} # the end

@@ -1,0 +1,18 @@
+variable "a" {
+
+
+  default = 1
+
+
+}
+
+
+
+variable "b" {
+
+  default = 2
+
+}
+
+
+

@@ -1,0 +1,7 @@
+resource "x" "y" {   
+  a = 1   
+  b = "two"	
+   
+  c = [ 1 , 2 ]  
+}  
+   

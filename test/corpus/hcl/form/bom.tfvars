@@ -1,0 +1,2 @@
+﻿name = "with a mark"
+size = 3

@@ -1,0 +1,1 @@
+locals { size = 3 }

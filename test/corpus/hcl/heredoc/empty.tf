@@ -1,0 +1,8 @@
+locals {
+  nothing = <<EOT
+EOT
+  blank = <<-EOT
+
+  EOT
+  x = 1
+}

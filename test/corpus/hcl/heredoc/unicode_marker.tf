@@ -1,0 +1,6 @@
+locals {
+  a = <<ENDE_ÜBER
+  text ✓
+ENDE_ÜBER
+  b = 2
+}

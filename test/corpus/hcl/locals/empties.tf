@@ -1,0 +1,12 @@
+locals {
+  object = {}
+  tuple  = []
+  spaced = {   }
+  lines = {
+  }
+  nested = { a = {}, b = [], c = [[], [{}]] }
+  text   = ""
+}
+locals {}
+locals {
+}

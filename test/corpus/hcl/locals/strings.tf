@@ -1,0 +1,16 @@
+locals {
+  dollars   = "costs $5 and 100%"
+  escapes   = "$${not.interpolated} %%{not a directive}"
+  nested    = "a ${"b ${"c"} d"} e"
+  quotes    = "say \"hi\""
+  directive = "%{if var.x}yes%{else}no%{endif}"
+  trimmed   = "${~ var.a ~} x"
+  braces    = "{ } [ ] ( ) # // /* */ ="
+  hash      = "# not a comment"
+  slashes   = "// nor this"
+  long      = "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+  numberish = "007"
+  boolish   = "false"
+  windows   = "C:\\Users\\x"
+  url       = "https://user:pass@example.com:8443/a?b=c&d=e#f"
+}

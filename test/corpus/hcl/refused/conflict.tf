@@ -1,0 +1,7 @@
+locals {
+<<<<<<< HEAD
+  size = 3
+=======
+  size = 4
+>>>>>>> feature
+}

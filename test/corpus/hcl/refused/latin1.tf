@@ -1,0 +1,4 @@
+locals {
+  name = "Größe"
+  size = 3
+}

@@ -1,0 +1,4 @@
+locals {
+  size = 3
+  size = 4
+}

@@ -1,0 +1,3 @@
+resource "aws_eks_cluster" "this" {
+  version = "1.31"
+}

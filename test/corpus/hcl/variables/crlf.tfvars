@@ -1,0 +1,3 @@
+desired_size = 4
+names        = ["a", "b"]
+nested       = { one = { two = { three = 3 } } }

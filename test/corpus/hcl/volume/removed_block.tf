@@ -1,0 +1,7 @@
+removed {
+  from = aws_ebs_volume.forgotten
+
+  lifecycle {
+    destroy = false
+  }
+}
