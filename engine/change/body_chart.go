@@ -56,7 +56,7 @@ func chartText(c engine.Chart) string {
 			level[n] = l.Value
 		}
 		fmt.Fprintf(&b, "    line %s\n", list(level, number))
-		legend = append(legend, fmt.Sprintf("%s (%s %s)", prose(l.Name, nameLimit), number(l.Value), unit))
+		legend = append(legend, fmt.Sprintf("%s (%s %s)", prose(l.Name, nameLimit), number(l.Value), prose(unit, nameLimit)))
 	}
 	text := "Bars: " + prose(c.Series[0].Name, nameLimit)
 	if len(legend) > 0 {

@@ -120,7 +120,7 @@ func outsideCode(t *testing.T, body string) string {
 	}
 	text := regexp.MustCompile(`<code>(&#\d+;|[^<>&|\\`+"`"+`])*</code>`).ReplaceAllString(out.String(), "")
 	for _, own := range []string{"<details>", "</details>", "<summary>", "</summary>", "<br>", "<span>$</span>"} {
-		text = strings.ReplaceAll(text, own, "")
+		text = strings.ReplaceAll(text, own, "¤")
 	}
 	text = regexp.MustCompile(`\*\*(Saves|Costs)[^*]*\*\*|\*\*(Revert|All|low|\$[0-9.,]+)\*\*`).ReplaceAllString(text, "")
 	return regexp.MustCompile(`(?s)\[(the thread in Slack|the pull request of proposal 1)\]\(https://[^()<>\s\\]*\)`).ReplaceAllString(text, "")

@@ -48,6 +48,12 @@ func broken(text string) string {
 	})
 }
 
+// commentLimit is how much of a text Prose lets through.
+const commentLimit = 2000
+
+// Prose is a plain text as markdown on one line that shows it and does nothing else, for a comment.
+func Prose(text string) string { return prose(text, commentLimit) }
+
 // prose is a text from outside amid markdown, on one line, of so many letters at most.
 func prose(text string, limit int) string {
 	var b strings.Builder
