@@ -263,7 +263,7 @@ type SavingsLine struct {
 // Scan is one look for waste, from start to end.
 type Scan struct {
 	ID        int64
-	Trigger   string // "schedule", "command", "approval", "undo"
+	Trigger   string // "schedule", "command", "approval", "undo", "awake"
 	By        Person // zero for the schedule
 	Cluster   string // "" for all
 	Namespace string

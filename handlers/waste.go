@@ -31,6 +31,7 @@ type Scans interface {
 	PauseScan(ctx context.Context, id int64) error
 	FailScan(ctx context.Context, id int64, problem string) error
 	SaveScan(ctx context.Context, r waste.Report) (engine.Scan, error)
+	Awaken(ctx context.Context) error // findings whose snooze is over
 }
 
 // Memory is what scans remember from one to the next.
@@ -63,7 +64,6 @@ type Waste struct {
 	Next     func(time.Time) time.Time // the first time of the schedule after one; nil without a schedule
 	Location *time.Location            // in which a day begins; nil means UTC
 	Costs    *Costing
-	Ledger   SavingsLedger // nil where savings are not measured
 }
 
 // WasteCluster is one cluster to look for waste in.
@@ -76,8 +76,6 @@ type WasteCluster struct {
 	Usage func(ctx context.Context, c *waste.Cluster, want Wanted) Used
 	// Day reads who used what of the cluster on a day (UTC); team is that of a pod. It does not fail. nil without Prometheus.
 	Day func(ctx context.Context, c *waste.Cluster, day time.Time, team func(namespace, pod string) string) DayUse
-	// Replicas reads what containers of the cluster requested on a day (UTC). It does not fail. nil without Prometheus.
-	Replicas func(ctx context.Context, c *waste.Cluster, day time.Time, of []waste.ContainerKey) ReplicaUse
 }
 
 // Wanted says which histories a scan wants. They end now, by the clock of those who keep them.
@@ -100,10 +98,10 @@ type WasteAccount struct {
 	Inventory  func(ctx context.Context) (waste.Account, []engine.Gap) // as that of a cluster
 }
 
-// scanDue has a scan made when the schedule has come to a time that no scan stands for yet. It may be asked as often as one likes.
+// scanDue opens what was snoozed until now, and has a scan made when the schedule has come to a time that no scan stands for yet. It may be asked as often as one likes.
 func (h *Handlers) scanDue(ctx context.Context, _ engine.Task) error {
-	if h.Waste.Next == nil {
-		return nil
+	if err := h.Waste.Scans.Awaken(ctx); err != nil || h.Waste.Next == nil {
+		return err
 	}
 	period, ok := lastTime(h.Waste.Next, h.Now())
 	if !ok {
@@ -170,7 +168,7 @@ func (h *Handlers) look(ctx context.Context, scan engine.Scan) (waste.Report, er
 		return waste.Report{}, engine.Wrap(engine.Unavailable, ctx.Err(), "the scan was stopped")
 	}
 	outcome := waste.Scan(s, h.Waste.Rules)
-	scan.Missing, scan.Skipped, scan.Cost = outcome.Missing, waste.CountSkips(outcome.Skips), cost
+	scan.Missing, scan.Skipped, scan.Cost = outcome.Missing, waste.CountSkips(ofNamespace(s, outcome.Skips, scan.Namespace)), cost
 	for _, c := range s.Clusters {
 		scan.Containers, scan.Nodes = scan.Containers+len(c.Usage), scan.Nodes+len(c.Nodes)
 	}
@@ -179,6 +177,13 @@ func (h *Handlers) look(ctx context.Context, scan engine.Scan) (waste.Report, er
 	}
 	holding, broken := s.Clocks()
 	return waste.Report{Scan: scan, Outcome: outcome, Judged: h.judged(s, scan), Holding: holding, Broken: broken}, nil
+}
+
+// ofNamespace gives the skips that a scan is about: one of a namespace has the histories of no other.
+func ofNamespace(s *waste.Snapshot, skips []waste.Skip, namespace string) []waste.Skip {
+	return slices.DeleteFunc(slices.Clone(skips), func(k waste.Skip) bool {
+		return namespace != "" && !s.Judged(engine.Finding{Kind: k.Kind, Target: k.Target}, namespace)
+	})
 }
 
 // judged tells what a scan could judge: what its snapshot covers and, when it looked everywhere, what is of a cluster or account

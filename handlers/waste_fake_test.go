@@ -26,6 +26,7 @@ type fakeScans struct {
 	paused   int
 	periods  []time.Time
 	saveFail error
+	awoken   int
 
 	since    map[string]time.Time
 	muted    map[string]bool
@@ -67,6 +68,8 @@ func (f *fakeScans) SaveScan(_ context.Context, r waste.Report) (engine.Scan, er
 	f.saved = append(f.saved, r)
 	return r.Scan, nil
 }
+
+func (f *fakeScans) Awaken(context.Context) error { f.awoken++; return nil }
 
 func (f *fakeScans) Since(context.Context) (map[string]time.Time, error) { return f.since, nil }
 

@@ -39,6 +39,9 @@ func scanOnce(t *testing.T, h *Handlers, f *fakeScans) waste.Report {
 func TestScan(t *testing.T) {
 	h, f := wasteFixture(t)
 	r := scanOnce(t, h, f)
+	if len(r.Scan.Skipped) == 0 { // its nodes, which say nothing of themselves
+		t.Error("nothing was skipped")
+	}
 	if r.Scan.ID != 9 || r.Scan.Nodes != 2 || r.Scan.Volumes != 1 || len(r.Scan.Missing) != 0 {
 		t.Errorf("report %+v", r.Scan)
 	}
@@ -143,6 +146,9 @@ func TestScanOfOneNamespace(t *testing.T) {
 	if wanted.Namespace != "payments" || wanted.PeakDays != 35 || r.Scan.Containers != 1 {
 		t.Errorf("wanted %+v, %d containers", wanted, r.Scan.Containers)
 	}
+	if len(r.Scan.Skipped) > 0 {
+		t.Errorf("it counts what is not of the namespace: %+v", r.Scan.Skipped)
+	}
 	if _, kept := f.kept["prod"]; kept {
 		t.Error("the peaks of one namespace pass for those of all")
 	}
@@ -220,8 +226,8 @@ func TestNoWasteNoTasks(t *testing.T) {
 func TestScanDue(t *testing.T) {
 	h, f := wasteFixture(t)
 	due := h.Tasks()[engine.TaskScanDue]
-	if err := due(t.Context(), engine.Task{}); err != nil || len(f.periods) != 0 {
-		t.Errorf("without a schedule: %v, %v", err, f.periods)
+	if err := due(t.Context(), engine.Task{}); err != nil || len(f.periods) != 0 || f.awoken != 1 {
+		t.Errorf("without a schedule: %v, %v, awoken %d times", err, f.periods, f.awoken)
 	}
 	for name, c := range map[string]struct {
 		next func(time.Time) time.Time

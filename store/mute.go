@@ -83,11 +83,42 @@ func (s *Store) mute(ctx context.Context, tx pgx.Tx, g engine.FindingGroup, d en
 	if err := s.saveChanges(ctx, tx, changes, nil, 0, d.By); err != nil || !d.Undo {
 		return nil, err
 	}
-	return nil, s.scanAgain(ctx, tx, changes, d.By)
+	return nil, s.scanAgain(ctx, tx, "undo", changes, d.By)
 }
 
-// scanAgain has the clusters of findings looked at that were taken back: others own their dollars meanwhile.
-func (s *Store) scanAgain(ctx context.Context, tx pgx.Tx, changes []waste.Change, by engine.Person) error {
+// Awaken opens the findings whose snooze is over, on the day that was promised and not only when the next scan comes. Their cards
+// show it, those that may have one get one, and their clusters are looked at. It may be called as often as one likes.
+func (s *Store) Awaken(ctx context.Context) error {
+	const due = `WHERE f.status = 'snoozed' AND f.until <= $1`
+	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		var any bool
+		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM finding f `+due+`)`, s.now()).Scan(&any); err != nil || !any {
+			return err
+		}
+		if err := lockScans(ctx, tx); err != nil {
+			return err
+		}
+		known, err := collectFindings(ctx, tx, selectPlain+due, s.now())
+		if err != nil {
+			return err
+		}
+		findings, groups := make([]engine.Finding, len(known)), map[string]string{}
+		for k, f := range known {
+			findings[k], groups[f.Key] = f.Finding, f.Group
+		}
+		changes := waste.Awaken(findings, s.now())
+		if err := s.saveChanges(ctx, tx, changes, groups, 0, engine.Person{}); err != nil {
+			return err
+		}
+		if err := s.giveCards(ctx, tx, s.now()); err != nil {
+			return err
+		}
+		return s.scanAgain(ctx, tx, "awake", changes, engine.Person{})
+	})
+}
+
+// scanAgain has the clusters of findings looked at that are open again: others own their dollars meanwhile.
+func (s *Store) scanAgain(ctx context.Context, tx pgx.Tx, trigger string, changes []waste.Change, by engine.Person) error {
 	clusters := map[string]bool{}
 	for _, c := range changes {
 		if c.Finding.Kind != engine.OrphanVolume {
@@ -97,9 +128,9 @@ func (s *Store) scanAgain(ctx context.Context, tx pgx.Tx, changes []waste.Change
 	for _, cluster := range slices.Sorted(maps.Keys(clusters)) {
 		var id int64
 		err := tx.QueryRow(ctx, `INSERT INTO scan (trigger, by_id, by_name, cluster, requested_at)
-			SELECT 'undo', $2, $3, $1::text, $4 WHERE NOT EXISTS
+			SELECT $6, $2, $3, $1::text, $4 WHERE NOT EXISTS
 				(SELECT FROM scan WHERE finished_at IS NULL AND started_at IS NULL AND cluster IN ('', $1) AND namespace = '' AND requested_at > $5)
-			RETURNING id`, cluster, by.ID, by.Name, s.now(), s.now().Add(-staleScan)).Scan(&id)
+			RETURNING id`, cluster, by.ID, by.Name, s.now(), s.now().Add(-staleScan), trigger).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			continue // one waits, and will see it
 		}

@@ -45,6 +45,28 @@ func TestSnoozedUntilADay(t *testing.T) {
 	w.must(w.VerifyAudit(t.Context()))
 }
 
+// TestASnoozeEndsOnItsDay wants what wakes to be shown without a scan, once.
+func TestASnoozeEndsOnItsDay(t *testing.T) {
+	w := newSavers(t)
+	w.scan(sizing("api", 30), sizing("web", 40))
+	_, err := w.mute(engine.Decision{ID: "k1", Action: engine.ActionSnooze, Until: w.now().Add(24 * time.Hour), Reason: "launch"})
+	w.must(err)
+	before := w.everyRow()
+	w.must(w.Awaken(t.Context()))
+	equal(t, "before its day", w.everyRow(), before)
+	w.pass(24 * time.Hour)
+	w.must(w.Awaken(t.Context()))
+	if f := w.one("api"); f.Status != engine.FindingOpen || f.Reason != "" || !f.Until.IsZero() || f.Monthly != 30*engine.USD {
+		t.Errorf("on its day: %+v", f)
+	}
+	equal(t, "the card is redrawn", w.sql(`SELECT wanted FROM messages WHERE key = 'savings/1/card'`), "3")
+	equal(t, "it is looked at", w.sql(`SELECT trigger, cluster FROM scan WHERE finished_at IS NULL`), "awake prod")
+	after := w.everyRow()
+	w.must(w.Awaken(t.Context()))
+	equal(t, "a second time", w.everyRow(), after)
+	equal(t, "history", w.history(), "api opened  ; web opened  ; api snoozed U1 launch; api awoke  ")
+}
+
 func TestNotWasteIsRemembered(t *testing.T) {
 	w := newSavers(t)
 	w.scan(sizing("api", 30))

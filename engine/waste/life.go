@@ -131,6 +131,17 @@ func unseen(f engine.Finding, judged bool, reason string, now time.Time) (c Chan
 	return Change{}, false
 }
 
+// Awaken opens those of known again whose snooze is over, without waiting for a scan to see them.
+func Awaken(known []engine.Finding, now time.Time) []Change {
+	var changes []Change
+	for _, f := range known {
+		if f.Status == engine.FindingSnoozed && !now.Before(f.Until) {
+			changes = append(changes, Change{Finding: opened(f), Event: EventAwoke, Shown: true})
+		}
+	}
+	return changes
+}
+
 func opened(f engine.Finding) engine.Finding {
 	f.Status, f.Reason, f.By, f.Until, f.ClosedAt = engine.FindingOpen, "", engine.Person{}, time.Time{}, time.Time{}
 	return f

@@ -2,7 +2,6 @@ package waste
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -31,7 +30,7 @@ func Scan(s *Snapshot, r Rules) Outcome {
 	slices.SortFunc(o.Findings, func(a, b engine.Finding) int {
 		return cmp.Or(cmp.Compare(b.Monthly, a.Monthly), cmp.Compare(b.Whole, a.Whole), cmp.Compare(a.Key, b.Key))
 	})
-	o.Missing = append(slices.Clone(s.Missing), s.consequences()...)
+	o.Missing = s.gaps()
 	return o
 }
 
@@ -107,40 +106,4 @@ func like(pattern, text string) bool {
 		text = text[at+len(p):]
 	}
 	return true
-}
-
-// consequences says what is neither found nor closed for want of a part.
-func (s *Snapshot) consequences() []engine.Gap {
-	var gaps []engine.Gap
-	for _, c := range s.Clusters {
-		if !c.Complete {
-			gaps = append(gaps, engine.Gap{Collector: c.Name, Reason: "it could not be listed whole: its requests and nodes are not judged, nor any volume"})
-			continue
-		}
-		for _, p := range c.Missing {
-			if text := costs[p]; text != "" {
-				gaps = append(gaps, engine.Gap{Collector: c.Name, Reason: fmt.Sprintf("%s could not be had: %s", p, text)})
-			}
-		}
-	}
-	for _, a := range s.Accounts {
-		for _, p := range a.Missing {
-			if text := costs[p]; text != "" {
-				gaps = append(gaps, engine.Gap{Collector: a.ID + " " + a.Region, Reason: fmt.Sprintf("%s could not be had: %s", p, text)})
-			}
-		}
-	}
-	return gaps
-}
-
-// costs says what cannot be judged without a part; see Judged.
-var costs = map[Part]string{
-	PartUsage:     "its requests are not judged, nor its nodes if pods come and go by autoscalers or schedules",
-	PartVertical:  "its requests are not judged",
-	PartNodePools: "its nodes are not judged",
-	PartBackups:   "no volume is judged",
-	PartInstances: "nodes and volumes of the account are not judged",
-	PartGroups:    "nodes of the account are not judged",
-	PartVolumes:   "volumes of the account are not judged",
-	PartSnapshots: "volumes of the account are not judged",
 }

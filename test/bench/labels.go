@@ -272,6 +272,7 @@ func (m *memoryOfScans) BeginScan(context.Context, int64) (engine.Scan, error) {
 	return m.scan, nil
 }
 func (m *memoryOfScans) PauseScan(context.Context, int64) error { return nil }
+func (m *memoryOfScans) Awaken(context.Context) error           { return nil }
 func (m *memoryOfScans) FailScan(_ context.Context, _ int64, problem string) error {
 	return errors.New(problem)
 }
@@ -283,6 +284,7 @@ func (m *memoryOfScans) SaveScan(_ context.Context, r waste.Report) (engine.Scan
 
 func (m *memoryOfScans) Since(context.Context) (map[string]time.Time, error) { return m.since, nil }
 func (m *memoryOfScans) Muted(context.Context) (map[string]bool, error)      { return nil, nil }
+func (m *memoryOfScans) Kept(context.Context) (map[string]int, error)        { return nil, nil }
 func (m *memoryOfScans) Peaks(context.Context, string) (map[waste.ContainerKey][]waste.Peak, error) {
 	return nil, nil
 }
