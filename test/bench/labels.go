@@ -254,7 +254,7 @@ func (r *labelledRoom) scanned(name string, metrics *prom.Prometheus, at time.Ti
 			return c, gaps
 		},
 		Usage: func(ctx context.Context, c *waste.Cluster, want handlers.Wanted) handlers.Used {
-			u := metrics.Usage(ctx, prom.UsageWanted{Cluster: c, At: want.At, PeakDays: want.PeakDays, Match: map[string]string{"cluster": name}})
+			u := metrics.Usage(ctx, prom.UsageWanted{Cluster: c, At: at, PeakDays: want.PeakDays, Match: map[string]string{"cluster": name}})
 			return handlers.Used{Usage: u.Usage, Whole: len(u.Unread) == 0, Gaps: u.Gaps, Cost: u.Cost}
 		},
 	}, nil
