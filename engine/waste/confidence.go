@@ -72,7 +72,7 @@ func (c *candidate) confidence(b engine.Backtest, tried bool) (float64, []string
 		sure *= max(0, 1-2*b.Over)
 		line := fmt.Sprintf("applied over the last %.0f days, each by what came before it: above the request in %s of samples", math.Ceil(b.Days), percent(b.Over))
 		if c.resource == engine.Memory {
-			line += fmt.Sprintf(", %d OOM", b.Kills)
+			line += fmt.Sprintf(", %d OOM; %s", b.Kills, c.nearLimit())
 		}
 		lines = append(lines, line)
 	default:
@@ -80,6 +80,15 @@ func (c *candidate) confidence(b engine.Backtest, tried bool) (float64, []string
 		c.caveats = append(c.caveats, "the history is too short to try the proposal on")
 	}
 	return math.Round(min(max(sure, 0), 1)*100) / 100, lines
+}
+
+// nearLimit says how near a container of memory came to being killed. Its limit stays, so that no request brings that about, and a
+// count of no kills says little by itself.
+func (c *candidate) nearLimit() string {
+	if c.limit <= 0 {
+		return "it has no limit, so that only its node's memory sets it one"
+	}
+	return fmt.Sprintf("the limit stays, and its peak came to %s of it", percent(c.peak/float64(c.limit)))
 }
 
 // near is an amount of bytes as a person says it.

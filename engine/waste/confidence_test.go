@@ -217,3 +217,17 @@ func TestLimitRanges(t *testing.T) {
 		})
 	}
 }
+
+// TestBacktestSaysHowNearTheLimitWas: no request brings a kill about while the limit stays, so the count alone says nothing.
+func TestBacktestSaysHowNearTheLimitWas(t *testing.T) {
+	for limit, want := range map[int64]string{
+		0: "it has no limit", 2 << 30: "0 OOM; the limit stays, and its peak came to 25 % of it", 640 << 20: "came to 80 % of it",
+	} {
+		c := &candidate{container: container{workload: &workload{}}, method: &method{resource: engine.Memory}, limit: limit, peak: 512 << 20, peakDays: 35}
+		c.history = Series{Start: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), Step: time.Hour, Max: make([]float32, 24*8)}
+		_, reasons := c.confidence(engine.Backtest{Days: 7, Samples: 168}, true)
+		if !says(reasons, want) {
+			t.Errorf("limit %d: %q, want %q", limit, reasons, want)
+		}
+	}
+}

@@ -109,6 +109,9 @@ func (v *survey) price(c *prospect, f *engine.Finding) {
 	}
 	f.Monthly = c.node.Price.PerHour.Monthly()
 	f.Whole = f.Monthly
+	if c.node.blurred(mixedFamilies(v.c)) {
+		f.Caveats = append(f.Caveats, mixedCaveat(c.node.family()))
+	}
 	if !f.Node.Spot {
 		f.Caveats = append(f.Caveats, "Under a commitment (Savings Plan, reserved instance) it is cash only once uncovered spend falls.")
 	}

@@ -321,6 +321,9 @@ func priceCaveats(at seats, replicas float64) []string {
 	if at.guess && len(at.on) > 0 {
 		said = append(said, "no pod of it runs now: priced as the mean of all nodes")
 	}
+	if at.mixed != "" {
+		said = append(said, mixedCaveat(at.mixed))
+	}
 	if at.basis.Covered > 0 {
 		said = append(said, fmt.Sprintf("Savings Plans and reservations cover %s: only what is freed beyond them lowers the bill", percent(at.basis.Covered)))
 	}

@@ -23,13 +23,14 @@ type index struct {
 	vertical   map[identity][]*VerticalAutoscaler                    // by what they size
 	ranges     map[string][]*corev1.LimitRange                       // by namespace
 	largest    map[engine.Resource]int64                             // that any node has for its pods
+	mixed      map[string]bool                                       // families of instances that run Linux and Windows; see mixedFamilies
 }
 
 func newIndex(c *Cluster) *index {
 	ix := &index{
 		Cluster: c, workloads: workloads(c), nodes: make(map[string]*Node, len(c.Nodes)), namespaces: namespacesOf(c),
 		scalers: map[identity][]*autoscalingv2.HorizontalPodAutoscaler{}, vertical: map[identity][]*VerticalAutoscaler{}, ranges: map[string][]*corev1.LimitRange{},
-		largest: map[engine.Resource]int64{},
+		largest: map[engine.Resource]int64{}, mixed: mixedFamilies(c),
 	}
 	for i := range c.Nodes {
 		n := &c.Nodes[i]
@@ -148,6 +149,7 @@ type seats struct {
 	basis engine.PriceBasis  // the weakest one of all
 	unit  float64            // mean price of a core or GiB for an hour, in dollars
 	guess bool               // no pod says which nodes
+	mixed string             // a family of theirs whose price is one of Linux and Windows together; "" for none
 }
 
 func (ix *index) seats(w *workload, r engine.Resource, replicas float64) seats {
@@ -189,6 +191,9 @@ func (ix *index) seats(w *workload, r engine.Resource, replicas float64) seats {
 		s.on[at] = share
 		sum, counted = sum+unit*share, counted+share
 		s.basis = weaker(s.basis, n.Price.Basis)
+		if n.blurred(ix.mixed) {
+			s.mixed = n.family()
+		}
 	}
 	if counted > 0 {
 		s.unit = sum / counted
