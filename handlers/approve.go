@@ -203,7 +203,7 @@ func (h *Handlers) submitApproval(ctx context.Context, s engine.Submission) (eng
 		return engine.Reply{}, changesOff()
 	}
 	d := engine.Decision{ID: s.ID, Action: engine.ActionApprove, By: s.By, At: h.Now(), Allowed: true}
-	a := Approving{Expires: h.Policy.Approvals.Expires, Entries: func(p engine.Proposal) []engine.LedgerEntry { return approvedEntries(p, s.By) }}
+	a := Approving{Expires: h.Policy.Approvals.Expires}
 	var items []engine.ProposalItem
 	if engine.IsProposalValue(s.Subject) {
 		b, err := engine.ParseProposal(s.Subject)
@@ -309,25 +309,6 @@ func (h *Handlers) approvedText(ctx context.Context, p engine.Proposal) string {
 	default:
 		return fmt.Sprintf("Proposal %d is %s%s.", p.ID, p.Status, at(p.Pull))
 	}
-}
-
-// approvedEntries are what the ledger keeps of an approval: one entry for each finding. What takes something back saves nothing.
-func approvedEntries(p engine.Proposal, by engine.Person) []engine.LedgerEntry {
-	var entries []engine.LedgerEntry
-	for _, i := range p.Items {
-		if i.Chain == "" || p.Reverts != 0 {
-			continue
-		}
-		e := engine.LedgerEntry{
-			Chain: i.Chain, Kind: engine.EntryApproved, Proposal: p.ID, Finding: i.FindingID, Type: i.Kind, Target: i.Wish.Target,
-			Team: i.Owner.Team, Amount: i.Monthly, Low: i.Monthly, High: i.Monthly, By: by, Ref: p.Hash,
-		}
-		if i.Cash {
-			e.Cash = i.Monthly
-		}
-		entries = append(entries, e)
-	}
-	return entries
 }
 
 // submitDenial takes the window in which somebody denied a proposal.

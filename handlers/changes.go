@@ -36,14 +36,12 @@ type Proposals interface {
 	Audit(ctx context.Context, subject string, limit int) ([]engine.AuditRow, error)
 }
 
-// Approving is what an approval is judged by. Need says who must approve these, or why this person may not, or nobody may now; Entries
-// are the ledger's when the last approval that was wanted is there. Both do nothing but answer.
+// Approving is what an approval is judged by. Need says who must approve these, or why nobody may now; it does nothing but answer.
 type Approving struct {
 	Refs     []string // of the drafts that were chosen
 	Proposer engine.Person
 	Expires  time.Duration
 	Need     func(items []engine.ProposalItem) (engine.ApprovalNeed, error)
-	Entries  func(p engine.Proposal) []engine.LedgerEntry
 }
 
 // ProposalFilter chooses proposals. Empty fields choose all; no Statuses mean those that are not over.

@@ -20,7 +20,6 @@ type fakeProposals struct {
 	drafts    map[int64][]engine.ProposalItem // by group
 	all       map[int64]engine.Proposal
 	decisions []engine.Decision
-	entries   []engine.LedgerEntry
 	offers    []engine.Proposal
 	requested int
 	followed  []int64
@@ -96,7 +95,6 @@ func (f *fakeProposals) Approve(ctx context.Context, d engine.Decision, a Approv
 	p.Approved = append(p.Approved, engine.Approval{By: d.By, At: d.At, Hash: p.Hash, Role: d.Role})
 	if _, missing := policy.Counted(p.Need, p.Approved, p.Proposer); missing == "" {
 		p.Status, p.ApprovedAt = engine.ProposalApproved, f.now()
-		f.entries = append(f.entries, a.Entries(p)...)
 	}
 	return f.put(p), nil
 }

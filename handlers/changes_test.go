@@ -62,10 +62,6 @@ func TestFromFindingToDeployedChange(t *testing.T) {
 	if p.Status != engine.ProposalApproved || p.Title != "payments/api memory 2 → 1.17 GiB, −$41.00/month, low risk" || p.Items[0].Chain != "finding/12/0" {
 		t.Fatalf("approved: %+v", p)
 	}
-	if len(c.store.entries) != 1 || c.store.entries[0].Kind != engine.EntryApproved || c.store.entries[0].Amount != 41*engine.USD ||
-		c.store.entries[0].By.ID != "UAPP" || c.store.entries[0].Ref != p.Hash || c.store.entries[0].Chain != "finding/12/0" {
-		t.Errorf("ledger: %+v", c.store.entries)
-	}
 	if d := c.store.decisions[0]; d.Role != "approver" || !d.Allowed || d.GroupID != 3 || d.ID != "s-UAPP" {
 		t.Errorf("decision %+v", d)
 	}

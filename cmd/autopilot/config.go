@@ -16,6 +16,10 @@ type Config struct {
 	Maintenance []MaintenanceConfig `yaml:"maintenance"`
 	Waste       *WasteConfig        `yaml:"waste"`
 	AWS         AWSConfig           `yaml:"aws"`
+	GitHub      *GitHubConfig       `yaml:"github"`
+	Changes     []ChangeConfig      `yaml:"changes"`
+	Approvals   ApprovalsConfig     `yaml:"approvals"`
+	People      map[string]string   `yaml:"people"` // GitHub login by Slack user id
 	Logs        LogsConfig          `yaml:"logs"`
 	Retention   RetentionConfig     `yaml:"retention"`
 	HTTP        HTTPConfig          `yaml:"http"`
@@ -68,6 +72,8 @@ type RoleConfig struct {
 	May        []string `yaml:"may"`
 	Clusters   []string `yaml:"clusters"`
 	Namespaces []string `yaml:"namespaces"`
+	Kinds      []string `yaml:"kinds"` // of waste, for approve and deny; empty: all
+	UpTo       float64  `yaml:"up_to"` // dollars a month that may be approved at once; 0 for any sum
 }
 
 // OnCallConfig says who is woken, and how often.
@@ -170,5 +176,6 @@ func (c Config) withDefaults() Config {
 		c.Slack.Channels.Fallback = c.Slack.Channels.Incidents
 	}
 	c.Waste, c.AWS = c.Waste.withDefaults(), c.AWS.withDefaults()
+	c.GitHub, c.Approvals = c.GitHub.withDefaults(), c.Approvals.withDefaults()
 	return c
 }

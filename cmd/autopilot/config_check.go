@@ -122,6 +122,7 @@ func (v *validator) config(c Config) {
 	v.incidents(c)
 	v.waste(c.Waste)
 	v.aws(c.AWS)
+	v.changes(c)
 	for i, p := range c.Logs.Off {
 		v.pattern(at{"logs", "off", i}, p)
 	}
@@ -207,7 +208,7 @@ func (v *validator) slack(c SlackConfig) {
 var actions = []engine.Action{
 	engine.ActionView, engine.ActionAcknowledge, engine.ActionAssign, engine.ActionSilence, engine.ActionResolve,
 	engine.ActionLogs, engine.ActionDiagnose, engine.ActionVerdict, engine.ActionPause, engine.ActionResume,
-	engine.ActionSnooze, engine.ActionNotWaste, engine.ActionScan,
+	engine.ActionSnooze, engine.ActionNotWaste, engine.ActionScan, engine.ActionApprove, engine.ActionDeny, engine.ActionAudit,
 }
 
 func (v *validator) role(where at, r RoleConfig) {
@@ -230,6 +231,7 @@ func (v *validator) role(where at, r RoleConfig) {
 			v.bad(where.with("may", i), "%q is not an action; known: %s", a, joinActions())
 		}
 	}
+	v.roleApprovals(where, r)
 	for i, p := range r.Clusters {
 		v.pattern(where.with("clusters", i), p)
 	}

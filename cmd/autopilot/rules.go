@@ -49,9 +49,11 @@ func mentions(ids []string) []engine.Mention {
 }
 
 func (c Config) policy() policy.Policy {
-	p := policy.Policy{LogsOff: c.Logs.Off}
+	p := policy.Policy{LogsOff: c.Logs.Off, Approvals: c.Approvals.approvals()}
 	for _, r := range c.Roles {
-		role := policy.Role{Name: r.Name, Members: r.Members, Clusters: r.Clusters, Namespaces: r.Namespaces}
+		role := policy.Role{
+			Name: r.Name, Members: r.Members, Clusters: r.Clusters, Namespaces: r.Namespaces, Kinds: r.Kinds, UpTo: engine.Dollars(r.UpTo),
+		}
 		for _, a := range r.May {
 			role.May = append(role.May, engine.Action(a))
 		}

@@ -58,6 +58,10 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
+	changes, err := connectChanges(cfg, secrets, st, log)
+	if err != nil {
+		return err
+	}
 	pagers, err := connectPagers(cfg, secrets)
 	if err != nil {
 		return err
@@ -65,7 +69,7 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 
 	h := &handlers.Handlers{
 		Incidents: st, Decisions: st, Progress: st, Diagnoses: st, Signals: st,
-		Pagers: pagers, Clusters: edges(clusters), Waste: lookFor, Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
+		Pagers: pagers, Clusters: edges(clusters), Waste: lookFor, Changes: changes, Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
 	}
 	b := bot.New(bot.Config{
 		BotToken: secrets.SlackBotToken, AppToken: secrets.SlackAppToken, APIURL: cfg.Slack.APIURL,
@@ -144,6 +148,7 @@ func edges(clusters []connected) []handlers.Cluster {
 	for _, c := range clusters {
 		e := handlers.Cluster{
 			Name: c.kube.Name(), Owner: c.kube.Owner, Logs: c.kube.LogsOf, Collectors: kube.Collectors(c.kube),
+			Source: handlers.Source{Hints: c.kube.Hints, Value: c.kube.Value},
 		}
 		if c.alertmanager != nil {
 			e.Alertmanager, e.Receiver = c.alertmanager, c.receiver

@@ -21,6 +21,9 @@ type Secrets struct {
 	OpsgenieKey      engine.Secret
 	OpsgenieWebhook  engine.Secret // token in Opsgenie's webhook header
 	HeartbeatURL     engine.Secret
+	GitHubToken      engine.Secret
+	GitHubAppKey     engine.Secret // of the GitHub App, PEM
+	GitHubWebhook    engine.Secret // signing secret of GitHub's webhooks
 }
 
 // secretNames pairs each secret with its name, in the order of the documentation.
@@ -36,6 +39,9 @@ func (s *Secrets) secretNames() []secretName {
 		{"OPSGENIE_KEY", &s.OpsgenieKey, "an Opsgenie API integration key"},
 		{"OPSGENIE_WEBHOOK_TOKEN", &s.OpsgenieWebhook, "the bearer token that Opsgenie's webhook sends"},
 		{"HEARTBEAT_URL", &s.HeartbeatURL, "the URL of a dead man's switch"},
+		{"GITHUB_TOKEN", &s.GitHubToken, "a token that may read and write contents and pull requests, where there is no App"},
+		{"GITHUB_APP_KEY", &s.GitHubAppKey, "the private key of the GitHub App, PEM; a file is easier"},
+		{"GITHUB_WEBHOOK_SECRET", &s.GitHubWebhook, "the secret of GitHub's webhook"},
 	}
 }
 

@@ -23,6 +23,9 @@ func routes(h *handlers.Handlers, s Secrets, ready func(context.Context) error) 
 	if !s.OpsgenieWebhook.IsZero() {
 		mux.Handle("POST /webhooks/opsgenie", h.PagerWebhook(pagerDecisions(page.OpsgenieWebhook, s.OpsgenieWebhook)))
 	}
+	if !s.GitHubWebhook.IsZero() {
+		mux.Handle("POST /webhooks/github", h.ForgeWebhook(forgeEvent(s.GitHubWebhook)))
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := ready(r.Context()); err != nil {
