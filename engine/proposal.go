@@ -116,7 +116,7 @@ const (
 	WishImage   WishKind = "image"      // references
 	WishProbe   WishKind = "probe"      // Field such as "livenessProbe.timeoutSeconds"; numbers
 	WishVolume  WishKind = "volume"     // the volume of Target.Provider is removed; Old is the id of a complete snapshot of it, "" when one must be made first
-	WishGroup   WishKind = "group_size" // Field "min" or "desired"; numbers; Name is the node group's
+	WishGroup   WishKind = "group_size" // Field "min", "desired" or "group", all of it; numbers; Name is the node group's
 )
 
 // Wish is one value that shall be another in whatever file declares it.

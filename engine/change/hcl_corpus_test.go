@@ -92,8 +92,10 @@ func TestCorpusHCL(t *testing.T) {
 					t.Errorf("%s: the edit of %s made %v of %v", p, s.Path, n, o)
 				}
 			}
-			back := now[i]
-			if again, err := SetHCL(after, back, s.Value); err == nil && !bytes.Equal(again, src) && string(src[s.Start:s.End]) == s.Value && !strings.Contains(s.Value, "\t") {
+			if len(src) > 2_000 {
+				continue
+			}
+			if again, err := SetHCL(after, now[i], s.Value); err == nil && !bytes.Equal(again, src) && string(src[s.Start:s.End]) == s.Value && !strings.Contains(s.Value, "\t") {
 				t.Errorf("%s: %s does not come back", p, s.Path)
 			}
 		}

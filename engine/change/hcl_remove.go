@@ -15,13 +15,12 @@ const byteOrderMark = "\xef\xbb\xbf"
 // notOfBlock finds comments that speak of the whole file, though they touch its first block.
 var notOfBlock = regexp.MustCompile(`(?i)copyright|licen[sc]e|SPDX|generated`)
 
-// remove gives the file without a range of whole lines: a block or an attribute, the comment right above it, which speaks of it,
+// remove gives the file without a range of whole lines: a block or an item of an object, the comment right above it, which speaks of it,
 // and one of the blank lines around it. Invalid: something else stands on its lines.
 func (f *hclFile) remove(r hcl.Range) (*hclFile, error) {
 	start, end := f.lineStart(r.Start.Byte), f.lineEnd(r.End.Byte)
 	before := bytes.TrimPrefix(f.src[start:r.Start.Byte], []byte(byteOrderMark))
-	comma, clean := onlyComment(f.src[r.End.Byte:end])
-	if !clean || comma != "" || len(bytes.TrimSpace(before)) > 0 {
+	if _, clean := onlyComment(f.src[r.End.Byte:end]); !clean || len(bytes.TrimSpace(before)) > 0 {
 		return nil, engine.Errorf(engine.Invalid, "line %d of %s holds something else, too", r.Start.Line, f.path)
 	}
 	start = f.commentAbove(start)

@@ -22,8 +22,11 @@ type tfGroup struct {
 	named    bool // whether the name could be told
 	prefix   bool // AWS adds a suffix to the name
 	cluster  string
-	size     hclGroup // that holds the numbers
-	file     *hclFile // that size is in
+	size     hclGroup  // that holds the numbers
+	file     *hclFile  // that size is in
+	item     hcl.Range // of a module's group: its key and its value, in holder
+	key      string
+	holder   *hclFile
 	min      tfSize
 	desired  tfSize
 	max      tfSize
@@ -212,6 +215,8 @@ func (t *terraform) locateGroup(w engine.Wish) (Located, error) {
 	switch {
 	case len(found) > 1:
 		return Located{}, refuse(t.placesOf(found, w.Field), "node group %s is declared %d times", w.Name, len(found))
+	case len(found) == 1 && w.Field == FieldGroup:
+		return t.removeGroup(found[0], w)
 	case len(found) == 1:
 		return t.resize(found[0], w)
 	case len(elsewhere) > 0:

@@ -3,6 +3,7 @@ package change
 import (
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
@@ -78,7 +79,9 @@ func (g *tfGroup) prefixed(value string, known bool) {
 // itemGroup reads one item of a map of groups. What it does not say, the map of defaults does.
 func (t *terraform) itemGroup(groups tfExpr, item hclsyntax.ObjectConsItem, defaults tfExpr, way *trail) *tfGroup {
 	g := &tfGroup{file: groups.file, module: true, defaults: defaults, way: way}
+	g.item = hcl.RangeBetween(item.KeyExpr.Range(), item.ValueExpr.Range())
 	g.name, g.named = hclKey(item.KeyExpr)
+	g.key, g.holder = g.name, groups.file
 	g.place = t.place(groups.file, item.KeyExpr.Range(), "node group %s", g.name)
 	value := t.follow(groups.with(item.ValueExpr), way)
 	object, ok := asObject(value.e)

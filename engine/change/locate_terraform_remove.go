@@ -35,11 +35,7 @@ func (t *terraform) undeclareVolume(v *tfVolume, w engine.Wish) (Located, error)
 	id := w.Target.Provider
 	r := &removal{terraform: t, in: v.in, address: v.block.address()}
 	r.drop(v.block)
-	for _, b := range v.in.dir.blocks {
-		if b != v.block && refersTo(b.Body, r.address) {
-			r.adapt(b, id)
-		}
-	}
+	r.others(v.block, id)
 	for _, b := range v.in.root().dir.blocks {
 		to := b.Body.Attributes["to"]
 		if v.in.call == nil || to == nil || b.Type != "import" && b.Type != "moved" {
@@ -56,6 +52,28 @@ func (t *terraform) undeclareVolume(v *tfVolume, w engine.Wish) (Located, error)
 	l.Steps = append([]string{fmt.Sprintf("Second of two pull requests: the snapshot %s is kept. Its plan must destroy %s, which is %s, and add nothing.",
 		w.Old, v.in.prefix()+r.address, id)}, r.steps...)
 	return l, nil
+}
+
+// protected refuses a resource that Terraform is told never to destroy.
+func (t *terraform) protected(b *tfBlock) error {
+	l := b.child("lifecycle")
+	if l == nil || l.Body.Attributes["prevent_destroy"] == nil {
+		return nil
+	}
+	attr := l.Body.Attributes["prevent_destroy"]
+	if keep, ok := hclConstant(attr.Expr); ok && keep == "false" {
+		return nil
+	}
+	return refuse([]engine.Place{t.place(b.file, attr.SrcRange, "lifecycle of %s", b.address())}, "%s is protected: prevent_destroy", b.address())
+}
+
+// others adapts or refuses every block of the module, but the resource's own, that refers to it.
+func (r *removal) others(own *tfBlock, id string) {
+	for _, b := range r.in.dir.blocks {
+		if b != own && refersTo(b.Body, r.address) {
+			r.adapt(b, id)
+		}
+	}
 }
 
 // drop removes a whole block.

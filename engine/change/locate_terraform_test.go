@@ -282,6 +282,15 @@ func TestLocateModuleGroup(t *testing.T) {
 			},
 		},
 		{
+			"through a module of our own", memory{
+				"modules/eks/main.tf": strings.Replace(eksModule("  eks_managed_node_groups = var.groups"), `"prod"`, "var.name", 1) + "variable \"groups\" {}\nvariable \"name\" {}\n",
+				"prod/main.tf":        "module \"eks\" {\n  source = \"../modules/eks\"\n  name = \"prod\"\n  groups = {\n    general = { min_size = 3 }\n  }\n}\n",
+				"dev/main.tf":         "module \"eks\" {\n  source = \"../modules/eks\"\n  name = \"dev\"\n  groups = {\n    general = { min_size = 1 }\n  }\n}\n",
+			},
+			minWishOf("general-20240101123456789000000001", "3", "2"),
+			[]string{"prod/main.tf - general = { min_size = 3 }", "prod/main.tf + general = { min_size = 2 }"},
+		},
+		{
 			"the module of one group", memory{"main.tf": "module \"g\" {\n  source = \"terraform-aws-modules/eks/aws//modules/eks-managed-node-group\"\n  name = \"one\"\n  cluster_name = \"prod\"\n  min_size = 2\n}\n"},
 			minWishOf("one-20240101123456789000000001", "2", "1"), []string{"main.tf - min_size = 2", "main.tf + min_size = 1"},
 		},

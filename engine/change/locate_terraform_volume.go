@@ -191,11 +191,8 @@ func (t *terraform) removeVolume(v *tfVolume, w engine.Wish) (Located, error) {
 	if len(dir.opaque) > 0 {
 		return Located{}, refuse(append(places, dir.opaque...), "%s cannot be read, and may refer to %s", dir.opaque[0].Path, v.block.address())
 	}
-	if l := v.block.child("lifecycle"); l != nil && l.Body.Attributes["prevent_destroy"] != nil {
-		if keep, ok := hclConstant(l.Body.Attributes["prevent_destroy"].Expr); !ok || keep != "false" {
-			place := t.place(v.block.file, l.Body.Attributes["prevent_destroy"].SrcRange, "lifecycle of %s", v.block.address())
-			return Located{}, refuse([]engine.Place{place}, "%s is protected: prevent_destroy", v.block.address())
-		}
+	if err := t.protected(v.block); err != nil {
+		return Located{}, err
 	}
 	if w.Old == "" {
 		return t.declareSnapshot(v, id)

@@ -67,11 +67,12 @@ func groupWish(t engine.Target, n *engine.NodeRemoval) (engine.Wish, bool) {
 const (
 	FieldMin     = "min"
 	FieldDesired = "desired"
+	FieldGroup   = "group" // all of it is removed: Old is how many nodes it has, New is empty
 )
 
-// Reverse is the wish that takes one back. ok is false for what cannot be: a volume that is gone stays gone.
+// Reverse is the wish that takes one back. ok is false for what cannot be: a volume or a group that is gone stays gone.
 func Reverse(w engine.Wish) (back engine.Wish, ok bool) {
-	if w.Kind == engine.WishVolume || w.Old == "" {
+	if w.Kind == engine.WishVolume || w.Kind == engine.WishGroup && w.Field == FieldGroup || w.Old == "" {
 		return engine.Wish{}, false
 	}
 	back = w
@@ -130,6 +131,9 @@ func WishTitle(w engine.Wish) string {
 	case engine.WishVolume:
 		return "volume " + w.Target.Provider + " removed"
 	case engine.WishGroup:
+		if w.Field == FieldGroup {
+			return "node group " + w.Name + " removed"
+		}
 		title := fmt.Sprintf("node group %s %s %s → %s", w.Name, w.Field, w.Old, w.New)
 		for _, also := range w.With {
 			title += fmt.Sprintf(", %s %s → %s", also.Field, also.Old, also.New)
