@@ -106,7 +106,7 @@ func TestInstallationTokens(t *testing.T) {
 	}
 	get("shop", 200, "")
 	get("other", 404, "Not Found")
-	if _, _, err := app.Apps.CreateInstallationToken(ctx, inst.GetID(), &gh.InstallationTokenOptions{Permissions: &gh.InstallationPermissions{Administration: gh.String("write")}}); err == nil {
+	if _, _, err := app.Apps.CreateInstallationToken(ctx, inst.GetID(), &gh.InstallationTokenOptions{Permissions: &gh.InstallationPermissions{Administration: new("write")}}); err == nil {
 		t.Error("it was given more than it has")
 	}
 	if _, r, _ := app.Repositories.Get(ctx, "acme", "shop"); r.StatusCode != http.StatusForbidden {
@@ -170,7 +170,7 @@ func TestTokens(t *testing.T) {
 			if read.StatusCode != q.read {
 				t.Errorf("reading: %d %v, want %d", read.StatusCode, err, q.read)
 			}
-			_, write, err := c.Git.CreateBlob(t.Context(), "acme", q.repo, &gh.Blob{Content: gh.String("x"), Encoding: gh.String("utf-8")})
+			_, write, err := c.Git.CreateBlob(t.Context(), "acme", q.repo, &gh.Blob{Content: new("x"), Encoding: new("utf-8")})
 			if write.StatusCode != q.write {
 				t.Errorf("writing: %d %v, want %d", write.StatusCode, err, q.write)
 			}

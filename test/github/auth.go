@@ -270,5 +270,5 @@ func (c *call) userJSON(u *User) obj {
 }
 
 func nodeID(kind string, id int64) string {
-	return kind + "_" + base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, uint64(id)))
+	return kind + "_" + base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, uint64(id))) //nolint:gosec // ids count from 1
 }

@@ -18,7 +18,8 @@ func (s *Server) routeControl() {
 		"push": acting(func(in struct {
 			Repo, Login string
 			Push
-		}) error {
+		},
+		) error {
 			_, err := s.Push(in.Repo, in.Login, in.Push)
 			return err
 		}),
@@ -39,13 +40,15 @@ func (s *Server) routeControl() {
 		"protect": acting(func(in struct {
 			Repo, Branch string
 			Protection   *Protection
-		}) error {
+		},
+		) error {
 			return s.Protect(in.Repo, in.Branch, in.Protection)
 		}),
 		"archive": acting(func(in struct {
 			Repo     string
 			Archived bool
-		}) error {
+		},
+		) error {
 			return s.Archive(in.Repo, in.Archived)
 		}),
 		"access": acting(func(in struct{ Repo, Login, Role string }) error { return s.SetAccess(in.Repo, in.Login, in.Role) }),
@@ -55,7 +58,8 @@ func (s *Server) routeControl() {
 		"suspend": acting(func(in struct {
 			App, Owner string
 			Suspended  bool
-		}) error {
+		},
+		) error {
 			return s.Suspend(in.App, in.Owner, in.Suspended)
 		}),
 		"expire":    acting(func(in struct{ Logins []string }) error { s.ExpireTokens(in.Logins...); return nil }),

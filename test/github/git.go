@@ -65,7 +65,7 @@ func (g gitDir) run(stdin []byte, args ...string) ([]byte, error) {
 }
 
 func (g gitDir) runAs(env []string, stdin []byte, args ...string) ([]byte, error) {
-	cmd := exec.Command("git", args...)
+	cmd := exec.Command("git", args...) //nolint:gosec // names from outside go through resolve or check-ref-format, or stand behind --
 	cmd.Dir = string(g)
 	cmd.Env = append(isolated(string(g)), env...)
 	cmd.Stdin = bytes.NewReader(stdin)

@@ -7,9 +7,12 @@ import (
 	"time"
 
 	gh "github.com/google/go-github/v60/github"
+	"go.uber.org/goleak"
 
 	"github.com/eks-autopilot/autopilot/test/github"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var t0 = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
@@ -100,8 +103,7 @@ func ok[T any](t *testing.T) func(v T, r *gh.Response, err error) T {
 
 // status is the HTTP status of an error of go-github, and GitHub's words.
 func status(err error) (int, string) {
-	var no *gh.ErrorResponse
-	if errors.As(err, &no) {
+	if no, ok := errors.AsType[*gh.ErrorResponse](err); ok {
 		return no.Response.StatusCode, no.Message
 	}
 	return 0, ""
@@ -132,12 +134,12 @@ func TestGoGitHub(t *testing.T) {
 		t.Errorf("tree %v", paths)
 	}
 	made := ok[*gh.Tree](t)(c.Git.CreateTree(ctx, "acme", "shop", base.GetTree().GetSHA(), []*gh.TreeEntry{{
-		Path: gh.String("deploy/values.yaml"), Mode: gh.String("100644"), Type: gh.String("blob"), Content: gh.String("replicas: 2\nmemory: 1Gi\n"),
+		Path: new("deploy/values.yaml"), Mode: new("100644"), Type: new("blob"), Content: new("replicas: 2\nmemory: 1Gi\n"),
 	}}))
-	done := ok[*gh.Commit](t)(c.Git.CreateCommit(ctx, "acme", "shop", &gh.Commit{Message: gh.String("less memory"), Tree: made, Parents: []*gh.Commit{base}}, nil))
-	ok[*gh.Reference](t)(c.Git.CreateRef(ctx, "acme", "shop", &gh.Reference{Ref: gh.String("refs/heads/less"), Object: &gh.GitObject{SHA: done.SHA}}))
+	done := ok[*gh.Commit](t)(c.Git.CreateCommit(ctx, "acme", "shop", &gh.Commit{Message: new("less memory"), Tree: made, Parents: []*gh.Commit{base}}, nil))
+	ok[*gh.Reference](t)(c.Git.CreateRef(ctx, "acme", "shop", &gh.Reference{Ref: new("refs/heads/less"), Object: &gh.GitObject{SHA: done.SHA}}))
 	pull := ok[*gh.PullRequest](t)(c.PullRequests.Create(ctx, "acme", "shop", &gh.NewPullRequest{
-		Title: gh.String("Less memory"), Body: gh.String("as measured"), Head: gh.String("less"), Base: gh.String("main"),
+		Title: new("Less memory"), Body: new("as measured"), Head: new("less"), Base: new("main"),
 	}))
 	if pull.Mergeable != nil || pull.GetMergeableState() != "unknown" || pull.GetCommits() != 1 || pull.GetAdditions() != 1 || pull.GetDeletions() != 1 {
 		t.Errorf("a new pull request: %v %s", pull.Mergeable, pull.GetMergeableState())

@@ -15,7 +15,7 @@ import (
 
 func propose(t *testing.T, c *gh.Client, head string) *gh.PullRequest {
 	t.Helper()
-	p, _, err := c.PullRequests.Create(t.Context(), "acme", "shop", &gh.NewPullRequest{Title: gh.String("Change " + head), Head: gh.String(head), Base: gh.String("main")})
+	p, _, err := c.PullRequests.Create(t.Context(), "acme", "shop", &gh.NewPullRequest{Title: new("Change " + head), Head: new(head), Base: new("main")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestSecondaryLimits(t *testing.T) {
 	must[string](t)(s.Push(shop, "ana", github.Push{Branch: "a", Files: map[string]string{"a": "a"}}))
 	propose(t, client(t, s, pat), "a")
 	comment := func() error {
-		_, _, err := client(t, s, pat).Issues.CreateComment(t.Context(), "acme", "shop", 1, &gh.IssueComment{Body: gh.String("x")})
+		_, _, err := client(t, s, pat).Issues.CreateComment(t.Context(), "acme", "shop", 1, &gh.IssueComment{Body: new("x")})
 		return err
 	}
 	wait := func(err error) time.Duration {
@@ -84,7 +84,7 @@ func TestSecondaryLimits(t *testing.T) {
 	}
 	at.at = at.at.Add(time.Hour)
 	for range 6 {
-		ok[*gh.Blob](t)(client(t, s, pat).Git.CreateBlob(t.Context(), "acme", "shop", &gh.Blob{Content: gh.String("x"), Encoding: gh.String("utf-8")}))
+		ok[*gh.Blob](t)(client(t, s, pat).Git.CreateBlob(t.Context(), "acme", "shop", &gh.Blob{Content: new("x"), Encoding: new("utf-8")}))
 	}
 	_, _, err := client(t, s, pat).Repositories.Get(t.Context(), "acme", "shop")
 	if got := wait(err); got != time.Minute {

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"fmt"
 	"html"
 	"regexp"
 	"strings"
@@ -29,7 +30,7 @@ var (
 	bullet  = regexp.MustCompile(`^\s*[-*+]\s+(?:\[([ xX])\]\s+)?(.*)$`)
 	ordered = regexp.MustCompile(`^\s*\d+[.)]\s+()(.*)$`)
 	divider = regexp.MustCompile(`^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$`)
-	folded  = regexp.MustCompile(`^\s*(</?details( open)?>|<summary>(.*)</summary>)\s*$`)
+	folded  = regexp.MustCompile(`^\s*(</?details(?: open)?>)?\s*(?:<summary>(.*)</summary>)?\s*$`)
 )
 
 func (m *marker) line() string { return m.lines[m.at] }
@@ -53,15 +54,14 @@ func (m *marker) block() {
 		m.fence()
 	case heading.MatchString(line):
 		f := heading.FindStringSubmatch(line)
-		tag := "h" + string(rune('0'+len(f[1])))
-		m.out.WriteString("<" + tag + ">" + inline(f[2]) + "</" + tag + ">\n")
+		fmt.Fprintf(&m.out, "<h%d>%s</h%[1]d>\n", len(f[1]), inline(f[2]))
 		m.at++
 	case folded.MatchString(line):
 		m.at++
-		if f := folded.FindStringSubmatch(line); f[3] != "" {
-			m.out.WriteString("<summary>" + inline(f[3]) + "</summary>\n")
-		} else {
-			m.out.WriteString(f[1] + "\n")
+		f := folded.FindStringSubmatch(line)
+		m.out.WriteString(f[1] + "\n")
+		if f[2] != "" {
+			m.out.WriteString("<summary>" + inline(f[2]) + "</summary>\n")
 		}
 	case m.at+1 < len(m.lines) && strings.Contains(line, "|") && divider.MatchString(m.lines[m.at+1]):
 		m.table()
@@ -113,11 +113,8 @@ func (m *marker) list(tag string, item *regexp.Regexp) {
 			return strings.HasPrefix(l, "  ") && !item.MatchString(l) && strings.TrimSpace(l) != ""
 		})
 		box := map[string]string{" ": "☐ ", "x": "☑ ", "X": "☑ "}[f[1]]
-		text := f[2]
-		for _, l := range more {
-			text += " " + strings.TrimSpace(l)
-		}
-		m.out.WriteString("<li>" + box + inline(text) + "</li>\n")
+		words := strings.Fields(strings.Join(append([]string{f[2]}, more...), " "))
+		m.out.WriteString("<li>" + box + inline(strings.Join(words, " ")) + "</li>\n")
 	}
 	m.out.WriteString("</" + tag + ">\n")
 }
@@ -162,7 +159,7 @@ var marks = []struct {
 	{regexp.MustCompile(`\*\*([^*]+)\*\*`), "<strong>$1</strong>"},
 	{regexp.MustCompile(`~~([^~]+)~~`), "<del>$1</del>"},
 	{regexp.MustCompile(`(^|[\s(])[*_]([^*_\s][^*_]*)[*_]`), "$1<em>$2</em>"},
-	{regexp.MustCompile("(^|[\\s(])(https?://[^\\s<>()&;]+)"), `$1<a href="$2" rel="noopener">$2</a>`},
+	{regexp.MustCompile(`(^|[\s(])(https?://[^\s<>()&;]+)`), `$1<a href="$2" rel="noopener">$2</a>`},
 }
 
 // inline renders what is within a line. Code is taken out first, as nothing in it means anything.

@@ -139,8 +139,10 @@ func (s *Server) actOnPullPage(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{Name: "as", Value: login, Path: "/", SameSite: http.SameSiteStrictMode, HttpOnly: true})
-	r.AddCookie(&http.Cookie{Name: "as", Value: login})
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // there is no TLS here
+		Name: "as", Value: login, Path: "/", SameSite: http.SameSiteStrictMode, HttpOnly: true,
+	})
+	r.AddCookie(&http.Cookie{Name: "as", Value: login}) //nolint:gosec // it is not sent, only read again
 	var err error
 	switch r.FormValue("do") {
 	case "merge", "squash":
@@ -163,7 +165,7 @@ func (s *Server) actOnPullPage(w http.ResponseWriter, r *http.Request) {
 		s.pullPage(w, r, http.StatusConflict, err.Error())
 		return
 	}
-	http.Redirect(w, r, r.URL.Path, http.StatusSeeOther)
+	http.Redirect(w, r, "/"+s.repoOf(name).full()+"/pull/"+strconv.Itoa(number), http.StatusSeeOther)
 }
 
 func (s *Server) repoOf(name string) *repo {

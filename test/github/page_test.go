@@ -19,14 +19,14 @@ import (
 )
 
 const body = "## Why\n\nIt uses **0.9 GiB**, see `web` <!-- marker:42 -->\n\n| day | max |\n|---|--:|\n| 1 | `0.9` |\n\n```mermaid\nxychart-beta\n  line [1, 2]\n```\n" +
-	"- [x] measured\n- <script>alert(1)</script>\n\n<details><summary>no</summary>\n<details>\n<summary>More</summary>\n\n[page](https://example.com/a?b=1&c=2) [bad](javascript:alert(1))\n</details>\n"
+	"- [x] measured\n- <script>alert(1)</script>\n\n<details><summary>Less</summary>\n\n</details>\n<details open>\n<summary>More</summary>\n\n[page](https://example.com/a?b=1&c=2) [bad](javascript:alert(1))\n</details>\n"
 
 // TestPage looks at a pull request and presses its buttons.
 func TestPage(t *testing.T) {
 	s := start(t)
 	must[string](t)(s.Push(shop, "ana", github.Push{Branch: "less", Files: map[string]string{"deploy/values.yaml": "replicas: 2\nmemory: 1Gi\n"}}))
 	ok[*gh.PullRequest](t)(client(t, s, pat).PullRequests.Create(t.Context(), "acme", "shop", &gh.NewPullRequest{
-		Title: gh.String("Less <memory>"), Body: gh.String(body), Head: gh.String("less"), Base: gh.String("main"),
+		Title: new("Less <memory>"), Body: new(body), Head: new("less"), Base: new("main"),
 	}))
 	if err := s.SetCheck(shop, "less", "ci", "success"); err != nil {
 		t.Fatal(err)
@@ -42,26 +42,36 @@ func TestPage(t *testing.T) {
 	defer transport.CloseIdleConnections()
 	browser := &http.Client{Jar: jar, Transport: transport}
 	page := s.URL() + "/acme/shop/pull/1"
-	read := func(r *http.Response, err error) (int, string) {
+	ask := func(address string, form url.Values) (int, string) {
 		t.Helper()
+		method := http.MethodGet
+		if form != nil {
+			method = http.MethodPost
+		}
+		r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(form.Encode()))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer r.Body.Close()
-		data, err := io.ReadAll(r.Body)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		answer, err := browser.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return r.StatusCode, string(data)
+		defer answer.Body.Close()
+		data, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(data)
 	}
 	press := func(who, button, text string) (int, string) {
 		t.Helper()
-		return read(browser.PostForm(page, url.Values{"as": {who}, "do": {button}, "text": {text}}))
+		return ask(page, url.Values{"as": {who}, "do": {button}, "text": {text}})
 	}
-	_, text := read(browser.Get(page))
+	_, text := ask(page, nil)
 	for _, want := range []string{
 		"Less &lt;memory&gt;", "<h2>Why</h2>", "<strong>0.9 GiB</strong>", "<code>web</code>", "<th>day</th>", "<td><code>0.9</code></td>", "xychart-beta", "☑ measured",
-		"&lt;script&gt;", "<summary>More</summary>", `href="https://example.com/a?b=1&amp;c=2"`, `<span class="add">&#43;memory: 1Gi</span>`, `<span class="del">-memory: 2Gi</span>`,
+		"&lt;script&gt;", "<details>\n<summary>Less</summary>", "<details open>\n\n<summary>More</summary>", `href="https://example.com/a?b=1&amp;c=2"`, `<span class="add">&#43;memory: 1Gi</span>`, `<span class="del">-memory: 2Gi</span>`,
 		`<span class="dot success"></span>ci`, "At least 1 approving review is required", "<option>ana</option>",
 	} {
 		if !strings.Contains(text, want) {
@@ -95,12 +105,12 @@ func TestPage(t *testing.T) {
 		"/": "acme/shop", "/acme/shop": "#1 by ana", "/acme/shop/pulls": "Merged", "/acme/shop/pull/1.diff": "+memory: 1Gi", "/page.css": "prefers-color-scheme: dark",
 		"/acme/shop/blob/main/deploy/values.yaml": "memory: 1Gi",
 	} {
-		if code, text := read(browser.Get(s.URL() + path)); code != 200 || !strings.Contains(text, want) {
+		if code, text := ask(s.URL()+path, nil); code != 200 || !strings.Contains(text, want) {
 			t.Errorf("%s: %d %s", path, code, text)
 		}
 	}
 	for _, path := range []string{"/acme/none", "/acme/shop/pull/9", "/acme/shop/pull/x", "/acme/shop/raw/main/none"} {
-		if code, _ := read(browser.Get(s.URL() + path)); code != 404 {
+		if code, _ := ask(s.URL()+path, nil); code != 404 {
 			t.Errorf("%s: %d", path, code)
 		}
 	}

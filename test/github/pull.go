@@ -3,7 +3,6 @@ package github
 import (
 	"cmp"
 	"fmt"
-
 	"slices"
 	"strings"
 	"time"

@@ -36,10 +36,10 @@ func TestTreeOfTrees(t *testing.T) {
 		}
 	}
 	made := ok[*gh.Tree](t)(c.Git.CreateTree(ctx, "acme", "shop", base.GetSHA(), []*gh.TreeEntry{
-		{Path: gh.String("copy"), Mode: gh.String("040000"), Type: gh.String("tree"), SHA: &deploy},
-		{Path: gh.String("run.sh"), Mode: gh.String("100755"), Type: gh.String("blob"), Content: gh.String("#!/bin/sh\n")},
-		{Path: gh.String("deploy/values.yaml"), Mode: gh.String("100644")},
-		{Path: gh.String(".github"), Mode: gh.String("040000"), Type: gh.String("tree"), SHA: &deploy},
+		{Path: new("copy"), Mode: new("040000"), Type: new("tree"), SHA: &deploy},
+		{Path: new("run.sh"), Mode: new("100755"), Type: new("blob"), Content: new("#!/bin/sh\n")},
+		{Path: new("deploy/values.yaml"), Mode: new("100644")},
+		{Path: new(".github"), Mode: new("040000"), Type: new("tree"), SHA: &deploy},
 	}))
 	all := ok[*gh.Tree](t)(c.Git.GetTree(ctx, "acme", "shop", made.GetSHA(), true))
 	var got []string
@@ -54,11 +54,11 @@ func TestTreeOfTrees(t *testing.T) {
 		entry gh.TreeEntry
 		words string
 	}{
-		{gh.TreeEntry{Path: gh.String("/a"), Mode: gh.String("100644"), Content: gh.String("")}, "malformed path"},
-		{gh.TreeEntry{Path: gh.String("a/.git/config"), Mode: gh.String("100644"), Content: gh.String("")}, "malformed path"},
-		{gh.TreeEntry{Path: gh.String("a"), Mode: gh.String("100600"), Content: gh.String("")}, "valid tree.mode"},
-		{gh.TreeEntry{Path: gh.String("a"), Mode: gh.String("100644"), SHA: gh.String(strings.Repeat("1", 40))}, "is not a valid blob"},
-		{gh.TreeEntry{Path: gh.String("a"), Mode: gh.String("100644"), SHA: &deploy}, "is not a valid blob"},
+		{gh.TreeEntry{Path: new("/a"), Mode: new("100644"), Content: new("")}, "malformed path"},
+		{gh.TreeEntry{Path: new("a/.git/config"), Mode: new("100644"), Content: new("")}, "malformed path"},
+		{gh.TreeEntry{Path: new("a"), Mode: new("100600"), Content: new("")}, "valid tree.mode"},
+		{gh.TreeEntry{Path: new("a"), Mode: new("100644"), SHA: new(strings.Repeat("1", 40))}, "is not a valid blob"},
+		{gh.TreeEntry{Path: new("a"), Mode: new("100644"), SHA: &deploy}, "is not a valid blob"},
 	} {
 		_, _, err := c.Git.CreateTree(ctx, "acme", "shop", base.GetSHA(), []*gh.TreeEntry{&q.entry})
 		if code, words := status(err); code != 422 || !strings.Contains(words, q.words) {

@@ -2,9 +2,10 @@ package github
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
-	"net/http/cgi"
+	"net/http/cgi" //nolint:gosec // the hole was closed in Go 1.6.3
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -78,7 +79,7 @@ func (a *answered) WriteHeader(status int) {
 
 // refuseGit says no so that git asks for a password, or says why to who pushes.
 func (c *call) refuseGit(err error) {
-	no, ok := err.(*refusal)
+	no, ok := errors.AsType[*refusal](err)
 	if !ok {
 		no = &refusal{status: http.StatusInternalServerError, message: err.Error()}
 	}

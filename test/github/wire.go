@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -173,11 +174,8 @@ func (c *call) run() (reply, error) {
 
 // word puts what came of a call into bytes, errors as GitHub words them.
 func (c *call) word(out reply, err error) reply {
-	var no *refusal
-	if errors.As(err, &no) {
-		for k, v := range no.header {
-			c.w.Header()[k] = v
-		}
+	if no, ok := errors.AsType[*refusal](err); ok {
+		maps.Copy(c.w.Header(), no.header)
 		body := obj{"message": no.message, "documentation_url": c.documentation(no), "status": strconv.Itoa(no.status)}
 		if no.errors != nil {
 			body["errors"] = no.errors
@@ -250,8 +248,7 @@ func (c *call) read(v any) error {
 		return nil
 	}
 	if err := json.Unmarshal(c.body, v); err != nil {
-		var wrong *json.UnmarshalTypeError
-		if errors.As(err, &wrong) {
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			return unprocessable("Invalid request.\n\nFor '%s', %s is not the type that is asked for.", wrong.Field, wrong.Value)
 		}
 		return refuse(http.StatusBadRequest, "Problems parsing JSON")
