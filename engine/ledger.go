@@ -69,7 +69,7 @@ func LedgerChain(finding int64, reopened int) string {
 
 // LedgerFilter chooses chains of the ledger that have an entry in a span. Empty fields choose all.
 type LedgerFilter struct {
-	From, To                 time.Time // from midnight UTC of the first day to that after the last
+	From, To                 time.Time // from midnight UTC of the first day to that after the last; no day is missed without a To
 	Team, Cluster, Namespace string
 	Type                     FindingKind
 	By                       LedgerBy // of Shares; "" means LedgerByTeam
@@ -98,6 +98,8 @@ type Ledger struct {
 	Verified                        MicroUSD // measured, in the span
 	Cash                            MicroUSD // of Verified
 	Freed                           MicroUSD // of Verified
+	Low, High                       MicroUSD // 90 % of the uncertainty of Verified
+	Missed                          int      // days of chains, in the span, that could not be measured and are in no sum
 	Reversed                        MicroUSD // a month, estimated
 	Calibration                     []CalibrationLine
 	By                              LedgerBy
@@ -128,6 +130,7 @@ type LedgerLine struct {
 	Cash      MicroUSD
 	Low, High MicroUSD // of Verified
 	Days      int      // that were measured
+	Missing   int      // days of the span that could not be measured
 	PullURL   string
 }
 

@@ -15,6 +15,8 @@ var commands = []engine.HelpLine{
 	{Usage: "/autopilot incidents [namespace[/workload]] [critical|warning|info] [open|acknowledged|resolved|all] [mine] [cluster=…] [class=…] [last=24h]", Text: "find incidents"},
 	{Usage: "/autopilot show <number>", Text: "one incident with its causes and evidence"},
 	{Usage: "/autopilot savings [team|cluster|cpu|memory|node|volume] [team=…] [cluster=…] [namespace=…] [type=…]", Text: "what could be saved, and what it comes to; no dollar is counted twice"},
+	{Usage: "/autopilot savings ledger [week|month|2006-01|2006-01-02..2006-01-31] [team|cluster|cpu|memory|node|volume] [by=team|namespace|cluster|type]", Text: "what was identified, approved, implemented, and measured to be saved"},
+	{Usage: "/autopilot savings export [csv|focus] [as ledger]", Text: "the entries of the ledger as a file, by direct message"},
 	{Usage: "/autopilot costs [yesterday|week|month|2006-01] [team=…] [cluster=…] [namespace=…] [by=team|namespace|cluster]", Text: "what was paid and who for, with what is idle, shared and nobody's"},
 	{Usage: "/autopilot detect waste [cluster|namespace]", Text: "look for waste now"},
 	{Usage: "/autopilot audit <proposal|incident|finding> <number>", Text: "who decided what about it, and when"},
@@ -36,7 +38,9 @@ type query struct {
 	findings engine.FindingFilter // savings, detect
 	subject  string               // audit: "proposal/7"
 	costs    engine.CostFilter    // costs
-	bare     string               // savings, detect: a team, cluster or namespace, whichever has that name
+	ledger   engine.LedgerFilter  // ledger, export
+	format   string               // export: "csv" or "focus"
+	bare     string               // savings, ledger, export, detect: a team, cluster or namespace, whichever has that name
 }
 
 // parse understands what follows /autopilot. Errors have the code invalid and say what would be right.
@@ -64,6 +68,9 @@ func parse(text string, now time.Time) (query, error) {
 	case "incidents":
 		return parseIncidents(args, now)
 	case "savings":
+		if len(args) > 0 && slices.Contains(ledgerVerbs, strings.ToLower(args[0])) {
+			return parseLedger(strings.ToLower(args[0]), args[1:], now)
+		}
 		return parseSavings(args)
 	case "costs":
 		return parseCosts(args, now)

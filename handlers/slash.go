@@ -39,6 +39,8 @@ func (h *Handlers) Command(ctx context.Context, c engine.Command) (engine.Reply,
 		return engine.Reply{Incident: &i}, err
 	case "savings":
 		return h.savings(ctx, q)
+	case "ledger", "export":
+		return h.showLedger(ctx, q)
 	case "costs":
 		return h.showCosts(ctx, q)
 	case "detect":

@@ -15,7 +15,7 @@ func command(who, text string) engine.Command {
 func TestCommands(t *testing.T) {
 	h, s, _ := fixture(t)
 	r, err := h.Command(t.Context(), command("UEVE", "help"))
-	if err != nil || r.Help == nil || len(r.Help.Commands) != len(verbs) {
+	if err != nil || r.Help == nil || len(r.Help.Commands) != len(verbs)+len(ledgerVerbs) {
 		t.Errorf("help: %+v, %v; want a line for each of %v", r.Help, err, verbs)
 	}
 	if r, err := h.Command(t.Context(), command("UEVE", "status")); err != nil || r.Overview == nil {

@@ -52,6 +52,8 @@ func Reply(r engine.Reply, base string) Message {
 		body = savings(c, *r.Savings, base)
 	case r.Costs != nil:
 		body = costs(c, *r.Costs)
+	case r.Ledger != nil:
+		body = ledger(c, *r.Ledger)
 	}
 	if strings.TrimSpace(text) == "" {
 		text = body

@@ -13,6 +13,8 @@ const (
 	MinSeen = 0.5
 	// unmeasured is the share of the adjusted baseline that an error is taken to be where a baseline has less than two days.
 	unmeasured = 0.1
+	// sampled is how far a day's work can be off that is looked at 96 times.
+	sampled = 1.0 / 96
 )
 
 // student is the quantile of Student's t that leaves 90 % in the middle, by degrees of freedom from 1.
@@ -26,7 +28,8 @@ var student = []float64{6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 
 // became fewer, or, without bills, in the share that was not covered. Requests are never cash by themselves; see MeasureDay.
 //
 // Low and High hold 90 % of the uncertainty: that of a new day against the mean of n, t * CV(RMSE) * sqrt(1 + 1/n), as in IPMVP and
-// ASHRAE Guideline 14, together with the part of the day that was not seen. It fails with engine.Unavailable when too little of the
+// ASHRAE Guideline 14, together with the error of looking at the day every quarter of an hour, and the part of it that was not seen. It
+// fails with engine.Unavailable when too little of the
 // day is known: there is no entry of such a day, never a zero.
 func Measure(b engine.Baseline, u Use) (engine.LedgerEntry, error) {
 	c := claim{b: b, use: u}
@@ -148,6 +151,8 @@ func (c *claim) half() engine.MicroUSD {
 	}
 	if c.b.Unit == UnitVolume {
 		model = 0 // it is there or it is not
+	} else {
+		model = math.Hypot(model, sampled*adjusted)
 	}
 	unseen := (1 - min(1, c.use.Seen)) * c.amount.Dollars()
 	return engine.Dollars(min(math.Hypot(model, unseen), mostMoney.Dollars()/2))

@@ -113,7 +113,8 @@ func TestMeasureTellsHowSureItIs(t *testing.T) {
 	b := engine.Baseline{Unit: ledger.UnitReplica, PerUnit: 60_000, Price: 30_000, Spread: 0.1, Days: 4}
 	e, err := ledger.Measure(b, replicas(dayAfter(1), 48, 24))
 	// t with 3 degrees of freedom, 10 % of $2.88, one new day against the mean of four.
-	want := engine.Dollars(2.353 * 0.1 * 2.88 * math.Sqrt(1.25))
+	sampled := 2.88 / 96
+	want := engine.Dollars(math.Hypot(2.353*0.1*2.88*math.Sqrt(1.25), sampled))
 	if err != nil || e.High-e.Amount != want || e.Amount-e.Low != want {
 		t.Errorf("[%s, %s] about %s, %v; want ± %s", e.Low, e.High, e.Amount, err, want)
 	}
@@ -123,7 +124,7 @@ func TestMeasureTellsHowSureItIs(t *testing.T) {
 		t.Errorf("± %s with 40 %% of the day unseen", f.High-f.Amount)
 	}
 	b.Days = 1
-	if f, _ := ledger.Measure(b, replicas(dayAfter(1), 48, 24)); f.High-f.Amount != engine.Dollars(0.288) {
+	if f, _ := ledger.Measure(b, replicas(dayAfter(1), 48, 24)); f.High-f.Amount != engine.Dollars(math.Hypot(0.288, sampled)) {
 		t.Errorf("± %s of one day; want a tenth of the adjusted baseline", f.High-f.Amount)
 	}
 	b.Days, b.Spread = 1e6, 0.1

@@ -92,7 +92,31 @@ func fold(name string, chain []engine.LedgerEntry, f engine.LedgerFilter) engine
 		case engine.EntryReversed, engine.EntryCorrected:
 		}
 	}
+	l.Missing = max(0, expected(chain, f)-l.Days)
 	return l
+}
+
+// expected is how many days of a filter's span should have been measured of a chain.
+func expected(chain []engine.LedgerEntry, f engine.LedgerFilter) int {
+	first := FirstDay(chain)
+	if first.IsZero() || f.To.IsZero() {
+		return 0
+	}
+	from, to := first, f.To
+	if f.From.After(from) {
+		from = f.From
+	}
+	if end := first.AddDate(0, 0, MeasuredDays); end.Before(to) {
+		to = end
+	}
+	if e, ok := step(chain, engine.EntryReversed); ok && e.At.Before(to) {
+		to = e.At.UTC().Truncate(oneDay)
+		// What came back is found out on a day, by what was measured of the days before.
+		if days := verified(chain); len(days) > 0 && days[len(days)-1].Day.Before(to) {
+			to = days[len(days)-1].Day.Add(oneDay)
+		}
+	}
+	return max(0, int(to.Sub(from)/oneDay))
 }
 
 // Sum is the ledger of what a filter chooses. Every amount is the sum of its chains': it is the same in whatever order, and however
@@ -113,7 +137,8 @@ func Sum(entries []engine.LedgerEntry, f engine.LedgerFilter) engine.Ledger {
 				*into += e.Amount
 			}
 		}
-		sum.Verified, sum.Cash = sum.Verified+l.Verified, sum.Cash+l.Cash
+		sum.Verified, sum.Cash, sum.Missed = sum.Verified+l.Verified, sum.Cash+l.Cash, sum.Missed+l.Missing
+		sum.Low, sum.High = sum.Low+l.Low, sum.High+l.High
 		name := shareOf(l, sum.By)
 		shares[name] = addTo(shares[name], name, l, chain)
 		if l.Days > 0 {
