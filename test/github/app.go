@@ -257,6 +257,16 @@ func (c *call) showRepoInstallation() (reply, error) {
 	return ok(c.installationJSON(c.who.app.at(r)))
 }
 
+// showOwnerInstallation says which installation of the caller's app is an organisation's or a person's.
+func (c *call) showOwnerInstallation() (reply, error) {
+	for _, i := range c.who.app.installations {
+		if strings.EqualFold(i.owner, c.part("owner")) {
+			return ok(c.installationJSON(i))
+		}
+	}
+	return reply{}, notFound()
+}
+
 // makeToken makes a token of an installation, for an hour.
 func (c *call) makeToken() (reply, error) {
 	i, err := c.findInstallation()

@@ -132,7 +132,7 @@ func (r *repo) role(login string) string {
 }
 
 func (r *repo) atLeast(login, role string) bool {
-	return slices.Index(roles, r.role(login)) >= slices.Index(roles, role)
+	return roleIs(r.role(login), role)
 }
 
 // sees tells whether the actor is told that a repository exists.

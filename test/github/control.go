@@ -294,6 +294,9 @@ func (s *Server) Review(name, login string, number int, event, body string) erro
 // Comment comments a pull request as a person.
 func (s *Server) Comment(name, login string, number int, body string) error {
 	return s.act(name, login, number, func(c *call, p *pull) error {
+		if strings.TrimSpace(body) == "" {
+			return fmt.Errorf("a comment on %s#%d needs words", name, number)
+		}
 		s.addComment(c.repo, p, c.who, body)
 		return nil
 	})

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Fault makes calls fail: those of Method (any when "") whose path (without /api/v3) matches Path, in which * is anything (any
+// Fault makes calls of REST fail: those of Method (any when "") whose path (without /api/v3) matches Path, in which * is anything (any
 // when ""). Skip of them go well first; then Count fail, or all until the faults are cleared when that is 0.
 type Fault struct {
 	Method  string        `json:"method,omitempty"`

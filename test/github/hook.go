@@ -55,7 +55,10 @@ type postman struct {
 	busy  bool
 }
 
-const hookTimeout = 10 * time.Second // GitHub's
+const (
+	hookTimeout = 10 * time.Second // GitHub's
+	hookTick    = 5 * time.Millisecond
+)
 
 func newPostman(hooks []Hook) *postman {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -265,6 +268,25 @@ func (s *Server) Deliveries() []Delivery {
 	s.hook.mu.Lock()
 	defer s.hook.mu.Unlock()
 	return slices.Clone(s.hook.sent)
+}
+
+// Delivered waits until nothing is on its way. It fails when ctx ends before.
+func (s *Server) Delivered(ctx context.Context) error {
+	tick := time.NewTicker(hookTick)
+	defer tick.Stop()
+	for {
+		s.hook.mu.Lock()
+		idle := len(s.hook.queue) == 0 && !s.hook.busy
+		s.hook.mu.Unlock()
+		if idle {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("github stand-in: hooks are still on their way: %w", ctx.Err())
+		}
+	}
 }
 
 // Redeliver sends a delivery again, under its own id. It fails where there was none.

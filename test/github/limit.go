@@ -17,12 +17,13 @@ type Limits struct {
 	Points        int // a minute; reading costs one, writing five: 900
 	ContentMinute int // pull requests, comments, reviews: 80 a minute
 	ContentHour   int // and 500 an hour
+	Status        int // of a refusal: 403, or 429, as GitHub does both
 }
 
 func (l Limits) filled() Limits {
 	return Limits{
 		Hourly: cmp.Or(l.Hourly, 5000), Anonymous: cmp.Or(l.Anonymous, 60), Search: cmp.Or(l.Search, 30),
-		Points: cmp.Or(l.Points, 900), ContentMinute: cmp.Or(l.ContentMinute, 80), ContentHour: cmp.Or(l.ContentHour, 500),
+		Points: cmp.Or(l.Points, 900), ContentMinute: cmp.Or(l.ContentMinute, 80), ContentHour: cmp.Or(l.ContentHour, 500), Status: cmp.Or(l.Status, http.StatusForbidden),
 	}
 }
 
@@ -90,7 +91,7 @@ func (c *call) exhausted() error {
 		whose = "127.0.0.1"
 	}
 	return &refusal{
-		status: http.StatusForbidden, doc: "rest/overview/rate-limits-for-the-rest-api",
+		status: c.s.cfg.Limits.Status, doc: "rest/overview/rate-limits-for-the-rest-api",
 		message: fmt.Sprintf("API rate limit exceeded for %s. If you reach out to GitHub Support for help, please include the request ID %s and timestamp %s.",
 			whose, c.id, c.s.now().Format("2006-01-02 15:04:05 UTC")),
 	}
@@ -130,7 +131,7 @@ func (c *call) secondary(b *budget) error {
 // tooFast is the refusal of the secondary limits.
 func (c *call) tooFast(blocked string, wait time.Duration) error {
 	return &refusal{
-		status: http.StatusForbidden, doc: "rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits",
+		status: c.s.cfg.Limits.Status, doc: "rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits",
 		message: "You have exceeded a secondary rate limit" + blocked + ". Please retry your request again later. If you reach out to GitHub Support for help, please include the request ID " + c.id + ".",
 		header:  http.Header{"Retry-After": {strconv.Itoa(int(max(wait, time.Second).Seconds()))}},
 	}

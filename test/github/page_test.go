@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	gh "github.com/google/go-github/v60/github"
 
@@ -139,16 +138,14 @@ func TestHooks(t *testing.T) {
 	})
 	wait := func(want ...string) {
 		t.Helper()
-		for range 500 {
-			mu.Lock()
-			now := slices.Clone(got)
-			mu.Unlock()
-			if slices.Equal(now, want) {
-				return
-			}
-			time.Sleep(10 * time.Millisecond)
+		if err := s.Delivered(t.Context()); err != nil {
+			t.Fatal(err)
 		}
-		t.Fatalf("got %q, want %q", got, want)
+		mu.Lock()
+		defer mu.Unlock()
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 	wait("push refs/heads/main")
 	s.LoseHooks(1)
@@ -163,4 +160,43 @@ func TestHooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	wait("push refs/heads/main", "pull_request opened", "push refs/heads/a")
+}
+
+// TestControl says over HTTP what was wrong with what was asked.
+func TestControl(t *testing.T) {
+	s := start(t)
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	for _, q := range []struct {
+		path, body string
+		status     int
+		want       string
+	}{
+		{"push", `{"repo":"acme/shop","login":"ben","branch":"x","files":{"a":"b"}}`, 200, `"ok":true`},
+		{"push", `{"repo":"acme/none","login":"ben"}`, 409, "there is no repository acme/none"},
+		{"faults", `{"kind":"status"}`, 409, "there is no fault"},
+		{"faults", `{"kind":`, 400, "unexpected EOF"},
+		{"users", `{"login":"acme","teams":["payments"]}`, 200, `"ok":true`},
+		{"state", "", 200, `"x":"`},
+		{"key?app=autopilot", "", 200, "BEGIN RSA PRIVATE KEY"},
+		{"calls", "", 200, `"calls":`},
+	} {
+		method := http.MethodPost
+		if q.body == "" {
+			method = http.MethodGet
+		}
+		r, err := http.NewRequestWithContext(t.Context(), method, s.URL()+"/_control/"+q.path, strings.NewReader(q.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := transport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode != q.status || !strings.Contains(string(data), q.want) {
+			t.Errorf("%s %s: %d %s %v, want %d %s", q.path, q.body, answer.StatusCode, data, err, q.status, q.want)
+		}
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	gh "github.com/google/go-github/v60/github"
@@ -181,6 +183,30 @@ func TestActing(t *testing.T) {
 	}
 	if p := s.Pulls(shop)[0]; p.State != "closed" || p.Merged || p.ClosedBy != "ben" {
 		t.Errorf("%+v", p)
+	}
+}
+
+// TestAtOnce has many ask for the same at once: one gets it.
+func TestAtOnce(t *testing.T) {
+	s := start(t)
+	must[string](t)(s.Push(shop, "ana", github.Push{Branch: "a", Files: map[string]string{"a": "a"}}))
+	c := client(t, s, pat)
+	var all sync.WaitGroup
+	var made atomic.Int32
+	for range 20 {
+		all.Go(func() {
+			_, r, err := c.PullRequests.Create(t.Context(), "acme", "shop", &gh.NewPullRequest{Title: new("a"), Head: new("a"), Base: new("main")})
+			switch {
+			case err == nil:
+				made.Add(1)
+			case r == nil || r.StatusCode != 422:
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if made.Load() != 1 || len(s.Pulls(shop)) != 1 {
+		t.Errorf("%d were made, there are %d", made.Load(), len(s.Pulls(shop)))
 	}
 }
 

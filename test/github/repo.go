@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -100,8 +101,8 @@ func (c *call) repoJSON(r *repo) obj {
 	}
 	if role := c.roleIn(r); role != "" {
 		out["permissions"] = obj{
-			"admin": r.roleIs(role, "admin"), "maintain": r.roleIs(role, "maintain"), "push": r.roleIs(role, "push"),
-			"triage": r.roleIs(role, "triage"), "pull": true,
+			"admin": roleIs(role, "admin"), "maintain": roleIs(role, "maintain"), "push": roleIs(role, "push"),
+			"triage": roleIs(role, "triage"), "pull": true,
 		}
 	}
 	if owner.Type == "Organization" {
@@ -110,16 +111,8 @@ func (c *call) repoJSON(r *repo) obj {
 	return out
 }
 
-func (r *repo) roleIs(role, least string) bool {
-	for i := len(roles) - 1; i > 0; i-- {
-		if roles[i] == role {
-			return true
-		}
-		if roles[i] == least {
-			return false
-		}
-	}
-	return false
+func roleIs(role, least string) bool {
+	return slices.Index(roles, role) >= slices.Index(roles, least)
 }
 
 // roleIn is what the caller is in a repository; an app that may write contents can push.
@@ -170,16 +163,11 @@ func (c *call) showTeam() (reply, error) {
 }
 
 func (u *User) hasTeam(slug string) bool {
-	for _, t := range u.Teams {
-		if strings.EqualFold(t, slug) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(u.Teams, func(t string) bool { return strings.EqualFold(t, slug) })
 }
 
 func (c *call) teamJSON(org *User, slug string) obj {
-	return obj{"id": org.id*1000 + int64(len(slug)), "name": slug, "slug": strings.ToLower(slug), "permission": "push", "html_url": c.s.url + "/orgs/" + org.Login + "/teams/" + slug, "url": c.base + "/orgs/" + org.Login + "/teams/" + slug}
+	return obj{"id": org.id*1000 + int64(slices.IndexFunc(org.Teams, func(t string) bool { return strings.EqualFold(t, slug) })), "name": slug, "slug": strings.ToLower(slug), "permission": "push", "html_url": c.s.url + "/orgs/" + org.Login + "/teams/" + slug, "url": c.base + "/orgs/" + org.Login + "/teams/" + slug}
 }
 
 // listLabels and its siblings keep the repository's labels.

@@ -48,6 +48,8 @@ func routes() []route {
 		{"GET /app/installations/{id}", "app", appDoc + "get-an-installation-for-the-authenticated-app", (*call).showInstallation, false},
 		{"POST /app/installations/{id}/access_tokens", "app", appDoc + "create-an-installation-access-token-for-an-app", (*call).makeToken, false},
 		{"GET" + repo + "/installation", "app", appDoc + "get-a-repository-installation-for-the-authenticated-app", (*call).showRepoInstallation, false},
+		{"GET /orgs/{owner}/installation", "app", appDoc + "get-an-organization-installation-for-the-authenticated-app", (*call).showOwnerInstallation, false},
+		{"GET /users/{owner}/installation", "app", appDoc + "get-a-user-installation-for-the-authenticated-app", (*call).showOwnerInstallation, false},
 		{"GET /installation/repositories", "", "rest/apps/installations#list-repositories-accessible-to-the-app-installation", (*call).listInstallationRepos, false},
 
 		{"GET" + repo, "metadata:read", "rest/repos/repos#get-a-repository", (*call).showRepo, false},
