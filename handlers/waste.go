@@ -64,6 +64,7 @@ type Waste struct {
 	Next     func(time.Time) time.Time // the first time of the schedule after one; nil without a schedule
 	Location *time.Location            // in which a day begins; nil means UTC
 	Costs    *Costing
+	Ledger   SavingsLedger // nil where savings are not measured
 }
 
 // WasteCluster is one cluster to look for waste in.
@@ -76,6 +77,8 @@ type WasteCluster struct {
 	Usage func(ctx context.Context, c *waste.Cluster, want Wanted) Used
 	// Day reads who used what of the cluster on a day (UTC); team is that of a pod. It does not fail. nil without Prometheus.
 	Day func(ctx context.Context, c *waste.Cluster, day time.Time, team func(namespace, pod string) string) DayUse
+	// Replicas reads what containers of the cluster requested on a day (UTC). It does not fail. nil without Prometheus.
+	Replicas func(ctx context.Context, c *waste.Cluster, day time.Time, of []waste.ContainerKey) ReplicaUse
 }
 
 // Wanted says which histories a scan wants. They end now, by the clock of those who keep them.
