@@ -34,12 +34,12 @@ func Body(p engine.Proposal, o Options) string {
 	if left > 0 {
 		b.add(fmt.Sprintf("_The evidence of %d more changes is left out: it is too long for one page. The savings cards in Slack have it._\n\n", left))
 	}
-	return b.String() + foot
+	return b.text.String() + foot
 }
 
 // page takes what there is room for.
 type page struct {
-	strings.Builder
+	text strings.Builder
 	room int
 }
 
@@ -51,7 +51,7 @@ func (b *page) add(text string) bool {
 		return false
 	}
 	b.room -= len(text)
-	b.WriteString(text)
+	b.text.WriteString(text)
 	return true
 }
 

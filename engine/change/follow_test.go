@@ -64,8 +64,7 @@ func TestNext(t *testing.T) {
 		"somebody pushed, and conflict": {followed(opened, touched), both, "new", ActNone, opened, "somebody pushed to its branch, which now conflicts with the base: whoever pushed must resolve that", []string{"It conflicts with the base. Whoever pushed to it must resolve that: https://github.example/shop/deploy/pull/7"}, lookOpen},
 		"checks fail": {
 			followed(opened, openPull()), with(func(p *engine.Pull) { p.Checks, p.Failing = "failing", []string{"lint", "plan"} }), "old", ActNone, opened,
-			"checks fail: lint, plan",
-			[]string{"Checks fail: lint, plan. See https://github.example/shop/deploy/pull/7"}, lookOpen,
+			"checks fail: lint, plan", []string{"Checks fail: lint, plan. See https://github.example/shop/deploy/pull/7"}, lookOpen,
 		},
 		"checks pass":       {followed(opened, openPull()), with(func(p *engine.Pull) { p.Checks = "passing" }), "old", ActNone, opened, "waits for a review", []string{"All checks pass."}, lookOpen},
 		"changes are asked": {followed(opened, openPull()), with(func(p *engine.Pull) { p.Review = "changes_requested" }), "old", ActNone, opened, "a reviewer asked for changes", []string{"A reviewer asks for changes: https://github.example/shop/deploy/pull/7"}, lookOpen},

@@ -43,7 +43,7 @@ func TestItemHashSeesEveryField(t *testing.T) {
 func visit(v reflect.Value, path string, f func(path string, v reflect.Value, other any)) {
 	switch v.Kind() {
 	case reflect.Struct:
-		if at, ok := v.Interface().(time.Time); ok {
+		if at, ok := reflect.TypeAssert[time.Time](v); ok {
 			f(path, v, at.Add(48*time.Hour))
 			return
 		}

@@ -71,12 +71,13 @@ func tellOpen(was, is engine.Pull, say func(kind, format string, args ...any)) {
 	case is.Checks == "passing" && was.Checks != "passing":
 		say(EventChecks, "All checks pass.")
 	}
-	switch {
-	case is.Review == was.Review:
-	case is.Review == "approved":
-		say(EventReview, "Reviewed and approved on GitHub.")
-	case is.Review == "changes_requested":
-		say(EventReview, "A reviewer asks for changes: %s", is.URL)
+	if is.Review != was.Review {
+		switch is.Review {
+		case "approved":
+			say(EventReview, "Reviewed and approved on GitHub.")
+		case "changes_requested":
+			say(EventReview, "A reviewer asks for changes: %s", is.URL)
+		}
 	}
 	if is.Touched && !was.Touched {
 		say(EventTouched, "Somebody pushed to its branch. From here on it is theirs: it is watched, and not rebuilt.")

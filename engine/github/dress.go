@@ -13,7 +13,7 @@ import (
 )
 
 func newBlob(data []byte) *gh.Blob {
-	return &gh.Blob{Content: gh.String(base64.StdEncoding.EncodeToString(data)), Encoding: gh.String("base64")}
+	return &gh.Blob{Content: new(base64.StdEncoding.EncodeToString(data)), Encoding: new("base64")}
 }
 
 // dress gives a pull request its text, labels and reviewers. Labels and reviewers are courtesies: a label or a reviewer that GitHub

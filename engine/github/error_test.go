@@ -112,10 +112,10 @@ func TestApp(t *testing.T) {
 	w.ExpireTokens()
 	other, err := rsa.GenerateKey(rand.Reader, 2048)
 	must(t, err)
-	w.Suspend("pilot", "shop", true)
+	must(t, w.Suspend("pilot", "shop", true))
 	_, err = newForge(t, w.forge.o).Tree(t.Context(), repo, "main")
 	code(t, err, engine.Forbidden, "suspended")
-	w.Suspend("pilot", "shop", false)
+	must(t, w.Suspend("pilot", "shop", false))
 	for words, change := range map[string]func(*Options){
 		"no installation": func(o *Options) { o.InstallationID += 1000 },
 		"private key": func(o *Options) {
@@ -131,7 +131,7 @@ func TestApp(t *testing.T) {
 			code(t, err, engine.Forbidden, "credentials")
 		}
 	}
-	w.SetPermission("pilot", "shop", "contents", "read")
+	must(t, w.SetPermission("pilot", "shop", "contents", "read"))
 	_, err = w.Push(repo, "ada", stand.Push{Files: map[string]string{"x": "y"}})
 	must(t, err)
 	code(t, propose(t, w.again(t)), engine.Forbidden, "contents: write")
@@ -221,8 +221,8 @@ func TestCheck(t *testing.T) {
 		if rows := w.forge.Check(t.Context(), repo); len(failed(rows)) != 0 || len(rows) != 6 {
 			t.Errorf("%+v", rows)
 		}
-		w.SetPermission("pilot", "shop", "contents", "read")
-		w.SetPermission("pilot", "shop", "checks", "")
+		must(t, w.SetPermission("pilot", "shop", "contents", "read"))
+		must(t, w.SetPermission("pilot", "shop", "checks", ""))
 		if got := failed(w.again(t).Check(t.Context(), repo)); len(got) != 2 || got["push"] == "" || got["checks"] == "" {
 			t.Errorf("%v", got)
 		}

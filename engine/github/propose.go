@@ -135,7 +135,13 @@ func (f *Forge) stand(ctx context.Context, r repository, d change.Draft) (string
 				return "", err
 			}
 		}
-		ref := &gh.Reference{Ref: gh.String("refs/heads/" + d.Branch), Object: &gh.GitObject{SHA: &made}}
+		// GitHub moves a ref whatever it stood at: look once more that nobody pushed while the commit was made.
+		if now, err := f.head(ctx, r, d.Branch); err != nil {
+			return "", err
+		} else if now != head {
+			continue
+		}
+		ref := &gh.Reference{Ref: new("refs/heads/" + d.Branch), Object: &gh.GitObject{SHA: &made}}
 		if head == "" {
 			_, _, err = f.gh.Git.CreateRef(ctx, r.owner, r.name, ref)
 		} else {

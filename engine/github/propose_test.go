@@ -2,6 +2,7 @@ package github
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -198,6 +199,32 @@ func TestPersonPushed(t *testing.T) {
 				t.Errorf("the branch is at %q, the person left it at %s", got, sha)
 			}
 		})
+	}
+}
+
+// TestPersonPushesMeanwhile has a person push while the bot makes its commit, for the first time or anew.
+func TestPersonPushesMeanwhile(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		w := newWorld(t, nil)
+		if !first {
+			must(t, propose(t, w.forge))
+			_, err := w.Push(repo, "bob", stand.Push{Files: map[string]string{"other": "1"}})
+			must(t, err)
+		}
+		d := w.draft(t, w.forge)
+		var pushed string
+		w.line.watch = func(req *http.Request) {
+			if pushed == "" && req.Method == "POST" && strings.HasSuffix(req.URL.Path, "/git/commits") {
+				var err error
+				pushed, err = w.Push(repo, "ada", stand.Push{Branch: d.Branch, Files: map[string]string{"x": "1"}})
+				must(t, err)
+			}
+		}
+		_, err := w.forge.Propose(t.Context(), d)
+		code(t, err, engine.Conflict, "somebody pushed")
+		if got := w.Branches(repo)[d.Branch]; got != pushed || pushed == "" {
+			t.Errorf("first time %v: the branch is at %q, the person left it at %q", first, got, pushed)
+		}
 	}
 }
 

@@ -137,7 +137,7 @@ func (f *Forge) checks(ctx context.Context, r repository, p *engine.Pull) error 
 		}
 	}
 	for page, n := 1, 0; page != 0 && n < maxPages; n++ {
-		runs, resp, err := f.gh.Checks.ListCheckRunsForRef(ctx, r.owner, r.name, p.Head, &gh.ListCheckRunsOptions{Filter: gh.String("latest"), ListOptions: gh.ListOptions{PerPage: pageSize, Page: page}})
+		runs, resp, err := f.gh.Checks.ListCheckRunsForRef(ctx, r.owner, r.name, p.Head, &gh.ListCheckRunsOptions{Filter: new("latest"), ListOptions: gh.ListOptions{PerPage: pageSize, Page: page}})
 		if isMissing(err) {
 			break
 		}
@@ -197,11 +197,11 @@ func (f *Forge) reviews(ctx context.Context, r repository, p *engine.Pull) error
 	}
 	p.Review = ""
 	for _, state := range last {
-		switch {
-		case state == "CHANGES_REQUESTED":
+		switch state {
+		case "CHANGES_REQUESTED":
 			p.Review = "changes_requested"
 			return nil
-		case state == "APPROVED":
+		case "APPROVED":
 			p.Review = "approved"
 		}
 	}
@@ -237,7 +237,7 @@ func (f *Forge) Close(ctx context.Context, repo string, p engine.Pull, comment s
 		if err := f.say(ctx, r, p.Number, comment); err != nil {
 			return err
 		}
-		if _, _, err := f.gh.PullRequests.Edit(ctx, r.owner, r.name, p.Number, &gh.PullRequest{State: gh.String("closed")}); err != nil {
+		if _, _, err := f.gh.PullRequests.Edit(ctx, r.owner, r.name, p.Number, &gh.PullRequest{State: new("closed")}); err != nil {
 			return f.told(err, r, closePull)
 		}
 	}

@@ -100,8 +100,8 @@ func TestStatusWithoutPermission(t *testing.T) {
 	p, err := w.forge.Propose(t.Context(), w.draft(t, w.forge))
 	must(t, err)
 	must(t, w.SetCheck(repo, p.Branch, "plan", "failure"))
-	w.SetPermission("pilot", "shop", "checks", "")
-	w.SetPermission("pilot", "shop", "statuses", "")
+	must(t, w.SetPermission("pilot", "shop", "checks", ""))
+	must(t, w.SetPermission("pilot", "shop", "statuses", ""))
 	got, err := w.forge.Status(t.Context(), repo, p)
 	must(t, err)
 	if got.Checks != "" || got.State != engine.PullOpen || got.Touched {

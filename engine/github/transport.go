@@ -109,7 +109,7 @@ func (w *whole) RoundTrip(req *http.Request) (*http.Response, error) {
 	defer cancel()
 	resp, err := w.next.RoundTrip(req.WithContext(ctx))
 	if refused, ok := errors.AsType[*ghinstallation.HTTPError](err); ok && refused.Response != nil {
-		refused.Response.Body.Close() // nobody else does; its status is all that is looked at
+		_ = refused.Response.Body.Close() // nobody else does; its status is all that is looked at
 	}
 	if err != nil {
 		return nil, err

@@ -223,12 +223,12 @@ func (t *tree) entries(files map[string][]byte) ([]*gh.TreeEntry, error) {
 		if known {
 			mode = old.Mode
 		}
-		e := &gh.TreeEntry{Path: &path, Mode: &mode, Type: gh.String("blob")}
+		e := &gh.TreeEntry{Path: &path, Mode: &mode, Type: new("blob")}
 		switch {
 		case data == nil && !known:
 			continue // it is gone already
 		case data != nil:
-			e.SHA = gh.String(blobHash(data))
+			e.SHA = new(blobHash(data))
 		}
 		out = append(out, e)
 	}

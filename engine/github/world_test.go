@@ -55,7 +55,7 @@ func newWorld(t *testing.T, change func(*stand.Config, *Options)) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := w.Server.Close(context.Background()); err != nil {
+		if err := w.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -103,13 +103,17 @@ type line struct {
 	sent  []string // methods
 	cutAt int      // 0 for never
 	after bool
+	watch func(*http.Request) // called before each request; nil for not
 }
 
 func (l *line) RoundTrip(req *http.Request) (*http.Response, error) {
 	l.mu.Lock()
 	l.sent = append(l.sent, req.Method)
-	n, at, after := len(l.sent), l.cutAt, l.after
+	n, at, after, watch := len(l.sent), l.cutAt, l.after, l.watch
 	l.mu.Unlock()
+	if watch != nil {
+		watch(req)
+	}
 	if at > 0 && (n > at || n == at && !after) {
 		return nil, errDead
 	}
