@@ -39,6 +39,12 @@ func (b *Bot) respond(ctx context.Context, in inbound, reply engine.Reply, trigg
 		}
 		reply = engine.Reply{Text: "Slack closed the time in which a window can be opened. Please press the button again."}
 	}
+	if reply.File != nil {
+		if err := b.sendFile(ctx, in.answer.User, *reply.File); err != nil {
+			b.log.WarnContext(ctx, "a file could not be sent", "user", in.answer.User, "file", reply.File.Name, "error", explain(err))
+			reply = engine.Reply{Text: "The file could not be sent to you; Slack said: " + explain(err)}
+		}
+	}
 	if len(reply.Invalid) > 0 {
 		reply.Text = view.InvalidText(reply.Invalid)
 	}
