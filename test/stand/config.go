@@ -20,6 +20,7 @@ type BotConfig struct {
 	Pager                    string   // base URL of a PagerDuty; empty for none
 	Ignore                   []string // patterns of namespaces whose problems are left out
 	Savings                  string   // channel of savings cards; empty for none
+	Approvers                bool     // the groups platform and finops may approve and deny changes
 	Extra                    string   // more of the file, such as the sections waste and aws
 }
 
@@ -61,6 +62,9 @@ func (c BotConfig) YAML() []byte {
 	line("  - {name: responder, members: [%s], may: [acknowledge, assign, silence, resolve, logs, diagnose, verdict]}", group("oncall"))
 	line("  - {name: admin, members: [%s], may: [pause, resume]}", group("platform"))
 	line("  - {name: savers, members: [%s, %s], may: [snooze, not_waste, scan]}", group("platform"), group("finops"))
+	if c.Approvers {
+		line("  - {name: approvers, members: [%s, %s], may: [approve, deny, audit]}", group("platform"), group("finops"))
+	}
 	page := ""
 	if c.Pager != "" {
 		page = ", page: true"
