@@ -32,7 +32,9 @@ func ledger(c *canvas, l engine.Ledger) string {
 	c.section(append([]string{title}, ledgerCash(l, measured)...)...)
 	c.section(ledgerWay(l, measured)...)
 	if measured {
-		c.section(fence(strings.Join(ledgerTable(l), "\n"), maxSection))
+		if table := ledgerTable(l); len(table) > 0 {
+			c.section(fence(strings.Join(table, "\n"), maxSection))
+		}
 		c.section(append([]string{"*Promised and measured*"}, list(l.Calibration, len(kindNames), calibration)...)...)
 	}
 	shown := l.Lines[:min(len(l.Lines), ledgerLines)]
@@ -84,6 +86,9 @@ func ledgerTable(l engine.Ledger) []string {
 		}
 		s.Name = cmp.Or(shareName(s.Name, l.By), "no "+strings.ToLower(ledgerHeading(l.By)))
 		rows = append(rows, s)
+	}
+	if len(rows) == 0 {
+		return nil
 	}
 	columnsOf := func(of func(engine.LedgerShare) engine.MicroUSD, total engine.MicroUSD) []engine.MicroUSD {
 		amounts := make([]engine.MicroUSD, len(rows))

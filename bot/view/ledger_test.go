@@ -1,6 +1,7 @@
 package view_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,5 +102,26 @@ func TestCentsOfTheLedgerAddUp(t *testing.T) {
 		if sum != 2*last {
 			t.Fatalf("the lines come to %d cents, the sum says %d:\n%s", sum-last, last, strings.ReplaceAll(table, `\n`, "\n"))
 		}
+	})
+}
+
+// TestTheLedgerKeepsSlacksLimits draws ledgers of any names and lengths.
+func TestTheLedgerKeepsSlacksLimits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := realised()
+		l.Filter = text(t)
+		l.Lines = slices.Repeat(some(t, 5, func(t *rapid.T) engine.LedgerLine {
+			line := l.Lines[rapid.IntRange(0, 5).Draw(t, "line")]
+			line.Target.Name, line.Target.Namespace, line.Target.Container, line.PullURL = text(t), text(t), text(t), text(t)
+			return line
+		}), 9)
+		l.Shares = slices.Repeat(some(t, 5, func(t *rapid.T) engine.LedgerShare {
+			return engine.LedgerShare{Name: text(t), Verified: engine.MicroUSD(rapid.Int64Range(-1e15, 1e15).Draw(t, "verified"))}
+		}), 9)
+		l.Verified, l.Cash, l.Implemented = 0, 0, 0
+		for _, s := range l.Shares {
+			l.Verified += s.Verified
+		}
+		checkDrawing(t, "ledger", view.Reply(engine.Reply{Ledger: &l}, workspace))
 	})
 }
