@@ -198,6 +198,13 @@ func (f *fakeProposals) Deployed(_ context.Context, id int64, line string) (engi
 	return f.put(p), nil
 }
 
+func (f *fakeProposals) Verified(_ context.Context, id int64, _ []engine.LedgerEntry, line string) (engine.Proposal, error) {
+	p := f.all[id]
+	p.Status = engine.ProposalVerified
+	p.Timeline = append(p.Timeline, engine.Event{Kind: "verified", Text: line})
+	return f.put(p), nil
+}
+
 func (f *fakeProposals) Reversed(_ context.Context, id int64, by engine.Person, reason string) (engine.Proposal, error) {
 	p := f.all[id]
 	p.Status, p.Reason = engine.ProposalReversed, by.ID+" "+reason

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/change"
@@ -16,6 +17,14 @@ func (h *Handlers) live(ctx context.Context, p engine.Proposal) (done bool, line
 	l := living{h: h, accounts: map[string]waste.Account{}}
 	var said []string
 	for _, i := range p.Items {
+		if change.IsSnapshotFirst(i.Wish, i.Edits) {
+			kept, err := l.snapshot(ctx, i.Wish.Target, p.ApprovedAt)
+			if err != nil || kept == "" {
+				return false, "there is no snapshot of volume " + i.Wish.Target.Provider + " yet", err
+			}
+			said = append(said, "snapshot "+kept+" of volume "+i.Wish.Target.Provider+" is there")
+			continue
+		}
 		for _, w := range append([]engine.Wish{i.Wish}, i.Wish.With...) {
 			is, err := l.value(ctx, w)
 			if engine.CodeOf(err) == engine.NotFound {
@@ -107,6 +116,20 @@ func (l *living) value(ctx context.Context, w engine.Wish) (string, error) {
 		return "", engine.Errorf(engine.NotFound, "cluster %s is not in the configuration any more", w.Target.Cluster)
 	}
 	return c.Source.Value(ctx, w)
+}
+
+// snapshot gives a whole snapshot of a volume that was taken since; "" when there is none.
+func (l *living) snapshot(ctx context.Context, t engine.Target, since time.Time) (string, error) {
+	a, err := l.account(ctx, t, waste.PartSnapshots)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range a.Snapshots {
+		if s.VolumeID == t.Provider && s.State == "completed" && s.At.After(since) {
+			return s.ID, nil
+		}
+	}
+	return "", nil
 }
 
 // group finds a node group of the wish's cluster by its name.

@@ -68,7 +68,7 @@ func (d *drafting) item(ctx context.Context, f engine.Finding, sized map[string]
 	}
 	wish, ok := change.WishOf(f)
 	if !ok {
-		item.Why, item.Steps = change.WhyNone(f), change.StepsOf(f, false)
+		item.Why, item.Steps = change.WhyNone(f), change.StepsOf(f)
 		return item, nil
 	}
 	item.Wish, item.Title = wish, change.WishTitle(wish)
@@ -88,7 +88,13 @@ func (d *drafting) item(ctx context.Context, f engine.Finding, sized map[string]
 	}
 	item.Repo, item.Base, item.Commit = found.repo, found.base, found.commit
 	item.Edits, item.ByHand, item.Why = found.Edits, found.ByHand, found.Why
-	item.Steps = append(change.StepsOf(f, len(item.Edits) > 0), found.Steps...)
+	if item.Steps = found.Steps; len(item.Edits) == 0 {
+		item.Steps = change.StepsOf(f)
+	}
+	if change.IsSnapshotFirst(wish, item.Edits) { // it saves nothing yet, so that it is no entry of the ledger
+		item.Title = "snapshot of volume " + f.Target.Provider + ", before it is removed"
+		item.Chain, item.Monthly, item.Cash = "", 0, false
+	}
 	return item, nil
 }
 

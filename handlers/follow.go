@@ -3,6 +3,7 @@ package handlers
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -169,6 +170,10 @@ func (h *Handlers) followMerged(ctx context.Context, p engine.Proposal) error {
 	}
 	if p, err = h.Changes.Proposals.Deployed(ctx, p.ID, "Deployed: "+line+"."); err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(p.Items, func(i engine.ProposalItem) bool { return !change.IsSnapshotFirst(i.Wish, i.Edits) }) {
+		_, err := h.Changes.Proposals.Verified(ctx, p.ID, nil, "The snapshot is kept. The next scan proposes to remove the volume.")
+		return movedOn(err)
 	}
 	if p.Reverts != 0 {
 		by := engine.Person{}

@@ -3,7 +3,6 @@ package change
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -87,23 +86,19 @@ func Reverse(w engine.Wish) (back engine.Wish, ok bool) {
 	return back, true
 }
 
-// StepsOf says what is done for a finding outside of files, exactly: commands. declared tells that a file declares it, so that its
-// removal there is what deletes it: then only what must come before is left.
-func StepsOf(f engine.Finding, declared bool) []string {
-	switch {
-	case f.Volume == nil:
+// StepsOf says what is done for a finding where no file declares it, exactly: commands, in their order; none for what only a file can
+// change.
+func StepsOf(f engine.Finding) []string {
+	if f.Volume == nil {
 		return nil
-	case !declared:
-		return f.Volume.Plan
 	}
-	var before []string
-	for _, step := range f.Volume.Plan {
-		if strings.Contains(step, "delete-volume") {
-			break
-		}
-		before = append(before, step)
-	}
-	return before
+	return f.Volume.Plan
+}
+
+// IsSnapshotFirst tells whether the edits of a wish do not bring it about yet: they keep a snapshot of a volume, which a second change
+// then removes.
+func IsSnapshotFirst(w engine.Wish, edits []engine.FileEdit) bool {
+	return w.Kind == engine.WishVolume && w.Old == "" && len(edits) > 0
 }
 
 // WhyNone says why a finding has no wish, and what a person can do.

@@ -107,15 +107,19 @@ func TestNoWish(t *testing.T) {
 }
 
 func TestStepsOfVolume(t *testing.T) {
-	all := volume().Volume.Plan
-	if d := cmp.Diff(all, change.StepsOf(volume(), false)); d != "" {
-		t.Errorf("declared by no file: %s", d)
+	if d := cmp.Diff(volume().Volume.Plan, change.StepsOf(volume())); d != "" {
+		t.Error(d)
 	}
-	if d := cmp.Diff(all[:2], change.StepsOf(volume(), true)); d != "" {
-		t.Errorf("its removal from a file deletes it: %s", d)
-	}
-	if steps := change.StepsOf(engine.Finding{Sizing: &engine.Sizing{}}, true); steps != nil {
+	if steps := change.StepsOf(engine.Finding{Sizing: &engine.Sizing{}}); steps != nil {
 		t.Errorf("a request takes %q", steps)
+	}
+	first, _ := change.WishOf(volume())
+	kept := volume()
+	kept.Volume.Snapshot = "snap-1"
+	second, _ := change.WishOf(kept)
+	edits := []engine.FileEdit{{Path: "main.tf"}}
+	if !change.IsSnapshotFirst(first, edits) || change.IsSnapshotFirst(first, nil) || change.IsSnapshotFirst(second, edits) {
+		t.Error("the first of two changes is not told from the second")
 	}
 }
 
