@@ -57,12 +57,13 @@ func auditHash(r engine.AuditRow) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// aboutSQL is true of the audit rows about a subject $1 ("" is everything): its own, and those of the proposals that came of it.
-const aboutSQL = `$1 = '' OR subject = $1
-	OR $1 ~ '^finding/[0-9]{1,18}$' AND subject IN (SELECT 'savings/' || group_id FROM finding WHERE 'finding/' || id = $1)
-	OR subject IN (SELECT 'proposal/' || i.proposal_id FROM proposal_item i WHERE i.proposal_id IS NOT NULL
-		AND ($1 = 'finding/' || i.finding_id OR $1 = 'savings/' || i.group_id))
-	OR subject IN (SELECT 'proposal/' || p.id FROM proposal p WHERE $1 = 'incident/' || p.incident_id OR $1 = 'proposal/' || p.reverts)`
+// aboutSQL is true of the audit rows about a subject $2: its own, those of a finding's group, and those of the proposals that came of
+// it.
+const aboutSQL = `subject = ANY (ARRAY(SELECT $2::text
+	UNION SELECT 'savings/' || f.group_id FROM finding f WHERE $2 = 'finding/' || f.id
+	UNION SELECT 'proposal/' || i.proposal_id FROM proposal_item i WHERE i.proposal_id IS NOT NULL
+		AND ($2 = 'finding/' || i.finding_id OR $2 = 'savings/' || i.group_id)
+	UNION SELECT 'proposal/' || p.id FROM proposal p WHERE $2 = 'incident/' || p.incident_id OR $2 = 'proposal/' || p.reverts))`
 
 // Audit gives the newest rows of the audit log about a subject such as "proposal/7", "finding/12", "savings/3" or "incident/42",
 // newest first, at most limit (0 means 100, never more than 1000). The proposals that came of it count as about it. The subject ""
@@ -73,7 +74,11 @@ func (s *Store) Audit(ctx context.Context, subject string, limit int) ([]engine.
 	}
 	var list []engine.AuditRow
 	err := s.read(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT `+auditColumns+` FROM audit_log WHERE `+aboutSQL+` ORDER BY seq DESC LIMIT $2`, subject, min(limit, 1000))
+		about, args := `true`, []any{min(limit, 1000)}
+		if subject != "" {
+			about, args = aboutSQL, append(args, subject)
+		}
+		rows, err := tx.Query(ctx, `SELECT `+auditColumns+` FROM audit_log WHERE `+about+` ORDER BY seq DESC LIMIT $1`, args...)
 		if err != nil {
 			return err
 		}

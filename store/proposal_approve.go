@@ -52,7 +52,8 @@ func (s *Store) Approve(ctx context.Context, d engine.Decision, a Approving) (en
 }
 
 // Deny keeps that a person said no to a proposal, or was refused, and carries it out. Both are audited. It fails with
-// engine.Conflict when the proposal has moved on: from its pull request on, that is where it is closed.
+// engine.Conflict when the proposal has moved on: from its pull request on, that is where it is closed. It fails with engine.Invalid
+// without a reason.
 func (s *Store) Deny(ctx context.Context, d engine.Decision) (engine.Proposal, error) {
 	return s.decideProposal(ctx, d, engine.ActionDeny, func(ctx context.Context, tx pgx.Tx, d *engine.Decision) (outcome, err error) {
 		p, err := loadProposal(ctx, tx, d.ProposalID)
@@ -65,6 +66,8 @@ func (s *Store) Deny(ctx context.Context, d engine.Decision) (engine.Proposal, e
 			return engine.Errorf(engine.Conflict, "proposal %d is %s: close its pull request instead, %s", p.ID, p.Status, p.Pull.URL), nil
 		case d.Hash != "" && d.Hash != p.Hash:
 			return stalePlan(), nil
+		case strings.TrimSpace(d.Reason) == "":
+			return engine.Errorf(engine.Invalid, "a reason is wanted: it is shown to whoever asks later"), nil
 		}
 		d.Hash = p.Hash
 		return nil, s.move(ctx, tx, p, step{

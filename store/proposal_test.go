@@ -298,9 +298,12 @@ func TestAProposalIsDenied(t *testing.T) {
 	w := newSavers(t)
 	items := w.drafted("api")
 	p := w.approve("click-1", 2, items...)
-	d := w.second("no-1", grace, p)
-	d.Action, d.Reason = engine.ActionDeny, "not before the sale"
-	p, err := w.Deny(t.Context(), d)
+	d := w.second("no-0", grace, p)
+	d.Action = engine.ActionDeny
+	_, err := w.Deny(t.Context(), d)
+	code(t, "without a reason", err, engine.Invalid)
+	d.ID, d.Reason = "no-1", "not before the sale"
+	p, err = w.Deny(t.Context(), d)
 	w.must(err)
 	equal(t, "denied", []any{p.Status, p.Reason}, []any{engine.ProposalDenied, "not before the sale"})
 	equal(t, "it is drafted anew", w.changeTasks(), fmt.Sprintf("draft %d", items[0].GroupID))

@@ -93,8 +93,10 @@ ALTER TABLE decisions
 
 ALTER TABLE audit_log ADD COLUMN plan text NOT NULL DEFAULT '';
 COMMENT ON COLUMN audit_log.plan IS 'Hash of the plan that the decision was about; it is part of the row''s own hash where there is one.';
+CREATE INDEX audit_log_subject ON audit_log (subject, seq);
 
 -- +goose Down
+DROP INDEX audit_log_subject;
 ALTER TABLE audit_log DROP COLUMN plan;
 ALTER TABLE decisions DROP COLUMN proposal_id, DROP COLUMN items, DROP COLUMN hash, DROP COLUMN role;
 DROP TABLE proposal_event, proposal_approval, proposal_item, proposal;
