@@ -147,10 +147,22 @@ func (c *call) note(status int) {
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
+	c.s.calls = newest(c.s.calls, maxCalls)
 	c.s.calls = append(c.s.calls, Call{Method: c.r.Method, Path: path, Login: c.who.login, Status: status, At: c.s.cfg.Now()})
 }
 
-// Calls gives every call so far, oldest first.
+// What is kept of calls and of deliveries: a demo may run for days.
+const maxCalls, maxDeliveries = 50_000, 2_000
+
+// newest forgets the older half of what is more than most.
+func newest[T any](list []T, most int) []T {
+	if len(list) < most {
+		return list
+	}
+	return slices.Delete(list, 0, most/2)
+}
+
+// Calls gives the calls so far, oldest first; the newest 25,000 at least.
 func (s *Server) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -104,7 +104,7 @@ func (m *postman) work() {
 		if busy {
 			m.deliver(&next)
 			m.mu.Lock()
-			m.sent = append(m.sent, next)
+			m.sent = append(newest(m.sent, maxDeliveries), next)
 			m.mu.Unlock()
 			continue
 		}
@@ -263,7 +263,7 @@ func (s *Server) LoseHooks(n int) {
 	s.hook.lose = n
 }
 
-// Deliveries are the events that were sent, lost ones among them, oldest first.
+// Deliveries are the events that were sent, lost ones among them, oldest first; the newest 1,000 at least.
 func (s *Server) Deliveries() []Delivery {
 	s.hook.mu.Lock()
 	defer s.hook.mu.Unlock()

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 )
@@ -96,5 +97,38 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("route %+v", r)
 		}
 		seen[r.pattern] = true
+	}
+}
+
+// FuzzJWT wants that nothing but what the key signed is taken, and nothing breaks it.
+func FuzzJWT(f *testing.F) {
+	s, err := New(Config{Apps: []App{{ID: 7, Slug: "a"}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() {
+		if err := s.Close(f.Context()); err != nil {
+			f.Error(err)
+		}
+	})
+	pack := base64.RawURLEncoding.EncodeToString
+	for _, claims := range []string{`{"iss":7,"iat":1,"exp":1e300}`, `{"iss":"7","iat":null}`, `{"iss":[7]}`, `[]`, ``} {
+		f.Add(pack([]byte(`{"alg":"RS256"}`)) + "." + pack([]byte(claims)) + ".AAAA")
+	}
+	f.Add("..")
+	f.Fuzz(func(t *testing.T, token string) {
+		if app, err := s.asApp(token); err == nil || app != nil {
+			t.Errorf("%q was taken", token)
+		}
+	})
+}
+
+func TestNewest(t *testing.T) {
+	var list []int
+	for n := range 25 {
+		list = append(newest(list, 10), n)
+	}
+	if len(list) < 5 || len(list) > 10 || list[len(list)-1] != 24 || list[0] != 25-len(list) {
+		t.Errorf("kept %v", list)
 	}
 }

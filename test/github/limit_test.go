@@ -47,6 +47,17 @@ func TestPrimaryLimit(t *testing.T) {
 	}
 }
 
+// TestTooMany refuses with 429, as GitHub may too.
+func TestTooMany(t *testing.T) {
+	s := start(t, func(c *github.Config) { c.Limits.Hourly, c.Limits.Status = 1, http.StatusTooManyRequests })
+	c := client(t, s, pat)
+	ok[*gh.Repository](t)(c.Repositories.Get(t.Context(), "acme", "shop"))
+	_, r, err := client(t, s, pat).Repositories.Get(t.Context(), "acme", "shop")
+	if r.StatusCode != http.StatusTooManyRequests || r.Rate.Remaining != 0 {
+		t.Errorf("%d %v, want 429 and nothing left", r.StatusCode, err)
+	}
+}
+
 // TestSecondaryLimits makes too much content, and writes too fast.
 func TestSecondaryLimits(t *testing.T) {
 	at := &clock{t0}
