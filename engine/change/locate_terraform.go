@@ -34,6 +34,7 @@ type terraform struct {
 	dirs      map[string]*tfDir
 	vars      []tfVars
 	instances []*tfInstance
+	hops      int // references followed so far
 }
 
 // tfDir is a module: the Terraform files of one folder.

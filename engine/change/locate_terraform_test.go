@@ -405,3 +405,27 @@ func TestLocateScope(t *testing.T) {
 		t.Errorf("a module that is called from elsewhere, too: %q", got)
 	}
 }
+
+// TestLocateHostileTerraform gives files whose references never end, or double at each step: they are refused, soon.
+func TestLocateHostileTerraform(t *testing.T) {
+	doubling, wide := "", ""
+	for i := range 35 {
+		doubling += fmt.Sprintf("  a%d = \"${local.a%d}${local.a%d}\"\n", i, i+1, i+1)
+	}
+	for i := range 60 {
+		wide += fmt.Sprintf("  a%d = local.a%d.b.c.d.e\n", i, (i+1)%60)
+	}
+	for name, tree := range map[string]memory{
+		"doubling": {"main.tf": strings.Replace(sized("3"), `= "w"`, "= local.a0", 1) + "locals {\n" + doubling + "  a35 = \"\"\n}\n"},
+		"wide":     {"main.tf": sized("local.a0.b.c.d.e") + "locals {\n" + wide + "}\n"},
+		"modules that call each other": {
+			"main.tf":   "module \"a\" {\n  source = \"./a\"\n}\nmodule \"b\" {\n  source = \"./b\"\n}\n",
+			"a/main.tf": sized("3") + "module \"b\" {\n  source = \"../b\"\n}\nmodule \"c\" {\n  source = \"../b\"\n}\n",
+			"b/main.tf": "module \"a\" {\n  source = \"../a\"\n}\nmodule \"d\" {\n  source = \"../a\"\n}\n",
+		},
+	} {
+		if got := tfLocated(t, tree, minWishOf("w", "3", "2")); !strings.HasPrefix(got[0], "why: ") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}

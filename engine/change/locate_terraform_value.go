@@ -33,8 +33,12 @@ func (tr *trail) share(format string, args ...any) {
 	}
 }
 
-// maxHops bounds how many references are followed. Terraform forbids circles; a file may have one all the same.
-const maxHops = 40
+// The bounds on how many references are followed. Terraform forbids circles; a file may have one all the same.
+const (
+	maxHops    = 40
+	maxAllHops = 200_000 // in one tree: values that double themselves at each hop are no numbers of nodes
+	maxName    = 1_000   // bytes of a text; no name in AWS is longer
+)
 
 // follow goes from an expression to what it is: through parentheses, variables, local values, arguments of modules and each. It
 // ends at the first expression that is none of these.
@@ -43,7 +47,7 @@ func (t *terraform) follow(x tfExpr, tr *trail) tfExpr {
 }
 
 func (t *terraform) hop(x tfExpr, tr *trail, left int) tfExpr {
-	if left == 0 {
+	if t.hops++; left == 0 || t.hops > maxAllHops {
 		return x
 	}
 	switch e := x.e.(type) {
@@ -216,7 +220,7 @@ func (t *terraform) textOf(x tfExpr, left int) (string, bool) {
 		var b strings.Builder
 		for _, part := range e.Parts {
 			value, ok := t.textOf(x.with(part), left-1)
-			if !ok {
+			if !ok || b.Len()+len(value) > maxName {
 				return "", false
 			}
 			b.WriteString(value)
