@@ -49,7 +49,7 @@ func changed(l Located) string {
 	for _, e := range l.Edits {
 		out.WriteString(e.Path + "\n")
 		for line := range strings.Lines(e.Diff) {
-			if strings.HasPrefix(line, "---") || strings.HasPrefix(line, "+++") {
+			if strings.HasPrefix(line, "--- a/") || strings.HasPrefix(line, "+++ ") {
 				continue
 			}
 			if line[0] == '+' || line[0] == '-' || line[0] == '\\' {

@@ -18,6 +18,9 @@ type declared struct {
 
 // locateYAML finds what w wants changed in manifests, kustomizations and Helm charts. It gives nothing where none declares it.
 func (s *search) locateYAML(ctx context.Context, w engine.Wish) (Located, error) {
+	if w.Kind == engine.WishVolume {
+		return s.locateClaim(ctx, w)
+	}
 	f, ok := fieldOf(w)
 	if !ok {
 		return Located{}, nil

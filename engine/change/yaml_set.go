@@ -21,6 +21,9 @@ func (t *yamlText) set(n *yaml.Node, value string) ([]byte, error) {
 	old := *n
 	defer func() { *n = old }()
 	n.Value = value
+	if v := any(nil); n.Style&yaml.TaggedStyle != 0 && n.Decode(&v) != nil {
+		return nil, errors.New("the tag before the value asks for another sort of value")
+	}
 	return after, t.verify(after, map[*yaml.Node]bool{n: true})
 }
 
@@ -81,6 +84,9 @@ func doubleQuoted(value string) string {
 	return out.String()
 }
 
+// errElsewhere is why a change is not made that would be read as more than itself.
+var errElsewhere = errors.New("something else in the file would change")
+
 // verify parses a changed file again and compares it with the nodes of t, which the caller changed likewise: everything but how the
 // nodes of made are written must be the same.
 func (t *yamlText) verify(after []byte, made map[*yaml.Node]bool) error {
@@ -89,14 +95,14 @@ func (t *yamlText) verify(after []byte, made map[*yaml.Node]bool) error {
 		return fmt.Errorf("the changed file is no YAML: %w", err)
 	}
 	if len(got.docs) != len(t.docs) {
-		return fmt.Errorf("the changed file has %d documents instead of %d", len(got.docs), len(t.docs))
+		return errElsewhere
 	}
 	for i, doc := range t.docs {
 		if n := unequal(doc, got.docs[i], made); n != nil {
-			return fmt.Errorf("line %d would become something else", n.Line)
+			return errElsewhere
 		}
 		if !slices.Equal(comments(doc), comments(got.docs[i])) {
-			return errors.New("a comment would be lost")
+			return errElsewhere
 		}
 	}
 	return nil

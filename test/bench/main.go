@@ -27,6 +27,7 @@ var figures = []figure{
 	{"cards", "from a real container's failure to its card in Slack, and to the right cause on the card", cards},
 	{"alerts", "from the POST of an alert to its card", alerts},
 	{"memory", "the bot's memory while it watches many pods, beside a bare informer's", memory},
+	{"edits", "every value of every YAML and HCL file of a folder edited: what else changed, what is refused, edits a second", edits},
 	{"informer", "a bare informer of pods, and its memory: what memory compares the bot with", informer},
 	{"soak", "kill -9, PostgreSQL and Slack outages over and over: what was lost, what was doubled", soak},
 	{"waste", "the histories of thousands of containers from a real Prometheus, and the detection of waste on them", wasteScan},
