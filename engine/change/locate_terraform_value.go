@@ -36,7 +36,7 @@ func (tr *trail) share(format string, args ...any) {
 // The bounds on how many references are followed. Terraform forbids circles; a file may have one all the same.
 const (
 	maxHops    = 40
-	maxAllHops = 200_000 // in one tree: values that double themselves at each hop are no numbers of nodes
+	maxAllHops = 100_000 // in one tree: values that double themselves at each hop are no numbers of nodes
 	maxName    = 1_000   // bytes of a text; no name in AWS is longer
 )
 

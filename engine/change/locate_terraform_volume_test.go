@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2/hclwrite"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -65,6 +66,9 @@ output "other" {
 	first := locate(t, tree, volumeWish(""))
 	if d := cmp.Diff(dataVolume+snapshotOfData, string(first.Files["main.tf"])); d != "" || len(first.Files) != 1 {
 		t.Fatalf("%d files\n%s", len(first.Files), d)
+	}
+	if text := first.Files["main.tf"]; string(hclwrite.Format(text)) != string(text) {
+		t.Errorf("fmt would change\n%s", text)
 	}
 	if len(first.Steps) != 2 || !strings.Contains(first.Steps[0], "add aws_ebs_snapshot.data_last and destroy nothing") {
 		t.Errorf("steps %q", first.Steps)
