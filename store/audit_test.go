@@ -53,8 +53,8 @@ func TestTamperingWithAnyColumnIsFound(t *testing.T) {
 	}
 	do(`ALTER TABLE audit_log DISABLE TRIGGER ALL`)
 	do(`CREATE TABLE good AS SELECT * FROM audit_log`)
-	columns := strings.Fields(w.sql(`SELECT attname FROM pg_attribute WHERE attrelid = 'audit_log'::regclass AND attnum > 0 AND NOT attisdropped`))
-	for _, column := range columns {
+	columns := w.sql(`SELECT attname FROM pg_attribute WHERE attrelid = 'audit_log'::regclass AND attnum > 0 AND NOT attisdropped`)
+	for column := range strings.FieldsSeq(columns) {
 		for n := range rows {
 			change := column + ` || 'x'`
 			switch column {

@@ -99,11 +99,13 @@ func TestNeed(t *testing.T) {
 		{"too much for a role", []engine.ProposalItem{item("prod", "payments", cpu, 499.99)}, engine.ApprovalNeed{People: 1, Roles: []string{"platform"}}},
 		{"just what one may", []engine.ProposalItem{item("dev", "shop", cpu, 250), item("dev", "shop", cpu, 250)}, engine.ApprovalNeed{People: 1, Roles: []string{"sizer", "platform"}}},
 		{
-			"above it together", []engine.ProposalItem{item("dev", "shop", cpu, 250), item("dev", "shop", cpu, 251)},
+			"above it together",
+			[]engine.ProposalItem{item("dev", "shop", cpu, 250), item("dev", "shop", cpu, 251)},
 			engine.ApprovalNeed{People: 2, Roles: []string{"sizer", "platform"}, Why: []string{"two people, for $501.00/month is above $500.00"}},
 		},
 		{
-			"done at once", []engine.ProposalItem{steps},
+			"done at once",
+			[]engine.ProposalItem{steps},
 			engine.ApprovalNeed{People: 2, Roles: []string{"payments-lead", "platform"}, Why: []string{"two people, for it is done at once and no pull request is reviewed"}},
 		},
 	} {
