@@ -63,7 +63,7 @@ func orUnset(value string) string {
 	return value
 }
 
-// gone is the value of a volume that is not there any more.
+// gone is the value of a volume or a node group that is not there any more.
 const gone = "gone"
 
 // reached tells whether a value is as it was wished. A group that somebody made smaller still has it too.
@@ -72,7 +72,7 @@ func reached(w engine.Wish, is string) bool {
 	case engine.WishVolume:
 		return is == gone
 	case engine.WishGroup:
-		return is != "" && !change.Exceeds(is, w.New, 1)
+		return is == gone || is != "" && w.New != "" && !change.Exceeds(is, w.New, 1)
 	case engine.WishRequest, engine.WishTarget, engine.WishLimit, engine.WishImage, engine.WishProbe:
 	}
 	return change.SameValue(is, w.New)
@@ -102,6 +102,9 @@ func (l *living) value(ctx context.Context, w engine.Wish) (string, error) {
 			return "", err
 		}
 		g, ok := l.group(a, w)
+		if !ok && w.Field == change.FieldGroup {
+			return gone, nil
+		}
 		if !ok {
 			return "", engine.Errorf(engine.NotFound, "there is no node group %s any more", w.Name)
 		}

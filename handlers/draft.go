@@ -156,10 +156,15 @@ func (d *drafting) sources(ctx context.Context, w engine.Wish) (all []change.Sou
 	hints.Mappings = d.h.Changes.Mappings
 	all, err = change.Sources(w, hints)
 	switch {
-	case engine.CodeOf(err) == engine.Invalid, engine.CodeOf(err) == engine.NotFound:
+	case engine.CodeOf(err) == engine.Invalid:
 		return nil, engine.UserMessage(err, w.Target.String()), nil
 	case err != nil:
 		return nil, "", err
+	case len(all) == 0 && w.Target.Namespace != "" && w.Kind != engine.WishVolume:
+		return nil, "nothing says in which repository it is declared: annotate it with " + change.SourceAnnotation +
+			": owner/name//folder, or map it under `changes:` in the configuration", nil
+	case len(all) == 0:
+		return nil, "nothing says in which repository it is declared: `changes:` in the configuration can", nil
 	}
 	return all, "", nil
 }
