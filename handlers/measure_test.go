@@ -118,10 +118,10 @@ func TestMeasureCorrectsWhenTheBillComes(t *testing.T) {
 	chain := ledger.Chains(w.chains.entries)[1]
 	var measured, corrected []engine.LedgerEntry
 	for _, e := range chain {
-		switch e.Kind {
-		case engine.EntryVerified:
+		if e.Kind == engine.EntryVerified {
 			measured = append(measured, e)
-		case engine.EntryCorrected:
+		}
+		if e.Kind == engine.EntryCorrected {
 			corrected = append(corrected, e)
 		}
 	}
@@ -178,8 +178,12 @@ func TestMeasureOfNodesWhoseGroupNobodyRemembers(t *testing.T) {
 	f := engine.Finding{Target: engine.Target{Workload: engine.Workload{Name: "n1"}}, Node: &engine.NodeRemoval{Group: "workers"}}
 	d := clusterDay{
 		nodes: DayUse{Known: true, Seen: 1, Nodes: []price.NodeUse{
-			{Name: "n1", Hours: 6, CPU: 2, GiB: 8}, {Name: "n2", Hours: 24, CPU: 2, GiB: 8}, {Name: "was", Hours: 5, CPU: 2, GiB: 8},
-			{Name: "strange", Hours: 3, CPU: 2, GiB: 7.9}, {Name: "large", Hours: 24, CPU: 8, GiB: 32}, {Name: "other", Hours: 24, CPU: 2, GiB: 8},
+			{Name: "n1", Hours: 6, CPU: 2, GiB: 8},
+			{Name: "n2", Hours: 24, CPU: 2, GiB: 8},
+			{Name: "was", Hours: 5, CPU: 2, GiB: 8},
+			{Name: "strange", Hours: 3, CPU: 2, GiB: 7.9},
+			{Name: "large", Hours: 24, CPU: 8, GiB: 32},
+			{Name: "other", Hours: 24, CPU: 2, GiB: 8},
 		}},
 		groups: map[string]string{"n2": "workers", "other": "batch"}, members: map[string]string{"was": "workers"},
 	}

@@ -193,3 +193,12 @@ func TestADayMeasuredAnewIsCorrected(t *testing.T) {
 		t.Errorf("%+v; want $4.80, half of it cash, of one day", l)
 	}
 }
+
+func TestCapacityThatWentIsTheCashOfTheNewestFirst(t *testing.T) {
+	b := &book{t: t}
+	b.implement(cpu(1, "api"), monday, capacity(-1, 96, 960, 480))
+	b.implement(cpu(2, "web"), dayAfter(3), capacity(2, 96, 960, 480))
+	use := capacity(4, 24, 864, 336) // 96 core-hours went, of which the newer chain frees 72
+	news, _ := ledger.MeasureDay(dayAfter(4), b.entries, map[int64]ledger.Use{1: use, 2: use})
+	equal(t, "cash", amounts(news), map[int64][2]engine.MicroUSD{1: {2_160_000, 720_000}, 2: {2_160_000, 2_160_000}})
+}

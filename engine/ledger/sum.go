@@ -61,9 +61,8 @@ func when(e engine.LedgerEntry) time.Time {
 	return e.Day
 }
 
-func inSpan(e engine.LedgerEntry, f engine.LedgerFilter) bool {
-	return !when(e).Before(f.From) && (f.To.IsZero() || when(e).Before(f.To))
-}
+// inSpan tells whether a chosen entry is not from before a filter's span.
+func inSpan(e engine.LedgerEntry, f engine.LedgerFilter) bool { return !when(e).Before(f.From) }
 
 func fold(name string, chain []engine.LedgerEntry, f engine.LedgerFilter) engine.LedgerLine {
 	l := engine.LedgerLine{Chain: name, Finding: chain[0].Finding, Type: chain[0].Type, Target: chain[0].Target, Team: chain[0].Team, State: State(chain)}
