@@ -40,6 +40,8 @@ type Diagnosis struct {
 	Evidence   []Evidence `json:"evidence"`
 	Gaps       []Gap      `json:"gaps,omitempty"`
 	LastChange *Change    `json:"last_change,omitempty"`
+	Remedies   []Remedy   `json:"remedies,omitempty"`  // what the bot could do at once, if a person says so
+	NoRemedy   string     `json:"no_remedy,omitempty"` // why it can do nothing, where one might expect that it could
 }
 
 // Cause gives the cause of a rule, and the likeliest one for a rule of "".

@@ -32,6 +32,10 @@ const (
 	ActionApprove     Action = "approve"   // say yes to a proposal
 	ActionDeny        Action = "deny"      // say no to it
 	ActionAudit       Action = "audit"     // read the audit log
+	ActionUndo        Action = "undo"      // take a rollout back; this and what follows are the kinds of Remedy
+	ActionRestart     Action = "restart"
+	ActionScale       Action = "scale"
+	ActionCordon      Action = "cordon"
 )
 
 // Decision is what a person decided, or was refused. It is a row with a name and a time.
@@ -58,7 +62,9 @@ type Decision struct {
 	ProposalID int64   // approve, deny: the proposal; 0 for an approval that begins one
 	Items      []int64 // approve: the drafts that begin a proposal
 	Hash       string  // approve: of what the person was shown
-	Role       string  // approve: that allowed it
+	Role       string  // approve and remedies: that allowed it
+
+	Remedy *Remedy // undo, restart, scale, cordon: what exactly; nil for a click that was refused
 }
 
 // AuditRow is one line of the hash-chained audit log.

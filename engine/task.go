@@ -25,13 +25,14 @@ const (
 	TaskPropose       TaskKind = "propose"        // make the pull request of an approved proposal
 	TaskFollow        TaskKind = "follow"         // see where a pull request, its deployment and its savings stand
 	TaskMeasure       TaskKind = "measure"        // measure yesterday against the baselines
+	TaskRemedy        TaskKind = "remedy"         // do to a cluster what a person asked for
 )
 
 // Task is a piece of durable background work. It may run twice: doing it again must change nothing.
 type Task struct {
 	Kind       TaskKind
 	IncidentID int64
-	Detail     string // page: see PageDetail; silence: the silence's end as RFC 3339; scan: the scan's id; draft: the finding group's; propose, follow: the proposal's
+	Detail     string // page: see PageDetail; silence: the silence's end as RFC 3339; scan: the scan's id; draft: the finding group's; propose, follow: the proposal's; remedy: the decision's
 	Attempt    int
 }
 
