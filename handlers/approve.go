@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/change"
 	"github.com/eks-autopilot/autopilot/engine/policy"
 )
 
@@ -104,15 +105,15 @@ func (h *Handlers) proposalClick(ctx context.Context, c engine.Click) (engine.Re
 	default:
 		return engine.Reply{}, engine.Errorf(engine.Invalid, "this button is not known to this version; run `/autopilot savings`")
 	}
-	if p.Status != engine.ProposalPending {
-		return engine.Reply{}, engine.Errorf(engine.Conflict, "proposal %d is %s already%s", p.ID, p.Status, at(p.Pull))
-	}
 	if d.Action == engine.ActionApprove {
 		text := ""
 		if b.Hash != p.Hash {
 			text = "The plan changed since you saw it. Here is how it is now."
 		}
 		return h.planOf(ctx, p, text)
+	}
+	if !change.Leads(p.Status, engine.ProposalDenied) {
+		return engine.Reply{}, engine.Errorf(engine.Conflict, "proposal %d is %s already%s", p.ID, p.Status, at(p.Pull))
 	}
 	ok, role, reason, err := h.mayDecide(ctx, d, p.Items)
 	if err != nil {

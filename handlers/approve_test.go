@@ -169,10 +169,16 @@ func TestWrongSubmissions(t *testing.T) {
 		t.Errorf("a proposal that is not there: %v", err)
 	}
 	c.approved(t)
-	for action, want := range map[string]engine.Code{"merge": engine.Invalid, "approve": engine.Conflict} {
+	for action, want := range map[string]engine.Code{"merge": engine.Invalid, "approve": engine.Conflict, "deny": ""} {
 		if _, err := c.Click(t.Context(), click("UAPP", action, "p1:1")); engine.CodeOf(err) != want {
-			t.Errorf("%s: %v, want %s", action, err, want)
+			t.Errorf("%s of what is approved, and no pull request yet: %v, want %q", action, err, want)
 		}
+	}
+	if err := c.task(engine.TaskPropose, 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Click(t.Context(), click("UAPP", "deny", "p1:1")); engine.CodeOf(err) != engine.Conflict || !strings.Contains(err.Error(), "/pull/1") {
+		t.Errorf("deny of what is open: %v", err)
 	}
 	c.Changes = nil
 	for _, value := range []string{"g3", "p1:1"} {

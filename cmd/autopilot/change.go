@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/change"
 	"github.com/eks-autopilot/autopilot/engine/github"
 	"github.com/eks-autopilot/autopilot/engine/policy"
 	"github.com/eks-autopilot/autopilot/handlers"
@@ -42,6 +44,33 @@ func connectChanges(cfg Config, secrets Secrets, st *store.Store, log *slog.Logg
 	return &handlers.Changes{
 		Proposals: proposals{st}, Forge: forge, Mappings: cfg.mappings(), Labels: cfg.GitHub.Labels, AsDraft: cfg.GitHub.Draft, Logins: cfg.People,
 	}, nil
+}
+
+// hubWithin is how long another cluster may take to say what its Argo CD brings to this one.
+const hubWithin = 5 * time.Second
+
+// hints asks a cluster what declares its objects, and every other one what the Argo CD there brings to it. One that does not answer is
+// left out: what deploys the object may be elsewhere.
+func hints(c connected, clusters []connected) func(context.Context, engine.Workload) (change.Hints, error) {
+	return func(ctx context.Context, w engine.Workload) (change.Hints, error) {
+		h, err := c.kube.Hints(ctx, w)
+		if err != nil {
+			return h, err
+		}
+		for _, other := range clusters {
+			if other.kube.Name() == c.kube.Name() {
+				continue
+			}
+			asking, done := context.WithTimeout(ctx, hubWithin)
+			found, err := other.kube.Applications(asking, c.kube.Name(), c.kube.Address())
+			done()
+			if err != nil {
+				slog.InfoContext(ctx, "another cluster's Argo CD was not asked", "cluster", other.kube.Name(), "error", err)
+			}
+			h.Argo = append(h.Argo, found...)
+		}
+		return h, nil
+	}
 }
 
 // forgeEvent reads GitHub's webhooks, which the secret signs.

@@ -148,7 +148,7 @@ func edges(clusters []connected) []handlers.Cluster {
 	for _, c := range clusters {
 		e := handlers.Cluster{
 			Name: c.kube.Name(), Owner: c.kube.Owner, Logs: c.kube.LogsOf, Collectors: kube.Collectors(c.kube),
-			Source: handlers.Source{Hints: c.kube.Hints, Value: c.kube.Value},
+			Source: handlers.Source{Hints: hints(c, clusters), Value: c.kube.Value},
 		}
 		if c.alertmanager != nil {
 			e.Alertmanager, e.Receiver = c.alertmanager, c.receiver

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,11 +41,17 @@ const (
 // appsKeep is how long a list of Argo CD's applications serves: each is large, and those of one scan's drafts are asked for at once.
 const appsKeep = time.Minute
 
-// apps remembers Argo CD's applications for a while.
+// apps remembers the applications of an Argo CD for a while.
 type apps struct {
 	mu   sync.Mutex
 	at   time.Time
-	list []change.ArgoApp
+	list []application
+}
+
+// application is a source of an Argo CD application, and where it goes: by the address of an API server, or by a name.
+type application struct {
+	change.ArgoApp
+	server, name string
 }
 
 // Hints gives what the live object of a workload, and what deploys it, say of where it is declared. It fails with NotFound when there
@@ -81,14 +88,48 @@ func (c *Cluster) readError(err error, w engine.Workload) error {
 	return engine.Wrap(engine.Unavailable, err, "cluster "+c.name+" does not say what "+w.String()+" is now: "+why(err))
 }
 
-// argo lists the applications that go to this cluster: those of an Argo CD that runs in it, and those that name it.
+// argo gives the applications of the Argo CD in this cluster that go to it.
 func (c *Cluster) argo(ctx context.Context) ([]change.ArgoApp, error) {
+	return c.applications(ctx, func(a application) bool {
+		return a.server == "https://kubernetes.default.svc" || a.name == "in-cluster" || a.goesTo(c.name, c.Address())
+	})
+}
+
+// Applications gives the applications of the Argo CD in this cluster that go to another: one Argo CD may serve many. The other is known
+// to it by the name of the configuration, or by the address of its API server. There are none where there is no Argo CD.
+func (c *Cluster) Applications(ctx context.Context, cluster, address string) ([]change.ArgoApp, error) {
+	if c.dynamic == nil {
+		return nil, nil
+	}
+	found, err := c.applications(ctx, func(a application) bool { return a.goesTo(cluster, address) })
+	return found, engine.Wrap(engine.Unavailable, err, "cluster "+c.name+" does not list its Argo CD's applications")
+}
+
+func (a application) goesTo(cluster, address string) bool {
+	return a.name == cluster || a.server != "" && strings.TrimRight(a.server, "/") == strings.TrimRight(address, "/")
+}
+
+func (c *Cluster) applications(ctx context.Context, wanted func(application) bool) ([]change.ArgoApp, error) {
+	list, err := c.listApplications(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []change.ArgoApp
+	for _, a := range list {
+		if wanted(a) {
+			all = append(all, a.ArgoApp)
+		}
+	}
+	return all, nil
+}
+
+func (c *Cluster) listApplications(ctx context.Context) ([]application, error) {
 	c.apps.mu.Lock()
 	defer c.apps.mu.Unlock()
 	if now := c.now(); !c.apps.at.IsZero() && now.Sub(c.apps.at) < appsKeep {
 		return c.apps.list, nil
 	}
-	var list []change.ArgoApp
+	var list []application
 	opts := metav1.ListOptions{Limit: 200}
 	for {
 		page, err := c.dynamic.Resource(argoApplications[0]).List(ctx, opts)
@@ -99,7 +140,7 @@ func (c *Cluster) argo(ctx context.Context) ([]change.ArgoApp, error) {
 			return nil, err
 		}
 		for k := range page.Items {
-			list = append(list, c.argoApp(&page.Items[k])...)
+			list = append(list, sourcesOf(&page.Items[k])...)
 		}
 		if opts.Continue = page.GetContinue(); opts.Continue == "" {
 			break
@@ -109,12 +150,8 @@ func (c *Cluster) argo(ctx context.Context) ([]change.ArgoApp, error) {
 	return list, nil
 }
 
-// argoApp gives an application once for each of its sources; none when it goes elsewhere.
-func (c *Cluster) argoApp(u *unstructured.Unstructured) []change.ArgoApp {
-	server, name := text(u.Object, "spec", "destination", "server"), text(u.Object, "spec", "destination", "name")
-	if server != "https://kubernetes.default.svc" && name != "in-cluster" && name != c.name && (server == "" || server != c.address()) {
-		return nil
-	}
+// sourcesOf gives an application once for each of its sources.
+func sourcesOf(u *unstructured.Unstructured) []application {
 	sources, _, err := unstructured.NestedSlice(u.Object, "spec", "sources")
 	if err != nil || len(sources) == 0 {
 		one, ok, err := unstructured.NestedMap(u.Object, "spec", "source")
@@ -123,15 +160,18 @@ func (c *Cluster) argoApp(u *unstructured.Unstructured) []change.ArgoApp {
 		}
 		sources = []any{one}
 	}
-	var all []change.ArgoApp
+	var all []application
 	for _, s := range sources {
 		source, ok := s.(map[string]any)
 		if !ok {
 			continue
 		}
-		app := change.ArgoApp{
-			Name: u.GetName(), Repo: text(source, "repoURL"), Revision: text(source, "targetRevision"), Path: text(source, "path"),
-			Namespace: text(u.Object, "spec", "destination", "namespace"),
+		app := application{
+			ArgoApp: change.ArgoApp{
+				Name: u.GetName(), Repo: text(source, "repoURL"), Revision: text(source, "targetRevision"), Path: text(source, "path"),
+				Namespace: text(u.Object, "spec", "destination", "namespace"),
+			},
+			server: text(u.Object, "spec", "destination", "server"), name: text(u.Object, "spec", "destination", "name"),
 		}
 		if files, _, err := unstructured.NestedStringSlice(source, "helm", "valueFiles"); err == nil {
 			app.ValueFiles = files
@@ -141,8 +181,8 @@ func (c *Cluster) argoApp(u *unstructured.Unstructured) []change.ArgoApp {
 	return all
 }
 
-// address is that of the API server; "" for one that nobody told.
-func (c *Cluster) address() string {
+// Address is that of the API server; "" for one that nobody told.
+func (c *Cluster) Address() string {
 	if c.host == nil {
 		return ""
 	}

@@ -76,6 +76,15 @@ func TestHintsOfArgo(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
+	for _, who := range [][2]string{{"elsewhere", "https://10.0.0.1"}, {"prod-eu", "https://10.0.0.1"}} {
+		hub, err := c.Applications(t.Context(), who[0], who[1])
+		if err != nil || len(hub) != 1 || hub[0].Name != "elsewhere" {
+			t.Errorf("of %v: %+v, %v", who, hub, err)
+		}
+	}
+	if none, err := c.Applications(t.Context(), "dev", ""); err != nil || len(none) != 0 {
+		t.Errorf("a cluster that no application goes to: %+v, %v", none, err)
+	}
 }
 
 func TestArgoIsListedOnceAMinute(t *testing.T) {
