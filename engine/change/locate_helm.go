@@ -107,7 +107,7 @@ func (s *search) mayBe(t templated, o object, container string) bool {
 func (s *search) container(t templated, kind, name string) *yaml.Node {
 	var said, may []*yaml.Node
 	for _, list := range []string{"containers", "initContainers"} {
-		way, err := walk(t.root, append(podOf(kind), step{key: list}), func(int, string, ...any) engine.Place { return engine.Place{} })
+		way, err := walk(t.root, append(podOf(kind), step{key: list}), nowhere)
 		if err != nil || way.node == nil {
 			continue
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
@@ -95,47 +97,58 @@ func (s *search) setterOf(b built, f field) (setter, error) {
 	return set, nil
 }
 
-// numbering gives the function that tells the number of an item of a list of an object. It is not known where a patch adds items.
+// numbering gives the function that tells the number of an item of a list of an object. It is not known where a patch changes their
+// order: Kustomize puts the items that a patch names first.
 func (s *search) numbering(b built) func(list []step, item step) int {
 	return func(list []step, item step) int {
-		if b.away {
+		names := itemNames(b, list, item.key)
+		if names == nil || s.reordered(b, list, item.key, names) {
 			return -1
 		}
-		at := func(int, string, ...any) engine.Place { return engine.Place{} }
-		have, err := walk(b.root, list, at)
-		if err != nil || have.node == nil {
-			return -1
-		}
-		names := map[string]bool{}
-		number := -1
-		for i, n := range have.node.Content {
-			name := textOf(n, strings.Split(item.key, ".")...)
-			names[name] = true
-			if name == item.is {
-				number = i
-			}
-		}
-		for _, k := range b.chain {
-			for _, p := range k.patches {
-				if matched, _ := p.matches(b); !matched || p.isOperations() {
-					continue
-				}
-				added, err := walk(p.root, list, at)
-				if err != nil {
-					return -1
-				}
-				if added.node == nil {
-					continue
-				}
-				for _, n := range added.node.Content {
-					if !names[textOf(n, strings.Split(item.key, ".")...)] {
-						return -1
-					}
-				}
-			}
-		}
-		return number
+		return slices.Index(names, item.is)
 	}
+}
+
+// itemNames gives the names of the items of a list in an object's own file, nil where there is no such list.
+func itemNames(b built, list []step, key string) []string {
+	if b.away {
+		return nil
+	}
+	have, err := walk(b.root, list, nowhere)
+	if err != nil || have.node == nil {
+		return nil
+	}
+	return namesIn(have.node, key)
+}
+
+func namesIn(list *yaml.Node, key string) []string {
+	var names []string
+	for _, n := range list.Content {
+		names = append(names, textOf(n, strings.Split(key, ".")...))
+	}
+	return names
+}
+
+// reordered tells whether a patch of an object names items of a list in an order that is not the list's.
+func (s *search) reordered(b built, list []step, key string, names []string) bool {
+	for _, k := range b.chain {
+		for _, p := range k.patches {
+			if matched, _ := p.matches(b); !matched || p.isOperations() {
+				continue
+			}
+			named, err := walk(p.root, list, nowhere)
+			if err != nil {
+				return true
+			}
+			if named.node == nil {
+				continue
+			}
+			if in := namesIn(named.node, key); len(in) > len(names) || !slices.Equal(in, names[:len(in)]) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // others names the kustomizations outside of a build that also use what gives it a value: the object's file, or the kustomization
@@ -207,6 +220,9 @@ func (s *search) extend(root *kustomization, b built, f field, w engine.Wish, se
 			if err != nil {
 				return nil, err
 			}
+			if s.moves(b, f, way) {
+				continue
+			}
 			if err := own(p.manifest, way, at); err != nil {
 				return nil, err
 			}
@@ -217,14 +233,30 @@ func (s *search) extend(root *kustomization, b built, f field, w engine.Wish, se
 			return map[string][]byte{p.path: after}, nil
 		}
 	}
+	if len(s.others(root, b, len(b.chain)-1)) == 0 && b.chain[len(b.chain)-1] == root {
+		if after, err := s.create(root, b, f, w); err == nil {
+			return map[string][]byte{root.path: after}, nil
+		}
+	}
 	places = append(places, s.at(root.path, 1, "a patch of %s belongs here", b.now))
 	return nil, refuse(places, "%s, and this one has no patch of it that could hold the value", why)
 }
 
+// moves tells whether an item that is put into a patch would move it to another place in the object's list.
+func (s *search) moves(b built, f field, way walked) bool {
+	i := slices.IndexFunc(way.missing, func(one step) bool { return one.is != "" })
+	if i < 0 {
+		return false
+	}
+	item := way.missing[i]
+	list := f.ways[0][:slices.Index(f.ways[0], item)]
+	names := itemNames(b, list, item.key)
+	return len(names) == 0 || names[0] != item.is || i == 0 && len(names) > 1 || s.reordered(b, list, item.key, names)
+}
+
 // has tells whether a patch names the container of a field, so that it is there whatever the base is.
 func (p patch) has(f field) bool {
-	at := func(int, string, ...any) engine.Place { return engine.Place{} }
-	way, err := walk(p.root, f.ways[0], at)
+	way, err := walk(p.root, f.ways[0], nowhere)
 	return err == nil && len(way.path)-1 >= f.keep
 }
 

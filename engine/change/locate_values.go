@@ -227,14 +227,13 @@ func (s *search) valuePlaces(c *chart, steps []step) []engine.Place {
 
 // valuesPath follows a field in a template to the one value that feeds it.
 func (s *search) valuesPath(t templated, f field, w engine.Wish) ([]step, error) {
-	at := func(line int, note string, args ...any) engine.Place { return engine.Place{} }
 	root, ways := t.root, f.ways
 	if container := w.Target.Container; container != "" && w.Kind != engine.WishTarget {
 		root = s.container(t, w.Target.Kind, container)
 		ways = [][]step{f.ways[0][len(podOf(w.Target.Kind))+2:]} // behind the container's name
 	}
 	for _, steps := range ways {
-		way, err := walk(root, steps, at)
+		way, err := walk(root, steps, nowhere)
 		if err != nil {
 			return nil, refuse([]engine.Place{s.at(t.path, 1, "the template")}, "the template is not followed: %v", err)
 		}

@@ -111,7 +111,6 @@ func (t *yamlText) scalarOf(doc *yaml.Node, v yamlValue) YAMLScalar {
 	s := YAMLScalar{Path: v.path, Value: v.node.Value, Line: v.node.Line}
 	start, end, err := t.span(v.node)
 	s.Start, s.End = start, end
-	nowhere := func(int, string, ...any) engine.Place { return engine.Place{} }
 	switch {
 	case err != nil:
 		s.Refused = err.Error()

@@ -11,6 +11,9 @@ import (
 // placer names a line of a file, for a refusal.
 type placer func(line int, note string, args ...any) engine.Place
 
+// nowhere is for those who do not tell a refusal.
+func nowhere(int, string, ...any) engine.Place { return engine.Place{} }
+
 // step goes from a node to one below it: to the value of a key, or to the item of a list whose key, which may be a dotted path,
 // has the value is.
 type step struct {
