@@ -194,7 +194,7 @@ func TestLimits(t *testing.T) {
 	must(t, next(2))
 	err := next(3)
 	code(t, err, engine.Unavailable, "2 pull requests in shop/deploy within an hour")
-	if wait := waitOf(t, err); wait < 59*time.Minute || wait > time.Hour {
+	if wait := waitOf(t, err); wait < 59*time.Minute || wait > 61*time.Minute { // GitHub has a clock of its own
 		t.Errorf("it waits %v", wait)
 	}
 	must(t, next(1)) // it is there already
