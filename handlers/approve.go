@@ -12,26 +12,66 @@ import (
 	"github.com/eks-autopilot/autopilot/engine/policy"
 )
 
-// askApproval shows the plan of a finding group: what would be changed, and who must say so. Where nothing is drafted yet it tries to
-// within the time that a window can be opened.
-func (h *Handlers) askApproval(ctx context.Context, g engine.FindingGroup) (engine.Reply, error) {
+// askApproval shows the plan of a finding group to somebody who may approve some of it: what would be changed, and who must say so.
+// Where nothing is drafted yet it tries to within the time that a window can be opened.
+func (h *Handlers) askApproval(ctx context.Context, d engine.Decision, g engine.FindingGroup) (engine.Reply, error) {
 	if h.Changes == nil {
 		return engine.Reply{}, changesOff()
 	}
 	plan, err := h.plan(ctx, g)
-	if err != nil || len(plan.Items)+len(plan.ByHand) > 0 || len(g.Open()) == 0 {
-		return engine.Reply{Plan: &plan}, err
+	if err != nil {
+		return engine.Reply{}, err
 	}
-	if going := slices.IndexFunc(g.Proposals, func(p engine.Proposal) bool { return !p.Status.IsOver() }); going >= 0 {
-		return h.planOf(ctx, g.Proposals[going], "")
+	if len(plan.Items)+len(plan.ByHand) == 0 && len(g.Open()) > 0 {
+		going := slices.IndexFunc(g.Proposals, func(p engine.Proposal) bool { return !p.Status.IsOver() })
+		if going >= 0 {
+			return h.askAgain(ctx, d, g.Proposals[going])
+		}
+		if err := h.draftNow(ctx, g); err != nil {
+			h.Log.InfoContext(ctx, "no plan could be made at once", "group", g.ID, "error", err)
+			plan.Wait = true
+			return engine.Reply{Plan: &plan}, h.Changes.Proposals.RequestDrafts(ctx)
+		}
+		if plan, err = h.plan(ctx, g); err != nil {
+			return engine.Reply{}, err
+		}
 	}
-	if err := h.draftNow(ctx, g); err != nil {
-		h.Log.InfoContext(ctx, "no plan could be made at once", "group", g.ID, "error", err)
-		plan.Wait = true
-		return engine.Reply{Plan: &plan}, h.Changes.Proposals.RequestDrafts(ctx)
+	if reply, err := h.mayLook(ctx, d, plan.Items); err != nil {
+		return reply, err
 	}
-	plan, err = h.plan(ctx, g)
-	return engine.Reply{Plan: &plan}, err
+	return engine.Reply{Plan: &plan}, nil
+}
+
+// askAgain shows a proposal that waits for another approval to somebody who may give it.
+func (h *Handlers) askAgain(ctx context.Context, d engine.Decision, p engine.Proposal) (engine.Reply, error) {
+	d.ProposalID = p.ID
+	if reply, err := h.mayLook(ctx, d, p.Items); err != nil {
+		return reply, err
+	}
+	text := ""
+	if d.Hash != "" && d.Hash != p.Hash {
+		text = "The plan changed since you saw it. Here is how it is now."
+	}
+	return h.planOf(ctx, p, text)
+}
+
+// mayLook refuses, and keeps that it did, somebody who may approve none of the items. What they may approve of them together is asked
+// when it is sent in.
+func (h *Handlers) mayLook(ctx context.Context, d engine.Decision, items []engine.ProposalItem) (engine.Reply, error) {
+	var first string
+	for _, i := range items {
+		ok, _, reason, err := h.mayDecide(ctx, d, []engine.ProposalItem{i})
+		if err != nil || ok {
+			return engine.Reply{}, err
+		}
+		if first == "" {
+			first = reason
+		}
+	}
+	if len(items) == 0 {
+		return engine.Reply{}, nil
+	}
+	return h.refuseProposal(ctx, d, first)
 }
 
 // plan gives what of a group can be approved together: the edits of one repository and team, else the steps of one team.
@@ -106,11 +146,7 @@ func (h *Handlers) proposalClick(ctx context.Context, c engine.Click) (engine.Re
 		return engine.Reply{}, engine.Errorf(engine.Invalid, "this button is not known to this version; run `/autopilot savings`")
 	}
 	if d.Action == engine.ActionApprove {
-		text := ""
-		if b.Hash != p.Hash {
-			text = "The plan changed since you saw it. Here is how it is now."
-		}
-		return h.planOf(ctx, p, text)
+		return h.askAgain(ctx, d, p)
 	}
 	if !change.Leads(p.Status, engine.ProposalDenied) {
 		return engine.Reply{}, engine.Errorf(engine.Conflict, "proposal %d is %s already%s", p.ID, p.Status, at(p.Pull))
@@ -249,7 +285,11 @@ func (h *Handlers) submitApproval(ctx context.Context, s engine.Submission) (eng
 	if err != nil {
 		return engine.Reply{}, err
 	}
-	return engine.Reply{Text: h.approvedText(ctx, p)}, nil
+	text := h.approvedText(ctx, p)
+	if slices.ContainsFunc(p.Approved, func(a engine.Approval) bool { return a.By.ID == s.By.ID && a.At.Before(d.At) }) {
+		text = "You approved this already. " + text
+	}
+	return engine.Reply{Text: text}, nil
 }
 
 // judge says who must approve. What takes back a change that did harm is held up by no freeze, and one person is enough for it.

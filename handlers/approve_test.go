@@ -30,7 +30,7 @@ func TestPlanShowsWhatGoesTogether(t *testing.T) {
 	c.store.drafts[3] = append(c.store.drafts[3], byHand, steps)
 	c.store.drafts[4] = []engine.ProposalItem{other, elsewhere}
 	c.Policy.Approvals.TwoAbove = 10 * engine.USD
-	r, err := c.Click(t.Context(), click("UEVE", "approve", "g3")) // whoever may look may look
+	r, err := c.Click(t.Context(), click("UGRP", "approve", "g3"))
 	if err != nil || r.Plan == nil {
 		t.Fatal(err)
 	}
@@ -49,6 +49,38 @@ func TestPlanShowsWhatGoesTogether(t *testing.T) {
 	c.store.drafts[3] = []engine.ProposalItem{steps}
 	if r, err = c.Click(t.Context(), click("UAPP", "approve", "g3")); err != nil || len(r.Plan.Items) != 1 || r.Plan.Items[0].ID != 303 || len(r.Plan.Others) != 0 {
 		t.Errorf("steps alone: %+v, %v", r.Plan, err)
+	}
+}
+
+func TestPlanIsForThoseWhoMayApprove(t *testing.T) {
+	c := changesFixture(t)
+	c.Policy.Approvals.TwoAbove = 10 * engine.USD
+	if _, err := c.submit("UAPP", "g3", c.drafts(t).Ref()); err != nil {
+		t.Fatal(err)
+	}
+	p := c.store.all[1]
+	g := c.scans.groups[3]
+	g.Proposals = []engine.Proposal{p}
+	c.scans.groups[3], c.store.drafts[3] = g, nil // as the store does with what is being changed
+	before := len(c.store.decisions)
+	for _, value := range []string{"g3", engine.ProposalButton{Proposal: 1, Hash: p.Hash}.Value()} {
+		if _, err := c.Click(t.Context(), click("UEVE", "approve", value)); engine.CodeOf(err) != engine.Forbidden {
+			t.Errorf("%s without a role: %v", value, err)
+		}
+		if r, err := c.Click(t.Context(), click("UGRP", "approve", value)); err != nil || r.Plan == nil || r.Plan.Proposal == nil || r.Plan.Proposal.ID != 1 {
+			t.Errorf("%s: %+v, %v; want the proposal that waits", value, r, err)
+		}
+		if _, err := c.Click(t.Context(), click("UDOWN", "approve", value)); engine.CodeOf(err) != engine.Unavailable {
+			t.Errorf("%s while Slack does not say who is in which group: %v", value, err)
+		}
+	}
+	if kept := c.store.decisions[before:]; len(kept) != 2 || kept[0].Allowed || kept[1].Allowed || kept[1].ProposalID != 1 {
+		t.Errorf("kept %+v; want the two refusals", kept)
+	}
+	c.clock = c.clock.Add(1)
+	r, err := c.submit("UAPP", engine.ProposalButton{Proposal: 1, Hash: p.Hash}.Value())
+	if err != nil || !strings.HasPrefix(r.Text, "You approved this already. ") {
+		t.Errorf("the same person again: %q, %v", r.Text, err)
 	}
 }
 

@@ -141,12 +141,7 @@ func (h *Handlers) groupClick(ctx context.Context, c engine.Click) (engine.Reply
 	switch d.Action {
 	case engine.ActionView, engine.ActionSnooze, engine.ActionNotWaste:
 	case engine.ActionApprove:
-		look := d // who may approve is asked when it is sent in: until then it is only looked at
-		look.Action = engine.ActionView
-		if err := h.mayTouch(ctx, look, g); err != nil {
-			return engine.Reply{}, err
-		}
-		return h.askApproval(ctx, g)
+		return h.askApproval(ctx, d, g)
 	default:
 		return engine.Reply{}, engine.Errorf(engine.Invalid, "this button is not known to this version; run `/autopilot savings`")
 	}
