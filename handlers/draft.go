@@ -197,14 +197,14 @@ func subject(f engine.Finding) string {
 func tellApart(items []engine.ProposalItem) {
 	of := map[string]map[string]bool{}
 	for _, i := range items {
-		key := i.Wish.Target.Workload.String() + i.Wish.Field
+		key := i.Wish.Target.String() + i.Wish.Field
 		if of[key] == nil {
 			of[key] = map[string]bool{}
 		}
 		of[key][i.Wish.Target.Container] = true
 	}
 	for k, i := range items {
-		if c := i.Wish.Target.Container; c != "" && len(of[i.Wish.Target.Workload.String()+i.Wish.Field]) > 1 {
+		if c := i.Wish.Target.Container; c != "" && len(of[i.Wish.Target.String()+i.Wish.Field]) > 1 {
 			items[k].Title += " (container " + c + ")"
 		}
 	}

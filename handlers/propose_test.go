@@ -24,8 +24,10 @@ func TestDraft(t *testing.T) {
 }
 
 func TestDraftSaysWhyThereIsNone(t *testing.T) {
-	node := engine.Finding{ID: 31, Kind: engine.IdleNode, Status: engine.FindingOpen, Lever: "NodePool general: budgets.",
-		Target: engine.Target{Workload: engine.Workload{Cluster: "prod", Kind: engine.KindNode, Name: "ip-1"}}, Node: &engine.NodeRemoval{Controller: "Karpenter", Group: "general"}}
+	node := engine.Finding{
+		ID: 31, Kind: engine.IdleNode, Status: engine.FindingOpen, Lever: "NodePool general: budgets.",
+		Target: engine.Target{Workload: engine.Workload{Cluster: "prod", Kind: engine.KindNode, Name: "ip-1"}}, Node: &engine.NodeRemoval{Controller: "Karpenter", Group: "general"},
+	}
 	volume := engine.Finding{ID: 32, Kind: engine.OrphanVolume, Status: engine.FindingOpen, Target: engine.Target{
 		Workload: engine.Workload{Kind: engine.KindVolume, Name: "vol-1"}, Provider: "vol-1", Account: "1", Region: "eu-central-1",
 	}, Volume: &engine.VolumeRemoval{Plan: []string{"aws ec2 delete-volume --volume-id vol-1"}}}

@@ -3,6 +3,7 @@ package change
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -129,21 +130,21 @@ func WishTitle(w engine.Wish) string {
 		if w.Field == FieldGroup {
 			return "node group " + w.Name + " removed"
 		}
-		title := fmt.Sprintf("node group %s %s %s → %s", w.Name, w.Field, w.Old, w.New)
-		for _, also := range w.With {
-			title += fmt.Sprintf(", %s %s → %s", also.Field, also.Old, also.New)
+		parts := make([]string, 0, 1+len(w.With))
+		for _, size := range append([]engine.Wish{w}, w.With...) {
+			parts = append(parts, fmt.Sprintf("%s %s → %s", size.Field, size.Old, size.New))
 		}
-		return title
+		return "node group " + w.Name + " " + strings.Join(parts, ", ")
 	case engine.WishRequest, engine.WishLimit:
 		what := resourceName(w.Field)
 		if w.Kind == engine.WishLimit {
 			what += " limit"
 		}
-		title := fmt.Sprintf("%s %s %s", w.Target.Workload, what, fromTo(w.Old, w.New, engine.Resource(w.Field)))
+		parts := []string{fmt.Sprintf("%s %s %s", w.Target.Workload, what, fromTo(w.Old, w.New, engine.Resource(w.Field)))}
 		for _, also := range w.With {
-			title += fmt.Sprintf(", autoscaler %s → %s %%", also.Old, also.New)
+			parts = append(parts, fmt.Sprintf("autoscaler %s → %s %%", also.Old, also.New))
 		}
-		return title
+		return strings.Join(parts, ", ")
 	case engine.WishTarget:
 		return fmt.Sprintf("%s autoscaler %s %s → %s %%", w.Target.Workload, w.Name, w.Old, w.New)
 	case engine.WishImage, engine.WishProbe:
