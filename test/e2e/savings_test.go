@@ -20,7 +20,7 @@ import (
 // refused by AWS and without Prometheus. None of it may post a card twice or close what nobody looked at.
 func TestSavings(t *testing.T) {
 	t.Parallel()
-	w, cloud, metrics := savingsWorld(t)
+	w, cloud, metrics := savingsWorld(t, "savings", []string{labelled.Pool, "over", "right", "leaked", "stateful-zero"})
 	scan := func(n int) {
 		t.Helper()
 		w.detect("ben")
@@ -88,17 +88,17 @@ func TestSavings(t *testing.T) {
 	w.must(w.openStore().VerifyAudit(t.Context()))
 }
 
-// savingsWorld is a bot with a simulated cluster, 35 days of its history in a Prometheus, and an AWS.
-func savingsWorld(t *testing.T) (*world, *aws.Server, *stand.Prometheus) {
+// savingsWorld is a bot with a simulated cluster of some cases, 35 days of its history in a Prometheus, and an AWS.
+func savingsWorld(t *testing.T, name string, cases []string, options ...option) (*world, *aws.Server, *stand.Prometheus) {
 	t.Helper()
 	all, err := labelled.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
 	all = slices.DeleteFunc(all, func(c labelled.Case) bool {
-		return !slices.Contains([]string{labelled.Pool, "over", "right", "leaked", "stateful-zero"}, c.Name)
+		return !slices.Contains(cases, c.Name)
 	})
-	c, err := cluster.Start(t.Context(), cluster.Config{Name: "e2e-savings", Mode: cluster.KWOK, KWOKNodes: 1})
+	c, err := cluster.Start(t.Context(), cluster.Config{Name: "e2e-" + name, Mode: cluster.KWOK, KWOKNodes: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,11 +134,13 @@ func savingsWorld(t *testing.T) (*world, *aws.Server, *stand.Prometheus) {
 	must(cloud.Start("127.0.0.1:0"))
 	t.Cleanup(func() { must(cloud.Stop(context.Background())) })
 
-	w := newWorld(t, func(cfg *stand.BotConfig) {
+	options = append([]option{func(cfg *stand.BotConfig) {
 		cfg.Cluster, cfg.Kubeconfig, cfg.Prometheus, cfg.Savings = labelled.First, kubeconfig, metrics.URL(), "#finops"
 		cfg.Extra = fmt.Sprintf("waste: {schedule: \"off\", grace: 24h, card_monthly: 5, cards_per_day: 20}\naws:\n  accounts:\n    - {id: %q, regions: [%s], endpoint: %q}\n",
 			labelled.Account, labelled.Region, cloud.URL())
-	})
+	}}, options...)
+	w := newWorld(t, options...)
+	w.cluster = c
 	w.reader.Channel = "finops"
 	return w, cloud, metrics
 }

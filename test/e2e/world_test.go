@@ -115,6 +115,7 @@ type world struct {
 	reader   reader.Reader
 	people   map[string]string // name to id
 	player   *scenario.Player
+	cluster  *cluster.Cluster // its own; nil for the shared one
 }
 
 type option func(*stand.BotConfig)
@@ -177,6 +178,7 @@ func newWorld(t *testing.T, options ...option) *world {
 		"AWS_SECRET_ACCESS_KEY=" + aws.DefaultIdentity.Secret,
 		"AUTOPILOT_LOG_LEVEL=debug",
 	}
+	w.env = append(w.env, stand.ForgeEnv()...)
 	w.run(w.env, "migrate")
 	w.bot = &stand.Process{Dir: w.dir, Name: "autopilot", Path: shared.bot, Args: []string{"serve"}, Env: w.env}
 	w.must(w.bot.Start(ctx))
@@ -210,8 +212,9 @@ func (w *world) run(env []string, args ...string) string {
 	return string(out)
 }
 
-// logs shows the end of the bot's log, for a failed test.
+// logs shows the tasks that failed and the end of the bot's log, for a failed test.
 func (w *world) logs() {
+	w.t.Logf("tasks: %s", w.value(context.Background(), `SELECT coalesce(string_agg(kind || ' ' || (args ->> 'detail') || ' ' || state || ' ' || coalesce(errors[array_upper(errors, 1)] ->> 'error', ''), '; '), 'all well') FROM river_job WHERE attempt > 1 OR state <> 'completed'`))
 	data, err := os.ReadFile(w.bot.LogFile())
 	if err != nil {
 		return
