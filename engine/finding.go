@@ -160,20 +160,22 @@ type Placement struct {
 
 // VolumeRemoval is the proof that a volume is an orphan, and what is done before it goes.
 type VolumeRemoval struct {
-	Type       string    `json:"type"`
-	GiB        int64     `json:"gib"`
-	IOPS       int64     `json:"iops,omitempty"`
-	Throughput int64     `json:"throughput,omitempty"` // MiB/s
-	Zone       string    `json:"zone"`
-	CreatedAt  time.Time `json:"created_at"`
-	DetachedAt time.Time `json:"detached_at"`     // first seen detached by us
-	Cause      string    `json:"cause"`           // "released", "leaked", "unmanaged"
-	Claim      string    `json:"claim,omitempty"` // namespace/name that it was made for
-	PV         string    `json:"pv,omitempty"`
-	Snapshot   string    `json:"snapshot,omitempty"` // the newest one of it; "" when it must be made first
-	SnapshotAt time.Time `json:"snapshot_at,omitzero"`
-	Searched   []string  `json:"searched"` // the clusters in which nobody wants it
-	Plan       []string  `json:"plan"`     // the exact steps
+	Type            string            `json:"type"`
+	GiB             int64             `json:"gib"`
+	IOPS            int64             `json:"iops,omitempty"`
+	Throughput      int64             `json:"throughput,omitempty"` // MiB/s
+	Zone            string            `json:"zone"`
+	CreatedAt       time.Time         `json:"created_at"`
+	DetachedAt      time.Time         `json:"detached_at"`     // first seen detached by us
+	Cause           string            `json:"cause"`           // "released", "leaked", "unmanaged"
+	Claim           string            `json:"claim,omitempty"` // namespace/name that it was made for
+	PV              string            `json:"pv,omitempty"`
+	Snapshot        string            `json:"snapshot,omitempty"` // the newest one of it; "" when it must be made first
+	SnapshotAt      time.Time         `json:"snapshot_at,omitzero"`
+	Tags            map[string]string `json:"tags,omitempty"`
+	SnapshotMonthly MicroUSD          `json:"snapshot_monthly,omitempty"` // what a snapshot costs at most; 0 when not known
+	Searched        []string          `json:"searched"`                   // the clusters in which nobody wants it
+	Plan            []string          `json:"plan"`                       // the exact steps
 }
 
 // Chart is a few series over time, and lines across them.

@@ -101,6 +101,7 @@ type ProposalItem struct {
 	ByHand     []Place    // where a person must edit, when the bot must not guess; Why says why
 	Why        string     // why there is no edit; "" when there are Edits
 	Steps      []string   // what is done outside of files, exactly: a snapshot, then a delete
+	Removal    *Removal   // what the bot itself does of the Steps; nil where a person does them
 	Hash       string     // of all that a person is shown of it
 	MadeAt     time.Time
 }

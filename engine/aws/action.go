@@ -8,7 +8,17 @@ type Grant struct {
 	Behind []string
 }
 
-// Grants are all parts. sts:GetCallerIdentity needs no permission, and sts:AssumeRole is the caller's own affair.
+// Removes is what a Remover calls, with a role that may nothing else. It is the one part that changes something, so that Grants does not
+// have it. Tagging is asked for by making a snapshot with a tag.
+func Removes() Grant {
+	return Grant{
+		Part:    "volume-remover",
+		Actions: []string{"ec2:CreateSnapshot", "ec2:DeleteVolume", "ec2:DescribeSnapshots", "ec2:DescribeVolumes"},
+		Behind:  []string{"ec2:CreateTags"},
+	}
+}
+
+// Grants are all parts of looking. sts:GetCallerIdentity needs no permission, and sts:AssumeRole is the caller's own affair.
 func Grants() []Grant {
 	return []Grant{
 		{Part: "inventory", Actions: []string{

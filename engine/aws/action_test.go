@@ -16,30 +16,10 @@ import (
 var input = regexp.MustCompile(`&(\w+)\.([A-Z]\w+)Input\{`)
 
 // TestGrantsAreWhatIsCalled reads the package's own source: an action that is called and not granted would be denied in production, and
-// one that is granted and not called is a permission too many.
+// one that is granted and not called is a permission too many. What removes volumes has a file, and a role, of its own.
 func TestGrantsAreWhatIsCalled(t *testing.T) {
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	prefixes := map[string]string{"ec2": "ec2", "autoscaling": "autoscaling", "eks": "eks", "pricing": "pricing", "costexplorer": "ce", "athena": "athena", "sts": "sts"}
-	called := map[string]bool{}
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		source, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range input.FindAllStringSubmatch(string(source), -1) {
-			if prefixes[m[1]] == "" {
-				t.Errorf("%s: service %s has no prefix in IAM here", file, m[1])
-			}
-			called[prefixes[m[1]]+":"+m[2]] = true
-		}
-	}
-	delete(called, "sts:GetCallerIdentity")
+	reads, removes := called(t)
+	delete(reads, "sts:GetCallerIdentity")
 	var granted []string
 	for _, g := range Grants() {
 		if !slices.IsSorted(g.Actions) || !slices.IsSorted(g.Behind) {
@@ -48,7 +28,7 @@ func TestGrantsAreWhatIsCalled(t *testing.T) {
 		granted = append(granted, g.Actions...)
 	}
 	slices.Sort(granted)
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(called)), granted); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(reads)), granted); diff != "" {
 		t.Errorf("actions (-called +granted):\n%s", diff)
 	}
 	for _, action := range granted {
@@ -58,4 +38,38 @@ func TestGrantsAreWhatIsCalled(t *testing.T) {
 			t.Errorf("%s does more than look", action)
 		}
 	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(removes)), Removes().Actions); diff != "" {
+		t.Errorf("actions of the remover (-called +granted):\n%s", diff)
+	}
+}
+
+// called gives the actions that the remover's file calls, and those that all others do.
+func called(t *testing.T) (reads, removes map[string]bool) {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefixes := map[string]string{"ec2": "ec2", "autoscaling": "autoscaling", "eks": "eks", "pricing": "pricing", "costexplorer": "ce", "athena": "athena", "sts": "sts"}
+	reads, removes = map[string]bool{}, map[string]bool{}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := reads
+		if file == "remove.go" {
+			to = removes
+		}
+		for _, m := range input.FindAllStringSubmatch(string(source), -1) {
+			if prefixes[m[1]] == "" {
+				t.Errorf("%s: service %s has no prefix in IAM here", file, m[1])
+			}
+			to[prefixes[m[1]]+":"+m[2]] = true
+		}
+	}
+	return reads, removes
 }

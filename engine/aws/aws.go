@@ -2,7 +2,8 @@
 //
 // It opens EKS clusters: where a cluster is, and the tokens that it takes; cmd/autopilot hands both to package kube. For the scans of
 // package handlers it lists what an account has (waste.Account), what AWS asks for it (price.List), and what is paid (price.Bill).
-// Every API action that it calls is in Grants, and deploy/terraform allows those and no others.
+// Where people approved it, a Remover takes a snapshot of a volume and deletes the volume, as a role of its own.
+// Every API action that it calls is in Grants or Removes, and deploy/terraform allows those and no others.
 package aws
 
 import (

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +31,7 @@ func ItemHash(i engine.ProposalItem) string {
 		c.text(p.Path, strconv.Itoa(p.Line), p.Text, p.Note)
 	}
 	c.text(i.Steps...)
+	c.removal(i.Removal)
 	return c.sum()
 }
 
@@ -131,6 +133,22 @@ func (c canon) backtest(b *engine.Backtest) {
 	c.real(b.Over)
 	c.real(b.OverOld)
 	c.number(int64(b.Kills))
+}
+
+// removal adds nothing where there is none: so were all drafts hashed before the bot removed volumes.
+func (c canon) removal(r *engine.Removal) {
+	if r == nil {
+		return
+	}
+	c.text("removal/1", r.Type, r.Zone, r.CreatedAt.UTC().Format(time.RFC3339), r.DetachedAt.UTC().Format(time.RFC3339))
+	c.number(r.GiB)
+	c.number(int64(r.Whole))
+	c.number(int64(r.Snapshot))
+	c.number(int64(len(r.Tags)))
+	for _, key := range slices.Sorted(maps.Keys(r.Tags)) {
+		c.text(key, r.Tags[key])
+	}
+	c.text(r.After...)
 }
 
 func (c canon) edits(edits []engine.FileEdit) {

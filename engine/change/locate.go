@@ -21,6 +21,7 @@ type Located struct {
 	ByHand []engine.Place    // where a person must look, when the bot must not guess
 	Why    string            // why there is no edit; "" when there are Edits
 	Steps  []string          // what a person does besides Edits, exactly: what no file brings about
+	Absent bool              // every file was read, and none declares it
 }
 
 // The bounds of a search. A repository beyond them is searched only where a mapping or an annotation names a folder.
@@ -50,7 +51,7 @@ func Locate(ctx context.Context, t Tree, paths []string, w engine.Wish) (Located
 			if len(w.With) > 0 {
 				found.Why = fmt.Sprintf("%s: %s", WishTitle(alone(one)), found.Why)
 			}
-			return Located{ByHand: found.ByHand, Why: found.Why}, nil
+			return Located{ByHand: found.ByHand, Why: found.Why, Absent: found.Absent}, nil
 		}
 		maps.Copy(files, found.Files)
 		steps = append(steps, found.Steps...)
@@ -103,7 +104,7 @@ func (s *search) locate(ctx context.Context, w engine.Wish) (Located, error) {
 	}
 	switch {
 	case inYAML.isNothing() && inHCL.isNothing():
-		return Located{Why: fmt.Sprintf("no file of %s declares %s%s", s.tree.Repo(), wanted(w), s.below())}, nil
+		return Located{Why: fmt.Sprintf("no file of %s declares %s%s", s.tree.Repo(), wanted(w), s.below()), Absent: true}, nil
 	case inHCL.isNothing():
 		return inYAML, nil
 	case inYAML.isNothing():

@@ -42,6 +42,7 @@ func (d *volumeSurvey) finding(o *orphan) (f engine.Finding, why string) {
 		Volume: &engine.VolumeRemoval{
 			Type: o.Type, GiB: o.GiB, IOPS: o.IOPS, Throughput: o.Throughput, Zone: o.Zone, CreatedAt: o.CreatedAt, DetachedAt: o.detached,
 			Cause: o.cause, Claim: o.claimName(), PV: o.origin.pv, Plan: d.plan(o),
+			Tags: o.Tags, SnapshotMonthly: o.Price.SnapshotPerMonth,
 		},
 	}
 	for _, c := range d.s.Clusters {

@@ -101,7 +101,7 @@ func TestOrphanVolume(t *testing.T) {
 	}
 	want := &engine.VolumeRemoval{
 		Type: "gp3", GiB: 100, IOPS: 3000, Throughput: 125, Zone: "eu-west-1a", CreatedAt: w.At.Add(-90 * day), DetachedAt: w.At.Add(-10 * day),
-		Cause: causeLeaked, Claim: "shop/data-db-0", PV: "pvc-1", Searched: []string{"prod", "stage"},
+		Cause: causeLeaked, Claim: "shop/data-db-0", PV: "pvc-1", Tags: w.volume().Tags, SnapshotMonthly: engine.Dollars(5), Searched: []string{"prod", "stage"},
 		Plan: []string{
 			"SNAPSHOT=$(aws ec2 create-snapshot --region eu-west-1 --volume-id vol-0abc --description 'last of vol-0abc before its deletion' --query SnapshotId --output text)",
 			`aws ec2 wait snapshot-completed --region eu-west-1 --snapshot-ids "$SNAPSHOT"`,

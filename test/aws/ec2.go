@@ -146,6 +146,7 @@ func (v Volume) state() string {
 }
 
 func describeVolumes(s *Server, c *call) (any, *refusal) {
+	s.reap()
 	items, next, problem := listed(s, c, s.world.Volumes, c.members("VolumeId"), "InvalidVolume.NotFound",
 		func(v Volume) (string, string, string, map[string]string, map[string]string) {
 			return v.Account, v.Region, v.ID, map[string]string{"status": v.state(), "volume-type": v.Type, "availability-zone": v.Zone, "volume-id": v.ID}, v.Tags
@@ -196,7 +197,7 @@ func describeSnapshots(s *Server, c *call) (any, *refusal) {
 	}
 	items, next, problem := listed(s, c, s.world.Snapshots, c.members("SnapshotId"), "InvalidSnapshot.NotFound",
 		func(x Snapshot) (string, string, string, map[string]string, map[string]string) {
-			return x.Account, x.Region, x.ID, map[string]string{"status": cmp.Or(x.State, "completed"), "volume-id": x.VolumeID, "owner-id": x.Account}, x.Tags
+			return x.Account, x.Region, x.ID, map[string]string{"status": x.state(s.cfg.Now()), "volume-id": x.VolumeID, "owner-id": x.Account}, x.Tags
 		})
 	if problem != nil {
 		return nil, problem
@@ -208,11 +209,15 @@ func describeSnapshots(s *Server, c *call) (any, *refusal) {
 	}
 	out.RequestID, out.Next = requestID, next
 	for _, i := range items {
-		x := xmlSnapshot{ID: i.ID, Volume: i.VolumeID, Status: cmp.Or(i.State, "completed"), Started: stamp(i.Started), Progress: "100%", Owner: i.Account, Size: i.GiB, Description: i.Description}
-		x.Tags.Items = xmlTags(i.Tags)
-		out.Snapshots = append(out.Snapshots, x)
+		out.Snapshots = append(out.Snapshots, i.xml(s.cfg.Now()))
 	}
 	return out, nil
+}
+
+func (x Snapshot) xml(now time.Time) xmlSnapshot {
+	out := xmlSnapshot{ID: x.ID, Volume: x.VolumeID, Status: x.state(now), Started: stamp(x.Started), Progress: x.progress(now), Owner: x.Account, Size: x.GiB, Description: x.Description}
+	out.Tags.Items = xmlTags(x.Tags)
+	return out
 }
 
 type xmlSpot struct {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -15,6 +16,7 @@ var queryActions = map[string]map[string]action{
 	"ec2": {
 		"DescribeInstances": describeInstances, "DescribeVolumes": describeVolumes, "DescribeSnapshots": describeSnapshots,
 		"DescribeSpotPriceHistory": describeSpotPriceHistory,
+		"CreateSnapshot":           createSnapshot, "DeleteVolume": deleteVolume, "CreateTags": createTags,
 	},
 	"autoscaling": {"DescribeAutoScalingGroups": describeAutoScalingGroups},
 	"sts":         {"GetCallerIdentity": getCallerIdentity, "AssumeRole": assumeRole},
@@ -69,6 +71,9 @@ func (s *Server) understand(r *http.Request, body []byte) (*call, *refusal) {
 	}
 	if c.do == nil {
 		return c, refuse(http.StatusBadRequest, "InvalidAction", "The action %s is not valid for this web service.", c.action)
+	}
+	if c.who.May != nil && c.action != "GetCallerIdentity" && !slices.Contains(c.who.May, c.service+":"+c.action) {
+		return c, c.proto.denied(c)
 	}
 	return c, nil
 }

@@ -19,18 +19,23 @@ type Config struct {
 	Roles      map[string]Role  // by ARN: which may be assumed
 	Page       int              // the most items a page has, below AWS's own limit; 0 for that
 	Now        func() time.Time // time.Now when nil
+
+	SnapshotTakes time.Duration // how long a snapshot is pending
+	DeletionTakes time.Duration // how long a volume is deleting
 }
 
 // Identity is an access key and whose it is.
 type Identity struct {
 	AccessKey, Secret string
 	Account, ARN      string
+	May               []string // the actions that are allowed, such as ec2:DescribeVolumes; nil for all
 }
 
 // Role is a role that may be assumed.
 type Role struct {
 	Account    string
-	ExternalID string // that the caller must give; "" for none
+	ExternalID string   // that the caller must give; "" for none
+	May        []string // as of an Identity
 }
 
 // DefaultIdentity signs where a Config names nobody.
@@ -65,6 +70,7 @@ const (
 	HTTP500   FaultKind = "http500"   // an internal error
 	Malformed FaultKind = "malformed" // an answer that is cut off
 	Hang      FaultKind = "hang"      // no answer until the caller gives up
+	Lost      FaultKind = "lost"      // it is done, and the answer is cut off
 )
 
 // Server is the stand-in. Its methods may be called from any goroutine.
@@ -168,10 +174,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem = s.strike(r.Context(), c)
 	}
 	var answer any
-	if problem == nil {
+	if problem == nil || problem.done {
 		s.mu.Lock()
-		answer, problem = c.do(s, c)
+		given, refused := c.do(s, c)
 		s.mu.Unlock()
+		if problem == nil {
+			answer, problem = given, refused
+		}
 	}
 	s.remember(c, problem)
 	if problem != nil {
@@ -204,6 +213,8 @@ func (s *Server) strike(ctx context.Context, c *call) *refusal {
 		return c.proto.throttled(c.service)
 	case Deny:
 		return c.proto.denied(c)
+	case Lost:
+		return &refusal{status: http.StatusOK, broken: true, done: true}
 	case Malformed:
 		return &refusal{status: http.StatusOK, broken: true}
 	case Hang:

@@ -35,6 +35,7 @@ func assumeRole(s *Server, c *call) (any, *refusal) {
 	name := arn[strings.LastIndex(arn, "/")+1:]
 	who := Identity{
 		AccessKey: fmt.Sprintf("ASIASTANDIN%09d", s.serial), Secret: fmt.Sprintf("session/secret/%d", s.serial), Account: role.Account,
+		May: role.May,
 		ARN: "arn:aws:sts::" + role.Account + ":assumed-role/" + name + "/" + session,
 	}
 	s.sessions = append(s.sessions, who)

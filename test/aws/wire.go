@@ -29,6 +29,7 @@ type refusal struct {
 	status        int
 	code, message string
 	broken        bool // the answer is cut off
+	done          bool // and what was asked for is done
 }
 
 func refuse(status int, code, format string, args ...any) *refusal {

@@ -32,7 +32,8 @@ type Instance struct {
 // Volume is an EBS volume. It is in use while something is attached.
 type Volume struct {
 	Account, Region, ID, Type, Zone string
-	State                           string // derived from Attachments when empty
+	State                           string    // derived from Attachments when empty
+	Gone                            time.Time // when its deletion is over; zero unless it is being deleted
 	GiB, IOPS, Throughput           int64
 	Created                         time.Time
 	SnapshotID                      string
@@ -51,8 +52,9 @@ type Attachment struct {
 // Snapshot is an EBS snapshot.
 type Snapshot struct {
 	Account, Region, ID, VolumeID string
-	State                         string // completed when empty
-	Started                       time.Time
+	State                         string // completed when empty, but pending before Ready
+	Started, Ready                time.Time
+	Made                          bool // by CreateSnapshot
 	GiB                           int64
 	Description                   string
 	Tags                          map[string]string
