@@ -32,7 +32,7 @@ const (
 type Task struct {
 	Kind       TaskKind
 	IncidentID int64
-	Detail     string // page: see PageDetail; silence: the silence's end as RFC 3339; scan: the scan's id; draft: the finding group's; propose, follow: the proposal's; remedy: the decision's
+	Detail     string // page: see PageDetail; silence: the silence's end as RFC 3339; scan: the scan's id; draft: the finding group's; propose: the proposal's; follow: see FollowDetail; remedy: the decision's
 	Attempt    int
 }
 
@@ -56,4 +56,23 @@ func ReadPageDetail(detail string) (what string, reopened int) {
 		return detail, 0
 	}
 	return what, n
+}
+
+// FollowDetail is the Detail of a follow. Of a proposal one waits, and is done again and again; one that looks once leaves the rest to it.
+func FollowDetail(proposal int64, once bool) string {
+	detail := strconv.FormatInt(proposal, 10)
+	if once {
+		return detail + "/once"
+	}
+	return detail
+}
+
+// ReadFollowDetail is the reverse of FollowDetail. It fails with Invalid.
+func ReadFollowDetail(detail string) (proposal int64, once bool, err error) {
+	digits, once := strings.CutSuffix(detail, "/once")
+	proposal, err = strconv.ParseInt(digits, 10, 64)
+	if err != nil || proposal <= 0 {
+		return 0, false, Errorf(Invalid, "%q is not the id of a proposal", detail)
+	}
+	return proposal, once, nil
 }

@@ -3,6 +3,7 @@ package handlers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -19,6 +20,18 @@ const (
 // follow sees where a proposal stands: its pull request, then whether what it changes is so where it runs, then whether that does harm.
 // It waits and is asked again until nothing more can come of it; a webhook makes it look at once.
 func (h *Handlers) follow(ctx context.Context, t engine.Task) error {
+	_, once, err := engine.ReadFollowDetail(t.Detail)
+	if err != nil {
+		return err
+	}
+	err = h.followOn(ctx, t)
+	if _, waits := errors.AsType[*engine.Waiting](err); waits && once {
+		return nil // the one that waits sees to the rest
+	}
+	return err
+}
+
+func (h *Handlers) followOn(ctx context.Context, t engine.Task) error {
 	p, err := h.proposalOf(ctx, t)
 	if err != nil {
 		return err

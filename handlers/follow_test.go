@@ -55,6 +55,19 @@ func TestFollowTellsWhatHappens(t *testing.T) {
 	}
 }
 
+func TestFollowOnce(t *testing.T) {
+	c := changesFixture(t)
+	c.opened(t)
+	c.forge.merge(1)
+	if err := c.follow(t.Context(), engine.Task{Detail: engine.FollowDetail(1, true)}); err != nil || c.store.all[1].Status != engine.ProposalMerged {
+		t.Errorf("%v, %s; want it seen, and the waiting left to the other", err, c.store.all[1].Status)
+	}
+	c.absent = engine.Errorf(engine.Unavailable, "does not answer")
+	if err := c.follow(t.Context(), engine.Task{Detail: engine.FollowDetail(1, true)}); engine.CodeOf(err) != engine.Unavailable {
+		t.Errorf("a failure is one: %v", err)
+	}
+}
+
 func TestClosedByAPerson(t *testing.T) {
 	c := changesFixture(t)
 	c.opened(t)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -90,9 +89,9 @@ func (h *Handlers) giveUp(ctx context.Context, p engine.Proposal, why string) er
 
 // proposalOf gives the proposal that a task is about.
 func (h *Handlers) proposalOf(ctx context.Context, t engine.Task) (engine.Proposal, error) {
-	id, err := strconv.ParseInt(t.Detail, 10, 64)
+	id, _, err := engine.ReadFollowDetail(t.Detail)
 	if err != nil {
-		return engine.Proposal{}, engine.Errorf(engine.Invalid, "%q is not the id of a proposal", t.Detail)
+		return engine.Proposal{}, err
 	}
 	return h.Changes.Proposals.Proposal(ctx, id)
 }

@@ -323,16 +323,22 @@ func (s *Store) ExpireProposals(ctx context.Context) error {
 	})
 }
 
-// Follow has a proposal looked at now: by the task that waits to do so, else by a new one.
+// Follow has a proposal looked at now: by the task that waits to do so, else by a new one. While that task runs, and so may have looked
+// before, another looks once: were it to wait as well, there would be one more for each time that this happens.
 func (s *Store) Follow(ctx context.Context, id int64) error {
 	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE river_job SET scheduled_at = least(scheduled_at, $3)
-			WHERE kind = $1 AND args ->> 'detail' = $2 AND state IN ('available', 'pending', 'retryable', 'scheduled')`,
-			engine.TaskFollow, strconv.FormatInt(id, 10), s.now())
+		tag, err := tx.Exec(ctx, `UPDATE river_job SET scheduled_at = least(scheduled_at, $4)
+			WHERE kind = $1 AND args ->> 'detail' IN ($2, $3) AND state IN ('available', 'pending', 'retryable', 'scheduled')`,
+			engine.TaskFollow, engine.FollowDetail(id, false), engine.FollowDetail(id, true), s.now())
 		if err != nil || tag.RowsAffected() > 0 {
 			return err
 		}
-		return s.insertTasks(ctx, tx, []incident.TaskAt{{Task: engine.Task{Kind: engine.TaskFollow, Detail: strconv.FormatInt(id, 10)}}})
+		var runs bool
+		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM river_job WHERE kind = $1 AND args ->> 'detail' = $2 AND state = 'running')`,
+			engine.TaskFollow, engine.FollowDetail(id, false)).Scan(&runs); err != nil {
+			return err
+		}
+		return s.insertTasks(ctx, tx, []incident.TaskAt{{Task: engine.Task{Kind: engine.TaskFollow, Detail: engine.FollowDetail(id, runs)}}})
 	})
 }
 

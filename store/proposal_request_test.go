@@ -34,3 +34,21 @@ func TestRequestDrafts(t *testing.T) {
 		t.Errorf("what runs may have looked before, and what is closed needs none: %s", d)
 	}
 }
+
+func TestFollowBesideOneThatRuns(t *testing.T) {
+	w := newSavers(t)
+	all := func() string {
+		return w.sql(`SELECT coalesce(string_agg(args ->> 'detail', ' ' ORDER BY id), '') FROM river_job WHERE kind = 'follow'`)
+	}
+	w.must(w.Follow(t.Context(), 7))
+	if got := all(); got != "7" {
+		t.Fatalf("follows %q, want one", got)
+	}
+	w.sql(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() WHERE kind = 'follow' RETURNING id`)
+	for range 3 {
+		w.must(w.Follow(t.Context(), 7))
+	}
+	if got := all(); got != "7 7/once" {
+		t.Errorf("follows %q; want the one that runs, and one that looks once", got)
+	}
+}
