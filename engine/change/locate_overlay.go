@@ -24,18 +24,23 @@ type setter struct {
 func (s *search) declaredBy(root *kustomization, b built) declared {
 	return declared{
 		place: s.at(root.path, 1, "builds %s out of %s", b.now, b.path),
-		edit: func(_ context.Context, f field, w engine.Wish) (map[string][]byte, error) {
-			return s.editBuilt(root, b, f, w)
+		edit: func(ctx context.Context, f field, w engine.Wish) (map[string][]byte, error) {
+			return s.editBuilt(ctx, root, b, f, w)
 		},
 	}
 }
 
 // editBuilt makes a wish in whatever gives a built object its value: the last patch that sets it, or the object's own file. Where
 // that is used by other builds too, a patch of this build is extended.
-func (s *search) editBuilt(root *kustomization, b built, f field, w engine.Wish) (map[string][]byte, error) {
+func (s *search) editBuilt(ctx context.Context, root *kustomization, b built, f field, w engine.Wish) (map[string][]byte, error) {
 	set, err := s.setterOf(b, f)
 	if err != nil {
 		return nil, err
+	}
+	if w.Kind == engine.WishImage && set.way.node != nil {
+		if name, entry := b.imageOf(set.way.node.Value, set.level); entry != nil {
+			return s.editImage(ctx, root, b, entry, name, w)
+		}
 	}
 	others := s.others(root, b, set.level)
 	if len(others) > 0 || b.away && set.way.node == nil {

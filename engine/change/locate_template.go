@@ -56,6 +56,9 @@ type meaning struct {
 	path  []string // "Values", "api", …
 }
 
+// keyAlone is a line that has a key, and nothing behind its colon.
+var keyAlone = regexp.MustCompile(`^\s*(- +)*["']?[\w./-]+["']?:$`)
+
 // maxIndent bounds what a template may ask for.
 const maxIndent = 200
 
@@ -130,7 +133,7 @@ func (r *reader) mark(n parse.Node, e expression) {
 			r.out.WriteByte('\n')
 		}
 		fmt.Fprintf(&r.out, "%s⟦%d⟧:", strings.Repeat(" ", e.indent), number)
-	case strings.HasSuffix(written, ":"):
+	case keyAlone.MatchString(lastLine(written)): // the space between was trimmed away
 		fmt.Fprintf(&r.out, " ⟦%d⟧", number)
 	default:
 		fmt.Fprintf(&r.out, "⟦%d⟧", number)

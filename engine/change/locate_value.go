@@ -54,7 +54,7 @@ func inUnits(q, unit resource.Quantity, places int) (text string, ok bool) {
 		return "", false
 	}
 	whole, rest := n/u, n%u
-	fraction := ""
+	var fraction strings.Builder
 	for range places {
 		if rest == 0 {
 			break
@@ -63,15 +63,15 @@ func inUnits(q, unit resource.Quantity, places int) (text string, ok bool) {
 			return "", false
 		}
 		rest *= 10
-		fraction += strconv.FormatInt(rest/u, 10)
+		fraction.WriteString(strconv.FormatInt(rest/u, 10))
 		rest %= u
 	}
 	if rest != 0 || n < 0 {
 		return "", false
 	}
 	text = strconv.FormatInt(whole, 10)
-	if fraction != "" {
-		text += "." + fraction
+	if fraction.Len() > 0 {
+		text += "." + fraction.String()
 	}
 	return text, true
 }

@@ -152,7 +152,7 @@ func (c *chart) value(names ...string) string {
 
 // editTemplated makes a wish in the values of a chart.
 func (s *search) editTemplated(t templated, f field, w engine.Wish) (map[string][]byte, error) {
-	steps, err := s.valuesPath(t, f, w)
+	steps, w, err := s.valuesPath(t, f, w)
 	if err != nil {
 		return nil, err
 	}
@@ -225,30 +225,36 @@ func (s *search) valuePlaces(c *chart, steps []step) []engine.Place {
 	return places
 }
 
-// valuesPath follows a field in a template to the one value that feeds it.
-func (s *search) valuesPath(t templated, f field, w engine.Wish) ([]step, error) {
+// valuesPath follows a field in a template to the one value that feeds it. The wish is then for that value, which may be the tag of
+// an image alone.
+func (s *search) valuesPath(t templated, f field, w engine.Wish) ([]step, engine.Wish, error) {
 	root, ways := t.root, f.ways
-	if container := w.Target.Container; container != "" && w.Kind != engine.WishTarget {
-		root = s.container(t, w.Target.Kind, container)
+	if w.Target.Container != "" && w.Kind != engine.WishTarget {
+		root = s.container(t, w.Target.Kind, w.Target.Container)
 		ways = [][]step{f.ways[0][len(podOf(w.Target.Kind))+2:]} // behind the container's name
 	}
 	for _, steps := range ways {
 		way, err := walk(root, steps, nowhere)
 		if err != nil {
-			return nil, refuse([]engine.Place{s.at(t.path, 1, "the template")}, "the template is not followed: %v", err)
+			return nil, w, refuse([]engine.Place{s.at(t.path, 1, "the template")}, "the template is not followed: %v", err)
 		}
-		value, rest := way.last, way.missing
-		if m := filledBy(value); m != "" && value.Kind == yaml.MappingNode || value.Kind == yaml.ScalarNode && len(rest) >= 0 && mark.MatchString(value.Value) {
-			if m == "" {
-				m = value.Value
+		text := filledBy(way.last)
+		if way.last.Kind == yaml.ScalarNode && mark.MatchString(way.last.Value) {
+			text = way.last.Value
+		}
+		switch {
+		case text != "":
+			if path, tag, ok := s.tagPath(t, text, w); ok && w.Kind == engine.WishImage {
+				return path, tag, nil
 			}
-			return s.fedBy(t, m, rest)
-		}
-		if way.node != nil {
-			return nil, refuse([]engine.Place{s.at(t.path, s.literalLine(t, value), "%s", f)}, "the value %s stands in a Helm template, which is no YAML", bounded(value.Value))
+			path, err := s.fedBy(t, text, way.missing)
+			return path, w, err
+		case way.node != nil:
+			return nil, w, refuse([]engine.Place{s.at(t.path, s.literalLine(t, way.node), "%s", f)},
+				"the value %s stands in a Helm template, which is no YAML", bounded(way.node.Value))
 		}
 	}
-	return nil, refuse([]engine.Place{s.at(t.path, s.lineOf(t, "metadata", "name"), "the template")}, "the Helm template has no %s", f)
+	return nil, w, refuse([]engine.Place{s.at(t.path, s.lineOf(t, "metadata", "name"), "the template")}, "the Helm template has no %s", f)
 }
 
 // filledBy gives the mark that is the only key of a mapping, "" when there is none.

@@ -43,8 +43,9 @@ func quoteOf(key *yaml.Node) string {
 		return doubleMark
 	case yaml.SingleQuotedStyle:
 		return "'"
+	default:
+		return ""
 	}
-	return ""
 }
 
 // look reads the indentation of what one mapping holds.
@@ -134,6 +135,7 @@ func (f form) valueLike(n *yaml.Node, steps []step, value string) string {
 				return doubleQuoted(value)
 			case yaml.SingleQuotedStyle:
 				return "'" + strings.ReplaceAll(value, "'", "''") + "'"
+			default:
 			}
 		}
 	}

@@ -80,9 +80,7 @@ func FuzzInsertYAML(f *testing.F) {
 		var nodes []*yaml.Node
 		for _, doc := range text.docs {
 			for v := range valuesBelow(doc) {
-				for _, n := range v.way {
-					nodes = append(nodes, n)
-				}
+				nodes = append(nodes, v.way...)
 			}
 		}
 		if len(nodes) == 0 || key == "" {

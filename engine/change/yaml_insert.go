@@ -48,15 +48,14 @@ func (t *yamlText) verifyInserted(after []byte, n *yaml.Node, steps []step, valu
 	inner := node(yaml.ScalarNode, value) // what stands below a step
 	for i, s := range slices.Backward(steps) {
 		var content []*yaml.Node // of the mapping that has the step
-		switch {
-		case s.is == "":
+		if s.is == "" {
 			content = []*yaml.Node{node(yaml.ScalarNode, s.key), inner}
-		default:
+		} else {
 			pair := []*yaml.Node{node(yaml.ScalarNode, s.key), node(yaml.ScalarNode, s.is)}
 			content = []*yaml.Node{node(yaml.MappingNode, "", append(pair, inner.Content...)...)}
 		}
 		if i > 0 {
-			kind := yaml.Kind(yaml.MappingNode)
+			kind := yaml.MappingNode
 			if s.is != "" {
 				kind = yaml.SequenceNode
 			}

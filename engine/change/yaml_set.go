@@ -45,8 +45,8 @@ func (t *yamlText) setting(n *yaml.Node, value string) (splice, error) {
 	case yaml.LiteralStyle, yaml.FoldedStyle:
 		return splice{}, errors.New("the value is a block of lines")
 	default:
-		if !isPlain(value) {
-			text = doubleQuoted(value)
+		if !isPlain(value) || n.ShortTag() == "!!str" && !readsAsText(value) {
+			text = doubleQuoted(value) // what was text must not become a number
 		}
 	}
 	if start == end { // there is a key and no value: they need a space between them
@@ -62,6 +62,12 @@ func isPlain(value string) bool {
 	return err == nil && len(n.Content) == 1 && len(n.Content[0].Content) == 1 &&
 		n.Content[0].Content[0].Kind == yaml.ScalarNode && n.Content[0].Content[0].Value == value &&
 		n.Content[0].Content[0].Style == 0 && value != ""
+}
+
+// readsAsText tells whether a value without quotes is read as text, rather than as a number, a date or such.
+func readsAsText(value string) bool {
+	n := yaml.Node{Kind: yaml.ScalarNode, Value: value}
+	return n.ShortTag() == "!!str"
 }
 
 func doubleQuoted(value string) string {

@@ -37,8 +37,9 @@ func (t *yamlText) span(n *yaml.Node) (start, end int, err error) {
 	case yaml.LiteralStyle, yaml.FoldedStyle:
 		b, err := t.block(n, at)
 		return at, b.end, err
+	default:
+		return t.plain(at, n.Value)
 	}
-	return t.plain(at, n.Value)
 }
 
 // skipProperties goes past an anchor and a tag, and what stands between them and the value.

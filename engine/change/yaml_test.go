@@ -52,6 +52,8 @@ func TestSetYAML(t *testing.T) {
 	for name, test := range map[string]struct{ src, path, value, want string }{
 		"plain":                 {"a: 1 # x\n", "a", "2", "a: 2 # x\n"},
 		"plain that needs":      {"a: 1\n", "a", "x: y", "a: \"x: y\"\n"},
+		"a number into text":    {"a: v1\n", "a", "1.20", "a: \"1.20\"\n"},
+		"text into a number":    {"a: 1\n", "a", "500m", "a: 500m\n"},
 		"double":                {"a: \"1\"\n", "a", `x"y\`, `a: "x\"y\\"` + "\n"},
 		"single":                {"a: '1'\n", "a", "it's", "a: 'it''s'\n"},
 		"behind runes":          {"{ü: ö, 日: \"本\", c: d}", "c", "e", "{ü: ö, 日: \"本\", c: e}"},
@@ -207,7 +209,10 @@ func TestSetYAMLProperty(t *testing.T) {
 			t.Fatal(err)
 		}
 		// What needs no quotes in lines may need them in braces: then it comes back in quotes.
-		if quoted := src[s.Start] == '"' || src[s.Start] == '\''; (quoted || isPlain(s.Value) && isPlain(value)) && !bytes.Equal(back, src) {
+		quoted := func(src []byte, at int) bool { return src[at] == '"' || src[at] == '\'' }
+		// What needs no quotes in lines may need them in braces, and what was a number is one no more.
+		was := quoted(src, s.Start)
+		if was == quoted(after, now[s.number].Start) && (was || isPlain(s.Value) && readsAsText(s.Value) == readsAsText(value)) && !bytes.Equal(back, src) {
 			t.Fatalf("%q came back as %q", src, back)
 		}
 	})

@@ -123,7 +123,8 @@ func podSpec(r *rand.Rand) pairs {
 func workload(kind string) func(r *rand.Rand) pairs {
 	return func(r *rand.Rand) pairs {
 		return append(header(r, "apps/v1", kind), pair{"spec", pairs{
-			{"replicas", r.IntN(20)}, {"selector", pairs{{"matchLabels", labels(r)}}},
+			{"replicas", r.IntN(20)},
+			{"selector", pairs{{"matchLabels", labels(r)}}},
 			{"template", pairs{{"metadata", pairs{{"labels", labels(r)}}}, {"spec", podSpec(r)}}},
 		}})
 	}
@@ -131,7 +132,8 @@ func workload(kind string) func(r *rand.Rand) pairs {
 
 func cronJob(r *rand.Rand) pairs {
 	return append(header(r, "batch/v1", "CronJob"), pair{"spec", pairs{
-		{"schedule", one(r, "*/5 * * * *", "0 3 * * 1-5", "@daily")}, {"suspend", r.IntN(2) == 0},
+		{"schedule", one(r, "*/5 * * * *", "0 3 * * 1-5", "@daily")},
+		{"suspend", r.IntN(2) == 0},
 		{"jobTemplate", pairs{{"spec", pairs{{"template", pairs{{"spec", podSpec(r)}}}}}}},
 	}})
 }
@@ -148,14 +150,20 @@ func autoscaler(r *rand.Rand) pairs {
 func configMap(r *rand.Rand) pairs {
 	return append(header(r, "v1", "ConfigMap"), pair{"data", pairs{
 		{"config.yaml", lines("server:\n  port: 8080 # inner\n\n  memory: 2Gi\nlist:\n- a\n-   b\n")},
-		{"script.sh", lines("#!/bin/sh\nset -eu\n\techo \"$1\"\n")}, {"one", "1"}, {"empty", ""}, {"long", strings.Repeat("wort über wort ", 5+r.IntN(60)) + "end"},
-		{"json", `{"a": [1, 2, {"b": null}]}`}, {"regex", `^[a-z]+\.(yaml|yml)$`}, {"windows", `C:\temp\x`},
+		{"script.sh", lines("#!/bin/sh\nset -eu\n\techo \"$1\"\n")},
+		{"one", "1"},
+		{"empty", ""},
+		{"long", strings.Repeat("wort über wort ", 5+r.IntN(60)) + "end"},
+		{"json", `{"a": [1, 2, {"b": null}]}`},
+		{"regex", `^[a-z]+\.(yaml|yml)$`},
+		{"windows", `C:\temp\x`},
 	}[r.IntN(4):]})
 }
 
 func volume(r *rand.Rand) pairs {
 	return append(header(r, "v1", "PersistentVolume"), pair{"spec", pairs{
-		{"capacity", pairs{{"storage", memory(r)}}}, {"accessModes", []any{"ReadWriteOnce"}},
+		{"capacity", pairs{{"storage", memory(r)}}},
+		{"accessModes", []any{"ReadWriteOnce"}},
 		{"csi", pairs{{"driver", "ebs.csi.aws.com"}, {"volumeHandle", fmt.Sprintf("vol-%017x", r.Uint64()>>4)}}},
 	}})
 }
@@ -168,7 +176,9 @@ func claim(r *rand.Rand) pairs {
 
 func kustomization(r *rand.Rand) pairs {
 	return pairs{
-		{"apiVersion", "kustomize.config.k8s.io/v1beta1"}, {"kind", "Kustomization"}, {"namespace", one(r, "shop", "payments")},
+		{"apiVersion", "kustomize.config.k8s.io/v1beta1"},
+		{"kind", "Kustomization"},
+		{"namespace", one(r, "shop", "payments")},
 		{"resources", []any{"../../base", "ingress.yaml", "https://github.com/example/base//api?ref=v1.2"}[:1+r.IntN(3)]},
 		{"images", []any{pairs{{"name", name(r)}, {"newTag", one(r, "1.10", "v2", "2024.11.3")}}}},
 		{"patches", []any{
@@ -186,8 +196,12 @@ func patchOperations(r *rand.Rand) pairs {
 
 func values(r *rand.Rand) pairs {
 	return pairs{
-		{"kind", "Values"}, {"replicaCount", r.IntN(9)}, {"image", pairs{{"repository", name(r)}, {"tag", one(r, "", "1.10", "latest")}}},
-		{"resources", resources(r)}, {"podAnnotations", pairs{}}, {"tolerations", []any{}},
+		{"kind", "Values"},
+		{"replicaCount", r.IntN(9)},
+		{"image", pairs{{"repository", name(r)}, {"tag", one(r, "", "1.10", "latest")}}},
+		{"resources", resources(r)},
+		{"podAnnotations", pairs{}},
+		{"tolerations", []any{}},
 		{"autoscaling", pairs{{"enabled", r.IntN(2) == 0}, {"targetCPUUtilizationPercentage", 80}}},
 		{name(r), pairs{{"enabled", true}, {"resources", resources(r)}, {"extraEnv", lines("- name: A\n  value: \"1\"\n")}}},
 	}
@@ -201,14 +215,17 @@ func helmRelease(r *rand.Rand) pairs {
 
 func service(r *rand.Rand) pairs {
 	return append(header(r, "v1", "Service"), pair{"spec", pairs{
-		{"type", one(r, "ClusterIP", "LoadBalancer")}, {"ports", []any{pairs{{"name", "http"}, {"port", 80}, {"targetPort", one[any](r, 8080, "http")}}}},
+		{"type", one(r, "ClusterIP", "LoadBalancer")},
+		{"ports", []any{pairs{{"name", "http"}, {"port", 80}, {"targetPort", one[any](r, 8080, "http")}}}},
 		{"loadBalancerSourceRanges", []any{"10.0.0.0/8", "2001:db8::/32"}},
 	}})
 }
 
 func custom(r *rand.Rand) pairs {
 	return append(header(r, "example.org/v1alpha1", one(r, "Database", "Rollout", "NodePool")), pair{"spec", pairs{
-		{"size", one[any](r, "small", 3, 1.5, "1.50")}, {"template", pairs{{"spec", podSpec(r)}}},
-		{"matrix", []any{[]any{1, 2}, []any{[]any{}, pairs{}}, []any{"a", []any{"b"}}}}, {"enabled", one[any](r, true, "yes", "off")},
+		{"size", one[any](r, "small", 3, 1.5, "1.50")},
+		{"template", pairs{{"spec", podSpec(r)}}},
+		{"matrix", []any{[]any{1, 2}, []any{[]any{}, pairs{}}, []any{"a", []any{"b"}}}},
+		{"enabled", one[any](r, true, "yes", "off")},
 	}})
 }
