@@ -32,6 +32,7 @@ const (
 	ActionApprove     Action = "approve"   // say yes to a proposal
 	ActionDeny        Action = "deny"      // say no to it
 	ActionAudit       Action = "audit"     // read the audit log
+	ActionRemove      Action = "remove"    // in the audit log alone: the bot does what people approved about a volume
 	ActionUndo        Action = "undo"      // take a rollout back; this and what follows are the kinds of Remedy
 	ActionRestart     Action = "restart"
 	ActionScale       Action = "scale"

@@ -114,6 +114,7 @@ func (h *Handlers) plan(ctx context.Context, g engine.FindingGroup) (engine.Plan
 		}
 	}
 	plan.Need = h.need(plan.Items)
+	oneVolume(&plan)
 	return plan, nil
 }
 
@@ -343,8 +344,12 @@ func (h *Handlers) approvedText(ctx context.Context, p engine.Proposal) string {
 		if len(p.Items) > 0 && len(p.Items[0].Edits) == 0 {
 			text = "Approved. The thread has the steps; it goes on when they are done."
 		}
+		what := "the pull request"
+		if _, ok := removes(p); ok {
+			text, what = "Approved. All is looked at again, a snapshot is taken and, when it is complete, the volume is deleted; the thread tells.", "it"
+		}
 		if pause, err := h.Decisions.Paused(ctx); err == nil && pause.On {
-			text = "Approved. Writes are paused, so the pull request waits for `/autopilot resume`."
+			text = "Approved. Writes are paused, so " + what + " waits for `/autopilot resume`."
 		}
 		return text
 	default:

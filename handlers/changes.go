@@ -65,6 +65,7 @@ type Changes struct {
 	Labels    []string
 	AsDraft   bool              // pull requests begin as drafts
 	Logins    map[string]string // GitHub login by Slack user id
+	Removing  *Removing         // nil where the bot removes no volumes
 }
 
 // Source is what a cluster says of what declares its objects, and of what they are now. Both functions fail with NotFound when the

@@ -91,6 +91,7 @@ func (d *drafting) item(ctx context.Context, f engine.Finding, sized map[string]
 	if item.Steps = found.Steps; len(item.Edits) == 0 {
 		item.Steps = change.StepsOf(f)
 	}
+	d.h.removal(f, found.Absent, &item)
 	if change.IsSnapshotFirst(wish, item.Edits) { // it saves nothing yet, so that it is no entry of the ledger
 		item.Title = "snapshot of volume " + f.Target.Provider + ", before it is removed"
 		item.Chain, item.Monthly, item.Cash = "", 0, false
@@ -109,13 +110,14 @@ type found struct {
 func (d *drafting) locate(ctx context.Context, w engine.Wish) (found, error) {
 	sources, why, err := d.sources(ctx, w)
 	if err != nil || why != "" {
-		return found{Located: change.Located{Why: why}}, err
+		return found{Located: change.Located{Why: why, Absent: len(sources) == 0}}, err
 	}
 	var reasons []string
+	absent := true
 	for _, s := range sources {
 		tree, err := d.tree(ctx, s)
 		if code := engine.CodeOf(err); code == engine.NotFound || code == engine.Forbidden {
-			reasons = append(reasons, engine.UserMessage(err, s.Repo)+" ("+s.By+")")
+			reasons, absent = append(reasons, engine.UserMessage(err, s.Repo)+" ("+s.By+")"), false
 			continue
 		}
 		if err != nil {
@@ -128,9 +130,9 @@ func (d *drafting) locate(ctx context.Context, w engine.Wish) (found, error) {
 		if len(l.Edits) > 0 || len(l.ByHand) > 0 {
 			return found{Located: l, repo: s.Repo, base: tree.Base(), commit: tree.Commit()}, nil
 		}
-		reasons = append(reasons, l.Why)
+		reasons, absent = append(reasons, l.Why), absent && l.Absent
 	}
-	return found{Located: change.Located{Why: strings.Join(slices.Compact(reasons), "; ")}}, nil
+	return found{Located: change.Located{Why: strings.Join(slices.Compact(reasons), "; "), Absent: absent}}, nil
 }
 
 // sources says which repositories may declare what a wish is about; why is there when none does, or none can be told.

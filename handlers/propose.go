@@ -29,6 +29,9 @@ func (h *Handlers) propose(ctx context.Context, t engine.Task) error {
 	if err != nil || p.Status != engine.ProposalApproved {
 		return err
 	}
+	if item, ok := removes(p); ok {
+		return h.remove(ctx, t, p, item)
+	}
 	if !edits(p) {
 		return h.awaitSteps(ctx, p)
 	}

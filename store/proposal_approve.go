@@ -69,6 +69,9 @@ func (s *Store) Deny(ctx context.Context, d engine.Decision) (engine.Proposal, e
 		case strings.TrimSpace(d.Reason) == "":
 			return engine.Errorf(engine.Invalid, "a reason is wanted: it is shown to whoever asks later"), nil
 		}
+		if outcome := deletable(ctx, tx, p); outcome != nil {
+			return nil, outcome
+		}
 		d.Hash = p.Hash
 		return nil, s.move(ctx, tx, p, step{
 			to: engine.ProposalDenied, reason: strings.TrimSpace(d.Reason),
@@ -303,6 +306,8 @@ func oneChange(items []engine.ProposalItem) error {
 			return engine.Errorf(engine.Invalid, "%s and %s are of different repositories or teams: approve them one after the other", items[0].Title, i.Title)
 		case (len(i.Edits) == 0) != (len(items[0].Edits) == 0):
 			return engine.Errorf(engine.Invalid, "%s is not changed in a file: approve it on its own", i.Title)
+		case i.Removal != nil && len(items) > 1:
+			return engine.Errorf(engine.Invalid, "%s is done by the bot at once: approve it on its own", i.Title)
 		case values[key]:
 			return engine.Errorf(engine.Invalid, "two of these lines change the same value as %s: choose one of them", i.Title)
 		default:
