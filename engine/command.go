@@ -135,6 +135,7 @@ type Form struct {
 	Text    string
 	Submit  string
 	Fields  []Field
+	Remedy  *Remedy // FormRemedy: what is asked about
 }
 
 // FieldKind says what a Field takes.

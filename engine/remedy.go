@@ -43,6 +43,7 @@ type Remedy struct {
 
 	// The rest a plan has.
 	Text       string    `json:"text,omitempty"`    // what it does, in one line: "revision 7 → 6: image 1.4.2 → 1.4.1 (container api)"
+	Source     string    `json:"source,omitempty"`  // undo: the object that keeps the revision of To, whose number changes when it is gone back to
 	Command    string    `json:"command,omitempty"` // what a person would type to the same end
 	UID        string    `json:"uid,omitempty"`     // of the object; another of the same name is not meant
 	Generation int64     `json:"generation,omitempty"`

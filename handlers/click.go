@@ -26,7 +26,8 @@ func (h *Handlers) Click(ctx context.Context, c engine.Click) (engine.Reply, err
 	}
 	d := engine.Decision{ID: c.ID, Action: engine.Action(c.Action), IncidentID: i.ID, By: c.By, At: h.Now()}
 	switch d.Action {
-	case engine.ActionView, engine.ActionAcknowledge, engine.ActionAssign, engine.ActionResolve, engine.ActionLogs, engine.ActionDiagnose:
+	case engine.ActionView, engine.ActionAcknowledge, engine.ActionAssign, engine.ActionResolve, engine.ActionLogs, engine.ActionDiagnose,
+		engine.ActionUndo, engine.ActionRestart, engine.ActionScale, engine.ActionCordon:
 	case engine.ActionSilence:
 		if d.For, err = time.ParseDuration(b.Choice); err != nil {
 			return engine.Reply{}, engine.Errorf(engine.Invalid, "choose how long to silence it: 1 h, 4 h or 24 h")
@@ -50,6 +51,8 @@ func (h *Handlers) Click(ctx context.Context, c engine.Click) (engine.Reply, err
 		return engine.Reply{Incident: &i}, nil
 	case engine.ActionLogs:
 		return h.logs(ctx, d, i)
+	case engine.ActionUndo, engine.ActionRestart, engine.ActionScale, engine.ActionCordon:
+		return h.offerRemedy(ctx, d, i)
 	case engine.ActionVerdict:
 		if !d.Right {
 			return h.askCorrection(i, b)

@@ -46,7 +46,9 @@ func (h *Handlers) diagnose(ctx context.Context, t engine.Task) error {
 	if ctx.Err() != nil {
 		return engine.Wrap(engine.Unavailable, ctx.Err(), "the diagnosis was stopped")
 	}
-	return h.Diagnoses.SaveDiagnosis(ctx, rca.Rank(i, evidence, gaps, tallies, h.Now()))
+	d := rca.Rank(i, evidence, gaps, tallies, h.Now())
+	h.offers(ctx, c, i, &d)
+	return h.Diagnoses.SaveDiagnosis(ctx, d)
 }
 
 // collect runs the collectors side by side, each with its deadline. A collector that fails, panics or is late leaves a gap.

@@ -87,11 +87,12 @@ type Cluster struct {
 	Logs         func(ctx context.Context, i engine.Incident) (engine.LogExcerpt, error)
 	Collectors   []rca.Collector
 	Source       Source
+	Remedy       Remedier
 	Alertmanager Silencer
 	Receiver     string // the receiver in Alertmanager that is us: what is routed to others alone is not ours; "" means all are
 }
 
-// Handlers holds what every edge needs. All fields but Pagers, Thread, Waste and Changes are required.
+// Handlers holds what every edge needs. All fields but Pagers, Thread, Waste, Changes and Remedies are required.
 type Handlers struct {
 	Incidents Incidents
 	Decisions Decisions
@@ -104,6 +105,7 @@ type Handlers struct {
 	Clusters  []Cluster
 	Waste     *Waste   // nil where the configuration does not ask for waste
 	Changes   *Changes // nil where it does not ask for pull requests; without Waste there are none
+	Remedies  Remedies // without Log there are none
 	Policy    policy.Policy
 	Rules     incident.Rules
 	Now       func() time.Time

@@ -17,6 +17,8 @@ func (h *Handlers) Submit(ctx context.Context, s engine.Submission) (engine.Repl
 		return h.submitApproval(ctx, s)
 	case engine.FormDeny:
 		return h.submitDenial(ctx, s)
+	case engine.FormRemedy:
+		return h.submitRemedy(ctx, s)
 	default:
 		return engine.Reply{}, engine.Errorf(engine.Invalid, "this form is not known to this version")
 	}

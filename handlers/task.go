@@ -29,6 +29,9 @@ func (h *Handlers) Tasks() map[engine.TaskKind]func(context.Context, engine.Task
 	if h.Waste != nil && h.Changes != nil {
 		tasks[engine.TaskDraft], tasks[engine.TaskPropose], tasks[engine.TaskFollow] = h.draft, h.propose, h.follow
 	}
+	if h.Remedies.Log != nil {
+		tasks[engine.TaskRemedy] = h.remedy
+	}
 	return tasks
 }
 

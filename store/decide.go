@@ -46,6 +46,11 @@ func (s *Store) Decide(ctx context.Context, d engine.Decision) (engine.Incident,
 			outcome, err = formerOutcome(ctx, tx, d.ID)
 			return err
 		}
+		if d.Remedy != nil {
+			if err := keepSubject(ctx, tx, d); err != nil {
+				return err
+			}
+		}
 		if outcome == nil {
 			if outcome, err = s.carryOut(ctx, tx, i, d); err != nil {
 				return err

@@ -54,6 +54,9 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, p incident.Plan) error {
 	} else if len(p.Signals)+len(p.Considered)+len(p.Events)+len(p.Amended) > 0 || p.Verdict != nil {
 		return fmt.Errorf("a plan of no incident has signals, events or a verdict: %+v", p)
 	}
+	if p.Remedy != nil {
+		saveRemedy(b, *p.Remedy, s)
+	}
 	for _, other := range p.Others {
 		saveIncident(b, other)
 	}

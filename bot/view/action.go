@@ -28,6 +28,7 @@ func actions(i engine.Incident) []slack.BlockElement {
 		plainText("It opens again by itself if the problem is still there.", 300),
 		plainText("Resolve", 30), plainText("Keep open", 30)))
 	out = append(out, button(engine.ActionAssign, i, "Assign to me"), silence(i), resolve)
+	out = append(out, remedies(i)...)
 	if hasLogs(i.Workload) {
 		out = append(out, button(engine.ActionLogs, i, "Show logs"))
 	}

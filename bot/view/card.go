@@ -55,6 +55,7 @@ func findings(c *canvas, i engine.Incident) {
 	for _, part := range [][]string{cause(i), change(i), step(i)} {
 		c.section(part...)
 	}
+	c.context(noRemedy(i))
 	c.context(gaps(i.Diagnosis, cardGaps))
 	c.context(footer(i))
 }

@@ -26,8 +26,14 @@ func Modal(f engine.Form, private string) slack.ModalViewRequest {
 	if f.Text != "" {
 		c.section(outside(f.Text, 2900))
 	}
+	if f.Remedy != nil {
+		remedyPlan(c, *f.Remedy)
+	}
 	for _, field := range f.Fields {
 		c.add(input(field))
+	}
+	if len(c.blocks) == 0 { // Slack takes no empty window
+		c.section("There is nothing to fill in.")
 	}
 	submit := f.Submit
 	if submit == "" {

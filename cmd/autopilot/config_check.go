@@ -123,6 +123,7 @@ func (v *validator) config(c Config) {
 	v.waste(c.Waste)
 	v.aws(c.AWS)
 	v.changes(c)
+	v.remedies(c)
 	for i, p := range c.Logs.Off {
 		v.pattern(at{"logs", "off", i}, p)
 	}
@@ -209,6 +210,7 @@ var actions = []engine.Action{
 	engine.ActionView, engine.ActionAcknowledge, engine.ActionAssign, engine.ActionSilence, engine.ActionResolve,
 	engine.ActionLogs, engine.ActionDiagnose, engine.ActionVerdict, engine.ActionPause, engine.ActionResume,
 	engine.ActionSnooze, engine.ActionNotWaste, engine.ActionScan, engine.ActionApprove, engine.ActionDeny, engine.ActionAudit,
+	engine.ActionUndo, engine.ActionRestart, engine.ActionScale, engine.ActionCordon,
 }
 
 func (v *validator) role(where at, r RoleConfig) {

@@ -37,7 +37,7 @@ func doctor(ctx context.Context, file string, w io.Writer) error {
 	}, nil, nil, nil, nil)
 	checks = append(checks, b.Check(ctx)...)
 	for _, cl := range cfg.Clusters {
-		checks = append(checks, checkCluster(ctx, cl, secrets, quiet)...)
+		checks = append(checks, checkCluster(ctx, cl, secrets, cfg.Remedies, quiet)...)
 	}
 	checks = append(checks, checkOnCall(cfg, secrets)...)
 	checks = append(checks, checkWaste(cfg)...)
@@ -70,7 +70,7 @@ func checkDatabase(ctx context.Context, secrets Secrets) []engine.Check {
 	return append(checks, engine.Passed(area, "audit log", "its chain is unbroken"))
 }
 
-func checkCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, log *slog.Logger) []engine.Check {
+func checkCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, remedies RemediesConfig, log *slog.Logger) []engine.Check {
 	area := "cluster " + cl.Name
 	var checks []engine.Check
 	if cl.EKS != nil {
@@ -85,6 +85,7 @@ func checkCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, log *s
 		return append(checks, engine.Missed(engine.CheckFail, area, "connect", err.Error(), "a way to the API server", "see clusters in the configuration"))
 	}
 	checks = append(checks, c.kube.Check(ctx)...)
+	checks = append(checks, c.kube.CheckRemedies(ctx, remedies.kinds())...)
 	if c.prometheus == nil {
 		checks = append(checks, engine.Missed(engine.CheckWarn, area, "prometheus", "not configured", "a URL", "set clusters[].prometheus; metrics are missing without it"))
 	} else {

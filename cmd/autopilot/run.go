@@ -69,7 +69,8 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 
 	h := &handlers.Handlers{
 		Incidents: st, Decisions: st, Progress: st, Diagnoses: st, Signals: st,
-		Pagers: pagers, Clusters: edges(clusters), Waste: lookFor, Changes: changes, Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
+		Pagers: pagers, Clusters: edges(clusters), Waste: lookFor, Changes: changes, Remedies: handlers.Remedies{Log: st, Allowed: cfg.Remedies.kinds()},
+		Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
 	}
 	b := bot.New(bot.Config{
 		BotToken: secrets.SlackBotToken, AppToken: secrets.SlackAppToken, APIURL: cfg.Slack.APIURL,
@@ -148,7 +149,7 @@ func edges(clusters []connected) []handlers.Cluster {
 	for _, c := range clusters {
 		e := handlers.Cluster{
 			Name: c.kube.Name(), Owner: c.kube.Owner, Logs: c.kube.LogsOf, Collectors: kube.Collectors(c.kube),
-			Source: handlers.Source{Hints: hints(c, clusters), Value: c.kube.Value},
+			Source: handlers.Source{Hints: hints(c, clusters), Value: c.kube.Value}, Remedy: c.kube,
 		}
 		if c.alertmanager != nil {
 			e.Alertmanager, e.Receiver = c.alertmanager, c.receiver

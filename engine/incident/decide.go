@@ -12,7 +12,7 @@ import (
 // Silences are how long an incident may be silenced.
 var Silences = []time.Duration{time.Hour, 4 * time.Hour, 24 * time.Hour}
 
-// Decide carries out what a person decided about an incident. A refused decision changes nothing, and neither does one that
+// Decide carries out what a person decided about an incident; what is to be done to a cluster becomes a task. A refused decision changes nothing, and neither does one that
 // the same person made before. It fails with conflict when the decision no longer applies, and with invalid when it makes no sense.
 func Decide(i engine.Incident, dec engine.Decision, r Rules, now time.Time) (Plan, error) {
 	if !dec.Allowed {
@@ -38,6 +38,8 @@ func Decide(i engine.Incident, dec engine.Decision, r Rules, now time.Time) (Pla
 		}
 	case engine.ActionVerdict:
 		err = d.verdict(dec)
+	case engine.ActionUndo, engine.ActionRestart, engine.ActionScale, engine.ActionCordon:
+		err = d.askRemedy(dec)
 	default:
 		err = engine.Errorf(engine.Invalid, "%q is not something to be decided about an incident", dec.Action)
 	}

@@ -73,6 +73,7 @@ type Plan struct {
 	Events     []engine.Event  // with their numbers
 	Amended    []engine.Event  // lines that are there already and get another Text and Times; in Plan.Incident too
 	Verdict    *engine.Verdict // to insert, or to put in the place of the person's earlier one on the same rule
+	Remedy     *engine.Remedy  // that somebody asked for, or what came of it
 	Tasks      []TaskAt
 	Messages   []engine.Message  // to declare; of an old key, only the version matters; one in a thread goes where its card went
 	Others     []engine.Incident // children whose rows change too: their ParentID, and their Version, grown
@@ -82,7 +83,7 @@ type Plan struct {
 
 // Empty tells whether there is nothing to write.
 func (p Plan) Empty() bool {
-	return p.Incident == nil && p.Verdict == nil && len(p.Signals)+len(p.Considered)+len(p.Events)+len(p.Amended)+len(p.Tasks)+
+	return p.Incident == nil && p.Verdict == nil && p.Remedy == nil && len(p.Signals)+len(p.Considered)+len(p.Events)+len(p.Amended)+len(p.Tasks)+
 		len(p.Messages)+len(p.Others)+len(p.Lines)+len(p.Touched) == 0
 }
 

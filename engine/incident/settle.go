@@ -64,7 +64,7 @@ func (d *draft) showDiagnosis() {
 	}
 }
 
-// sameDiagnosis compares what is shown: causes, evidence, gaps and the last change, not when it was found.
+// sameDiagnosis compares what is shown: causes, evidence, gaps, remedies and the last change, not when it was found.
 func sameDiagnosis(a, b engine.Diagnosis) bool {
 	if a.At.IsZero() {
 		return false
@@ -75,6 +75,12 @@ func sameDiagnosis(a, b engine.Diagnosis) bool {
 		}
 		for _, g := range d.Gaps {
 			out = append(out, g.Collector+"\x00"+g.Reason)
+		}
+		for _, r := range d.Remedies {
+			out = append(out, fmt.Sprintf("%s\x00%s\x00%s", r.Kind, r.From, r.To))
+		}
+		if d.NoRemedy != "" {
+			out = append(out, d.NoRemedy)
 		}
 		if d.LastChange != nil {
 			out = append(out, d.LastChange.Text, d.LastChange.Revision)

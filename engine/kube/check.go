@@ -68,12 +68,13 @@ func (c *Cluster) Check(ctx context.Context) []engine.Check {
 	}
 	checks := []engine.Check{engine.Passed(area, "reach "+c.host(), version.GitVersion)}
 	for _, need := range Needs {
-		checks = append(checks, c.may(ctx, area, need))
+		checks = append(checks, c.may(ctx, area, need, "reader"))
 	}
 	return checks
 }
 
-func (c *Cluster) may(ctx context.Context, area string, need Need) engine.Check {
+// may tries one permission; role is the file of deploy/rbac that has it.
+func (c *Cluster) may(ctx context.Context, area string, need Need, role string) engine.Check {
 	name := strings.Join(need.Verbs, ", ") + " " + need.Resource
 	resource, sub, _ := strings.Cut(need.Resource, "/")
 	var denied []string
@@ -92,7 +93,7 @@ func (c *Cluster) may(ctx context.Context, area string, need Need) engine.Check 
 	}
 	if len(denied) > 0 {
 		return engine.Missed(need.Level, area, name, "may not "+strings.Join(denied, ", "),
-			"allowed: "+need.Why, fmt.Sprintf("bind the ClusterRole of deploy/rbac/reader.yaml in cluster %s", c.name))
+			"allowed: "+need.Why, fmt.Sprintf("bind the ClusterRole of deploy/rbac/%s.yaml in cluster %s", role, c.name))
 	}
 	return engine.Passed(area, name, "allowed")
 }

@@ -1,8 +1,8 @@
 // Package kube is the way to the Kubernetes API, and the only importer of client-go in the product.
 //
 // It watches clusters and hands what it sees to a Sink, finds the workload that owns an object, gathers evidence for
-// diagnoses (package collect), reads logs, and says which permissions are missing. It never writes to a cluster and
-// never reads a Secret. cmd/autopilot makes the clusters; the handlers use them.
+// diagnoses (package collect), reads logs, and says which permissions are missing. It writes to a cluster only the remedies that
+// people ask for (act.go), and never reads a Secret. cmd/autopilot makes the clusters; the handlers use them.
 package kube
 
 import (

@@ -26,24 +26,27 @@ type Situation struct {
 	Cordoned    bool   // of a node
 }
 
+// choices are the remedies, in the order in which they are offered. Each says whether it fits, and then why it cannot be offered all
+// the same.
+var choices = []struct {
+	kind   engine.RemedyKind
+	choose func(engine.Incident, engine.Diagnosis, Situation) (r engine.Remedy, why string, fits bool)
+}{
+	{engine.RemedyUndo, undo}, {engine.RemedyRestart, restart}, {engine.RemedyScale, scale}, {engine.RemedyCordon, cordon},
+}
+
 // Offer gives the remedies of the allowed kinds that fit, and why there is none where one might be expected.
 func Offer(i engine.Incident, d engine.Diagnosis, s Situation, allowed []engine.RemedyKind) (offers []engine.Remedy, why string) {
-	for _, k := range engine.RemedyKinds {
-		choose := map[engine.RemedyKind]func(engine.Incident, engine.Diagnosis, Situation) (engine.Remedy, string, bool){
-			engine.RemedyUndo: undo, engine.RemedyRestart: restart, engine.RemedyScale: scale, engine.RemedyCordon: cordon,
-		}[k]
-		r, reason, fits := choose(i, d, s)
-		if !fits || !slices.Contains(allowed, k) || done(i, k) {
-			continue
+	for _, c := range choices {
+		r, reason, fits := c.choose(i, d, s)
+		switch {
+		case !fits || !slices.Contains(allowed, c.kind) || done(i, c.kind):
+		case reason == "":
+			r.Kind, r.Target = c.kind, i.Workload
+			offers = append(offers, r)
+		case why == "":
+			why = reason
 		}
-		if reason != "" {
-			if why == "" {
-				why = reason
-			}
-			continue
-		}
-		r.Kind, r.Target = k, i.Workload
-		offers = append(offers, r)
 	}
 	if len(offers) > 0 {
 		why = ""
@@ -180,7 +183,7 @@ func has(i engine.Incident, classes ...engine.Class) bool {
 // Hash is what a person's yes is bound to: all of a plan that is shown, and what it rests on.
 func Hash(r engine.Remedy) string {
 	shown := engine.Remedy{
-		Kind: r.Kind, Target: r.Target, From: r.From, To: r.To, Text: r.Text, Command: r.Command, UID: r.UID, Generation: r.Generation,
+		Kind: r.Kind, Target: r.Target, From: r.From, To: r.To, Text: r.Text, Source: r.Source, Command: r.Command, UID: r.UID, Generation: r.Generation,
 		Expires: r.Expires.UTC(),
 	}
 	data, err := json.Marshal(shown)

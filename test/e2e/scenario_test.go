@@ -15,7 +15,7 @@ import (
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(cfg *stand.BotConfig) {
-		cfg.Ignore = []string{"alert*", "commands", "escalation*", "killed", "outage*", "people", "trouble"} // of the other tests
+		cfg.Ignore = []string{"alert*", "commands", "escalation*", "killed", "outage*", "people", "trouble", "undone*"} // of the other tests
 	})
 	all, err := scenario.Builtin()
 	if err != nil {

@@ -86,9 +86,12 @@ func complain(err error) int {
 	return 1
 }
 
-// readerRules are those of the role that is shipped.
-func readerRules() ([]rbacv1.PolicyRule, error) {
-	data, err := os.ReadFile(filepath.Join("..", "..", "deploy", "rbac", "reader.yaml"))
+// readerRules are those of the role that every bot has.
+func readerRules() ([]rbacv1.PolicyRule, error) { return roleRules("reader") }
+
+// roleRules are those of a role that is shipped.
+func roleRules(name string) ([]rbacv1.PolicyRule, error) {
+	data, err := os.ReadFile(filepath.Join("..", "..", "deploy", "rbac", name+".yaml"))
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ type BotConfig struct {
 	Ignore                   []string // patterns of namespaces whose problems are left out
 	Savings                  string   // channel of savings cards; empty for none
 	Approvers                bool     // the groups platform and finops may approve and deny changes
+	Remedies                 bool     // the group oncall may undo, restart, scale and cordon
 	Extra                    string   // more of the file, such as the sections waste and aws
 }
 
@@ -65,6 +66,9 @@ func (c BotConfig) YAML() []byte {
 	if c.Approvers {
 		line("  - {name: approvers, members: [%s, %s], may: [approve, deny, audit]}", group("platform"), group("finops"))
 	}
+	if c.Remedies {
+		line("  - {name: fixers, members: [%s], may: [undo, restart, scale, cordon]}", group("oncall"))
+	}
 	page := ""
 	if c.Pager != "" {
 		page = ", page: true"
@@ -80,6 +84,9 @@ func (c BotConfig) YAML() []byte {
 	}
 	for _, pattern := range c.Ignore {
 		line("    - {namespace: %q, reason: not looked at here}", pattern)
+	}
+	if c.Remedies {
+		line("remedies: {undo: true, restart: true, scale: true, cordon: true}")
 	}
 	line("http: {listen: %q}", c.Listen)
 	b.WriteString(c.Extra)

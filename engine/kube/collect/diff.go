@@ -242,3 +242,12 @@ func placement(spec corev1.PodSpec) map[string]string {
 	}
 	return out
 }
+
+// Differences says in words what one template has that is not as in another: "image api:1.4.2 → api:1.4.1 (container api)".
+func Differences(from, to *corev1.PodTemplateSpec) []string {
+	var lines []string
+	for _, e := range diff(from, to) {
+		lines = append(lines, e.String())
+	}
+	return lines
+}
