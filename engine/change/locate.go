@@ -144,7 +144,7 @@ func wanted(w engine.Wish) string {
 		return "node group " + w.Name
 	case engine.WishRequest, engine.WishLimit, engine.WishImage, engine.WishProbe:
 	}
-	return w.Target.Kind + " " + w.Target.Workload.String()
+	return w.Target.Kind + " " + w.Target.String()
 }
 
 // search is a Tree and the part of it that is searched.
