@@ -215,6 +215,11 @@ func (c Control) Scopes(ctx context.Context, remove, add []string) error {
 	return c.do(ctx, "POST", "/scopes", map[string]any{"remove": remove, "add": add}, nil)
 }
 
+// Usergroup has a user join or leave a user group.
+func (c Control) Usergroup(ctx context.Context, usergroup, user string, leave bool) error {
+	return c.do(ctx, "POST", "/usergroups", map[string]any{"usergroup": usergroup, "user": user, "leave": leave}, nil)
+}
+
 // Redeliver sends the last n event payloads once more.
 func (c Control) Redeliver(ctx context.Context, n int) error {
 	return c.do(ctx, "POST", "/redeliver", map[string]any{"n": n}, nil)

@@ -48,6 +48,7 @@ func (s *Server) routeControl() {
 	on("POST /_control/channels", acting(s.controlChannel))
 	on("POST /_control/token", acting(s.controlToken))
 	on("POST /_control/scopes", acting(s.controlScopes))
+	on("POST /_control/usergroups", acting(s.controlUsergroup))
 	on("POST /_control/redeliver", acting(func(in struct{ N int }) (Outcome, int) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -253,5 +254,26 @@ func (s *Server) controlScopes(in struct{ Remove, Add []string }) (Outcome, int)
 		return slices.Contains(in.Remove, x) || slices.Contains(in.Add, x)
 	})
 	s.auth.scopes = append(s.auth.scopes, in.Add...)
+	return Outcome{OK: true}, http.StatusOK
+}
+
+func (s *Server) controlUsergroup(in struct {
+	Usergroup, User string
+	Leave           bool
+}) (Outcome, int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, g := s.ws.user(in.User), s.ws.group(in.Usergroup)
+	switch {
+	case u == nil:
+		return missing("user_not_found")
+	case g == nil:
+		return missing("no_such_subteam")
+	}
+	g.Users = slices.DeleteFunc(slices.Clone(g.Users), func(id string) bool { return id == u.ID })
+	u.Groups = slices.DeleteFunc(slices.Clone(u.Groups), func(handle string) bool { return handle == g.Handle })
+	if !in.Leave {
+		g.Users, u.Groups = append(g.Users, u.ID), append(u.Groups, g.Handle)
+	}
 	return Outcome{OK: true}, http.StatusOK
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,38 @@ func TestActRefusals(t *testing.T) {
 	}
 	if out, err := s.Control().Say(t.Context(), "ana", "incidents", " ", ""); err != nil || out.OK {
 		t.Errorf("a blank message: %+v, %v", out, err)
+	}
+}
+
+func TestUsergroupsChange(t *testing.T) {
+	s := start(t, slack.Config{})
+	ctl := s.Control()
+	members := func() (all []string) {
+		state, err := ctl.State(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range state.Users {
+			if slices.Contains(u.Groups, "finops") {
+				all = append(all, u.Name)
+			}
+		}
+		return all
+	}
+	for _, c := range []struct {
+		user  string
+		leave bool
+		want  []string
+	}{{"eve", false, []string{"dev", "eve"}}, {"eve", false, []string{"dev", "eve"}}, {"dev", true, []string{"eve"}}, {"dev", true, []string{"eve"}}} {
+		if err := ctl.Usergroup(t.Context(), "finops", c.user, c.leave); err != nil {
+			t.Fatal(err)
+		}
+		if got := members(); !slices.Equal(got, c.want) {
+			t.Errorf("%s, leave %v: finops has %q, want %q", c.user, c.leave, got, c.want)
+		}
+	}
+	if ctl.Usergroup(t.Context(), "finops", "zoe", false) == nil || ctl.Usergroup(t.Context(), "nobody", "eve", false) == nil {
+		t.Error("a stranger joined, or a group that is not there was joined")
 	}
 }
 

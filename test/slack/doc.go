@@ -42,6 +42,7 @@
 //	POST   /_control/channels    {action:create|archive|unarchive|rename|kick|invite,channel?,name?,topic?}; kick and invite are the bot's
 //	POST   /_control/token       {action:revoke|restore,token?:bot|app}; both when token is absent
 //	POST   /_control/scopes      {remove?:[…],add?:[…]}
+//	POST   /_control/usergroups  {usergroup,user,leave?}: a person joins or leaves a user group
 //	POST   /_control/redeliver   {n}: the last n Events payloads again, same event_id, new envelope
 //	GET    /_control/calls?since=N      {calls:[Call]}; the last 10,000, deliveries over sockets among them
 //	GET    /_control/violations         {violations:[Violation]}: what Slack would hold against the app
