@@ -31,18 +31,25 @@ func (p proposals) Proposals(ctx context.Context, f handlers.ProposalFilter) ([]
 	})
 }
 
-// connectChanges gives the handlers what they need to make pull requests; nil where the configuration does not ask for them. It speaks
-// to nobody.
-func connectChanges(cfg Config, secrets Secrets, st *store.Store, log *slog.Logger) (*handlers.Changes, error) {
-	if cfg.GitHub == nil {
+// connectChanges gives the handlers what they need to make pull requests, and to remove volumes; nil where the configuration asks for
+// neither. It speaks to nobody.
+func connectChanges(ctx context.Context, cfg Config, secrets Secrets, st *store.Store, log *slog.Logger) (*handlers.Changes, error) {
+	removing, err := connectRemoving(ctx, cfg, st)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case cfg.GitHub == nil && removing == nil:
 		return nil, nil
+	case cfg.GitHub == nil:
+		return &handlers.Changes{Proposals: proposals{st}, Logins: cfg.People, Removing: removing}, nil
 	}
 	forge, err := connectGitHub(cfg, secrets, log)
 	if err != nil {
 		return nil, err
 	}
 	return &handlers.Changes{
-		Proposals: proposals{st}, Forge: forge, Mappings: cfg.mappings(), Labels: cfg.GitHub.Labels, AsDraft: cfg.GitHub.Draft, Logins: cfg.People,
+		Proposals: proposals{st}, Removing: removing, Forge: forge, Mappings: cfg.mappings(), Labels: cfg.GitHub.Labels, AsDraft: cfg.GitHub.Draft, Logins: cfg.People,
 	}, nil
 }
 
@@ -130,8 +137,8 @@ func checkApprovers(cfg Config) engine.Check {
 	switch {
 	case len(roles) == 0:
 		return engine.Missed(engine.CheckFail, area, name, "no role may approve", "a role with may: [approve]", "add approve and deny to a role in roles")
-	case cfg.Approvals.TwoPeopleAbove > 0 && len(people) < 2 && !open:
-		return engine.Missed(engine.CheckFail, area, name, "one person may approve", "two, as approvals.two_people_above asks", "add a second member to "+strings.Join(roles, ", "))
+	case (cfg.Approvals.TwoPeopleAbove > 0 || cfg.Volumes.Remove) && len(people) < 2 && !open:
+		return engine.Missed(engine.CheckFail, area, name, "one person may approve", "two, as approvals.two_people_above and volumes.remove ask", "add a second member to "+strings.Join(roles, ", "))
 	}
 	return engine.Passed(area, name, strings.Join(roles, ", "))
 }

@@ -19,6 +19,7 @@ type Config struct {
 	GitHub      *GitHubConfig       `yaml:"github"`
 	Changes     []ChangeConfig      `yaml:"changes"`
 	Approvals   ApprovalsConfig     `yaml:"approvals"`
+	Volumes     VolumesConfig       `yaml:"volumes"`
 	Remedies    RemediesConfig      `yaml:"remedies"`
 	People      map[string]string   `yaml:"people"` // GitHub login by Slack user id
 	Logs        LogsConfig          `yaml:"logs"`

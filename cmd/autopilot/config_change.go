@@ -148,6 +148,7 @@ func (v *validator) changes(c Config) {
 		}
 	}
 	v.approvals(c.Approvals)
+	v.volumes(c)
 }
 
 func (v *validator) github(c Config) {

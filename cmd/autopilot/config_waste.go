@@ -57,7 +57,9 @@ type AWSAccountConfig struct {
 	Regions    []string `yaml:"regions"`
 	RoleARN    string   `yaml:"role_arn"`    // assumed first; empty: the process's own identity
 	ExternalID string   `yaml:"external_id"` // that the role asks for
-	Endpoint   string   `yaml:"endpoint"`    // only for a private endpoint or a test; default AWS' own
+	// RemoverRoleARN is assumed to remove volumes, where volumes.remove allows that; empty: none is removed in this account.
+	RemoverRoleARN string `yaml:"remover_role_arn"`
+	Endpoint       string `yaml:"endpoint"` // only for a private endpoint or a test; default AWS' own
 	// CostExplorer lets what is really paid be read. Each call is billed by AWS. The account is the payer's, or pays for itself.
 	CostExplorer *CostExplorerConfig `yaml:"cost_explorer"`
 	// CostExport is where split cost allocation of EKS can be asked for through Athena; only beside cost_explorer.
@@ -217,7 +219,7 @@ func (v *validator) aws(c AWSConfig) {
 		if a.RoleARN != "" && !roleARNRE.MatchString(a.RoleARN) {
 			v.bad(where.with("role_arn"), "%q is not a role's ARN; such as arn:aws:iam::123456789012:role/autopilot", a.RoleARN)
 		}
-		if a.ExternalID != "" && a.RoleARN == "" {
+		if a.ExternalID != "" && a.RoleARN == "" && a.RemoverRoleARN == "" {
 			v.bad(where.with("external_id"), "needs role_arn")
 		}
 		v.optionalURL(where.with("endpoint"), a.Endpoint)

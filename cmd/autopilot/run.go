@@ -58,7 +58,7 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	changes, err := connectChanges(cfg, secrets, st, log)
+	changes, err := connectChanges(ctx, cfg, secrets, st, log)
 	if err != nil {
 		return err
 	}

@@ -152,7 +152,7 @@ func checkAccounts(ctx context.Context, cfg Config) []engine.Check {
 			}
 		}
 	}
-	return checks
+	return append(checks, checkRemovers(ctx, cfg)...)
 }
 
 // unmetered lets the doctor make its one billed call of each payer, a cent, when a person asked for it.
