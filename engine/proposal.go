@@ -180,6 +180,7 @@ type Pull struct {
 	Touched   bool      `json:"touched,omitempty"`  // a person pushed to the branch
 	Parent    string    `json:"parent,omitempty"`   // commit of the base that the branch's one commit was made on
 	MergedSHA string    `json:"merged_sha,omitempty"`
+	MergedAt  time.Time `json:"merged_at,omitzero"`
 	ClosedBy  string    `json:"closed_by,omitempty"` // GitHub login
 	SeenAt    time.Time `json:"seen_at,omitzero"`
 }

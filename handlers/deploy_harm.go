@@ -27,19 +27,19 @@ var harmful = []engine.Class{
 // watchHarm looks for incidents of what a proposal changed that began after it was deployed. Each is told once in the thread of the
 // proposal; in its own thread the change is named, and taking it back is offered.
 func (h *Handlers) watchHarm(ctx context.Context, p engine.Proposal) error {
-	since := h.Now().Sub(p.DeployedAt)
+	since, from := h.Now().Sub(p.DeployedAt), changedFrom(p)
 	if since > harmFor || p.Reverts != 0 {
 		return nil
 	}
 	for _, target := range targets(p) {
 		found, err := h.Incidents.Incidents(ctx, engine.IncidentFilter{
-			Cluster: target.Cluster, Namespace: target.Namespace, Workload: target.Name, AnyStatus: true, Since: p.DeployedAt, Limit: listed,
+			Cluster: target.Cluster, Namespace: target.Namespace, Workload: target.Name, AnyStatus: true, Since: from, Limit: listed,
 		})
 		if err != nil {
 			return err
 		}
 		for _, i := range found {
-			if !isHarm(i, target, p) {
+			if !isHarm(i, target, from) {
 				continue
 			}
 			if p, err = h.blame(ctx, p, i); err != nil {
@@ -65,13 +65,25 @@ func targets(p engine.Proposal) []engine.Workload {
 	return all
 }
 
+// changedFrom is from when on a change may do harm. It is seen to be live only some time after it is, and by then what it makes crash
+// has crashed: so the merge counts, by the forge's clock where it says so.
+func changedFrom(p engine.Proposal) time.Time {
+	from := p.DeployedAt
+	for _, at := range []time.Time{p.MergedAt, p.Pull.MergedAt} {
+		if !at.IsZero() && at.Before(from) {
+			from = at
+		}
+	}
+	return from
+}
+
 // isHarm tells whether an incident may be what a change did: of the very workload, of a kind that such a change makes, begun after it.
-func isHarm(i engine.Incident, target engine.Workload, p engine.Proposal) bool {
+func isHarm(i engine.Incident, target engine.Workload, from time.Time) bool {
 	began := i.StartedAt
 	if began.IsZero() {
 		began = i.DetectedAt
 	}
-	return i.Workload == target && !began.Before(p.DeployedAt) &&
+	return i.Workload == target && !began.Before(from) &&
 		slices.ContainsFunc(i.Classes, func(c engine.Class) bool { return slices.Contains(harmful, c) })
 }
 
@@ -92,7 +104,11 @@ func (h *Handlers) blame(ctx context.Context, p engine.Proposal, i engine.Incide
 	if why != "" {
 		line += " It cannot be taken back by a pull request: " + why
 	} else {
-		line += fmt.Sprintf(" Taking it back is offered in the incident's thread, as proposal %d.", offer.ID)
+		where := "the incident's thread"
+		if offer.Incident != i.ID { // another one that it did was first
+			where = fmt.Sprintf("the thread of incident %d", offer.Incident)
+		}
+		line += fmt.Sprintf(" Taking it back is offered in %s, as proposal %d.", where, offer.ID)
 	}
 	p, err = h.Changes.Proposals.SavePull(ctx, p.ID, p.Version, p.Pull, "", p.Reason, []engine.Event{{Kind: eventHarm, Text: line}})
 	if engine.CodeOf(err) == engine.Conflict {

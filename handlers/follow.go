@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -41,7 +42,12 @@ func (h *Handlers) followOn(ctx context.Context, t engine.Task) error {
 		return h.followPull(ctx, p)
 	case engine.ProposalMerged:
 		return h.followMerged(ctx, p)
-	case engine.ProposalDeployed, engine.ProposalVerified:
+	case engine.ProposalDeployed:
+		if over, err := h.arrived(ctx, p); over || err != nil {
+			return err
+		}
+		return h.watchHarm(ctx, p)
+	case engine.ProposalVerified:
 		return h.watchHarm(ctx, p)
 	case engine.ProposalStale, engine.ProposalDenied, engine.ProposalExpired, engine.ProposalReversed:
 		return h.takeAway(ctx, p)
@@ -106,7 +112,7 @@ func (h *Handlers) newest(ctx context.Context, p engine.Proposal, seen engine.Pu
 // onGitHub is the person in Slack that a login stands for, else the login by its name alone.
 func (h *Handlers) onGitHub(login string) engine.Person {
 	for id, known := range h.Changes.Logins {
-		if known == login && login != "" {
+		if strings.EqualFold(known, login) && login != "" {
 			return engine.Person{ID: id, Name: login}
 		}
 	}
@@ -164,7 +170,11 @@ const (
 	arriveLater = 5 * time.Minute
 	arriveLate  = time.Hour
 	arriveTold  = 2 * time.Hour
+	arriveEnd   = 14 * 24 * time.Hour // when it is given up, so that what it is about can be proposed anew
 )
+
+// notArrived begins what is told, once, of a change that is merged and not live.
+const notArrived = "merged, and not deployed yet: "
 
 // followMerged sees whether the live objects have the new values, and has it kept when they do.
 func (h *Handlers) followMerged(ctx context.Context, p engine.Proposal) error {
@@ -173,9 +183,13 @@ func (h *Handlers) followMerged(ctx context.Context, p engine.Proposal) error {
 		return err
 	}
 	since := h.Now().Sub(p.MergedAt)
+	if !done && since > arriveEnd {
+		_, err := h.Changes.Proposals.Reversed(ctx, p.ID, engine.Person{}, "two weeks after the merge the live objects do not have the new values: "+line)
+		return movedOn(err)
+	}
 	if !done {
-		if since > arriveTold {
-			if _, err := h.Changes.Proposals.Hold(ctx, p.ID, "merged, and not deployed yet: "+line); err != nil {
+		if since > arriveTold && !strings.HasPrefix(p.Reason, notArrived) { // what is live may differ with every look
+			if _, err := h.Changes.Proposals.Hold(ctx, p.ID, notArrived+line); err != nil {
 				return err
 			}
 		}
@@ -184,20 +198,28 @@ func (h *Handlers) followMerged(ctx context.Context, p engine.Proposal) error {
 	if p, err = h.Changes.Proposals.Deployed(ctx, p.ID, "Deployed: "+line+"."); err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(p.Items, func(i engine.ProposalItem) bool { return !change.IsSnapshotFirst(i.Wish, i.Edits) }) {
-		_, err := h.Changes.Proposals.Verified(ctx, p.ID, nil, "The snapshot is kept. The next scan proposes to remove the volume.")
-		return movedOn(err)
-	}
-	if p.Reverts != 0 {
-		by := engine.Person{}
-		if len(p.Approved) > 0 {
-			by = p.Approved[len(p.Approved)-1].By
-		}
-		if _, err := h.Changes.Proposals.Reversed(ctx, p.Reverts, by, "by "+cmp.Or(p.Pull.URL, p.Title)); err != nil {
-			return movedOn(err)
-		}
+	if over, err := h.arrived(ctx, p); over || err != nil {
+		return err
 	}
 	return lookIn(harmSoon, "the change is deployed")
+}
+
+// arrived does what follows of a change that is live, again and again until it is kept: a snapshot is over with it, and what was taken
+// back is reversed.
+func (h *Handlers) arrived(ctx context.Context, p engine.Proposal) (over bool, err error) {
+	if !slices.ContainsFunc(p.Items, func(i engine.ProposalItem) bool { return !change.IsSnapshotFirst(i.Wish, i.Edits) }) {
+		_, err := h.Changes.Proposals.Verified(ctx, p.ID, nil, "The snapshot is kept. The next scan proposes to remove the volume.")
+		return true, movedOn(err)
+	}
+	if p.Reverts == 0 {
+		return false, nil
+	}
+	by := engine.Person{}
+	if len(p.Approved) > 0 {
+		by = p.Approved[len(p.Approved)-1].By
+	}
+	_, err = h.Changes.Proposals.Reversed(ctx, p.Reverts, by, "by "+cmp.Or(p.Pull.URL, p.Title))
+	return false, movedOn(err)
 }
 
 // pace is how soon to look again for what was due so long ago.

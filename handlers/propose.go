@@ -26,8 +26,11 @@ const (
 // would be done now must be what was approved.
 func (h *Handlers) propose(ctx context.Context, t engine.Task) error {
 	p, err := h.proposalOf(ctx, t)
-	if err != nil || p.Status != engine.ProposalApproved {
+	if err != nil {
 		return err
+	}
+	if p.Status != engine.ProposalApproved {
+		return h.unwanted(ctx, p)
 	}
 	if item, ok := removes(p); ok {
 		return h.remove(ctx, t, p, item)
@@ -49,11 +52,30 @@ func (h *Handlers) propose(ctx context.Context, t engine.Task) error {
 	if err != nil {
 		return h.unmade(ctx, t, p, err)
 	}
-	if why == "" {
-		return h.advance(ctx, p, change.Next(p, pull, "", h.Now()))
+	if why != "" {
+		p.Pull = there
+		return h.giveUp(ctx, p, why)
+	}
+	if err := h.advance(ctx, p, change.Next(p, pull, "", h.Now())); err != nil {
+		return err
+	}
+	if p, err = h.Changes.Proposals.Proposal(ctx, p.ID); err != nil {
+		return err
+	}
+	return h.unwanted(ctx, p)
+}
+
+// unwanted takes away the pull request of a proposal that was ended while it was being made, so that nobody kept that it is there.
+func (h *Handlers) unwanted(ctx context.Context, p engine.Proposal) error {
+	if !p.Status.IsOver() || p.Pull.Number != 0 || !edits(p) || h.Changes.Forge == nil {
+		return nil
+	}
+	there, err := h.made(ctx, p)
+	if err != nil {
+		return err
 	}
 	p.Pull = there
-	return h.giveUp(ctx, p, why)
+	return h.takeAway(ctx, p)
 }
 
 // made finds the pull request that an earlier try made; its State is PullNone when there is none.

@@ -89,7 +89,7 @@ func (f *Forge) pullOf(pr *gh.PullRequest, was engine.Pull) engine.Pull {
 	p.Branch, p.Head, p.SeenAt = pr.GetHead().GetRef(), pr.GetHead().GetSHA(), f.o.Now()
 	switch {
 	case pr.GetMerged() || !pr.GetMergedAt().IsZero():
-		p.State, p.MergedSHA = engine.PullMerged, pr.GetMergeCommitSHA()
+		p.State, p.MergedSHA, p.MergedAt = engine.PullMerged, pr.GetMergeCommitSHA(), pr.GetMergedAt().UTC()
 	case pr.GetState() == "open":
 		p.State = engine.PullOpen
 	default:
