@@ -2,9 +2,7 @@ package e2e_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,9 +12,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/test/github"
 	"github.com/eks-autopilot/autopilot/test/slack"
 	"github.com/eks-autopilot/autopilot/test/stand"
-	"github.com/eks-autopilot/autopilot/test/stand/labelled"
 	"github.com/eks-autopilot/autopilot/test/stand/reader"
 )
 
@@ -53,30 +51,22 @@ spec:
 `
 
 // From real usage to the verified dollar: a card, two people who approve, a pull request whose diff is two lines, merged by a person, given
-// to the cluster by what plays Argo CD, seen live, measured; and everything that must be refused on the way.
+// to the cluster by what plays Argo CD, seen live, and measured against the days before. On the way the bot is killed twice, and its
+// database and GitHub are away for a while: there is one pull request, one chain of the ledger for each line, and one thread all the same.
 func TestApprove(t *testing.T) {
 	t.Parallel()
-	forge := &stand.Forge{Name: declared, Files: map[string]string{apiFile: apiManifest, "README.md": "What runs where.\n", "CODEOWNERS": "* @" + stand.ForgeBen + "\n"}}
-	w, _, _ := savingsWorld(t, "approve", []string{labelled.Pool, "over"}, func(cfg *stand.BotConfig) {
-		forge.Webhook = "http://" + cfg.Listen + "/webhooks/github"
-		if err := forge.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = forge.Stop(context.Background()) })
-		people := map[string]string{}
-		for _, u := range cfg.Workspace.Users {
-			people[u.Name] = u.ID
-		}
-		cfg.Approvers = true
-		cfg.Extra += forge.Config(people)
-	})
-	argo := &stand.GitOps{URL: forge.URL() + "/" + declared + ".git", Branch: "main", Dir: filepath.Join(t.TempDir(), "clone"), Every: 500 * time.Millisecond}
-	w.must(argo.Start(t.Context(), w.cluster.RESTConfig()))
-	t.Cleanup(func() { _ = argo.Stop(context.Background()) })
+	w, forge, metrics := approvalWorld(t, "approve", map[string]string{apiFile: apiManifest, "README.md": "What runs where.\n", "CODEOWNERS": "* @" + stand.ForgeBen + "\n"}, "over")
+	past := w.remembered(metrics)
+	client, err := kubernetes.NewForConfig(w.cluster.RESTConfig())
+	w.must(err)
 
 	w.detect("ben")
 	w.scanned(1)
 	card := w.offered(60*time.Second, "over/api", "Approve")
+	w.restart() // which is when it next measures: what the days before used is known before anybody approves
+	w.eventually(90*time.Second, "the days before are known", func(ctx context.Context) (bool, error) {
+		return w.value(ctx, `SELECT count(*)::text FROM ledger_use WHERE (use ->> 'seen')::float > 0.9`) == "28", nil
+	})
 
 	w.press("eve", card.TS, "Approve")
 	w.ephemeral("eve", "You may not do that")
@@ -99,12 +89,17 @@ func TestApprove(t *testing.T) {
 	w.choose("ben")
 	w.ephemeral("ben", "already")
 
+	w.must(forge.Fault(github.Fault{Path: "/repos/*", Kind: github.Unicorn}))
 	w.press("dev", card.TS, "Approve")
 	w.choose("dev")
-	w.thread(60*time.Second, card.TS, "Pull request #1", "is open")
+	w.throughTheStorm(forge)
+	w.thread(90*time.Second, card.TS, "Pull request #1", "is open")
 	pulls := forge.Pulls(declared)
 	if len(pulls) != 1 || pulls[0].Commits != 1 || pulls[0].Base != "main" || !strings.HasPrefix(pulls[0].Head, "autopilot/") {
 		t.Fatalf("the pull requests are %+v", pulls)
+	}
+	if n := len(forge.Branches(declared)); n != 2 {
+		t.Errorf("the branches are %v, want the base and one more", forge.Branches(declared))
 	}
 	w.onlyTheTwoLines(pulls[0].Diff)
 
@@ -116,8 +111,6 @@ func TestApprove(t *testing.T) {
 	w.thread(60*time.Second, card.TS, "Merged")
 
 	// What plays Argo CD gives it to the cluster, and the bot sees it there.
-	client, err := kubernetes.NewForConfig(w.cluster.RESTConfig())
-	w.must(err)
 	w.eventually(60*time.Second, "the deployment asks for less", func(ctx context.Context) (bool, error) {
 		d, err := client.AppsV1().Deployments("over").Get(ctx, "api", metav1.GetOptions{})
 		if err != nil {
@@ -125,54 +118,51 @@ func TestApprove(t *testing.T) {
 		}
 		r := d.Spec.Template.Spec.Containers[0].Resources
 		limit := r.Limits[corev1.ResourceMemory]
-		return r.Requests.Memory().Value() < 4<<30 && r.Requests.Cpu().MilliValue() < 2000 && limit.Value() == 4<<30, nil
+		return r.Requests.Memory().Value() < 4<<30 && r.Requests.Cpu().MilliValue() < 2000 && limit.Value() == 4<<30 &&
+			d.Status.UpdatedReplicas == 3 && d.Status.Replicas == 3, nil
 	})
 	w.thread(90*time.Second, card.TS, "Live")
-	if n := w.value(t.Context(), `SELECT string_agg(kind, ' ' ORDER BY id) FROM ledger WHERE chain = (SELECT chain FROM ledger LIMIT 1)`); n != "detected approved implemented" {
-		t.Errorf("the ledger has %q", n)
+	w.eventually(10*time.Second, "the ledger has it", func(ctx context.Context) (bool, error) {
+		return w.value(ctx, `SELECT string_agg(chain, ' ') FROM (SELECT string_agg(kind, ',' ORDER BY id) AS chain FROM ledger GROUP BY ledger.chain) c`) ==
+			"detected,approved,implemented detected,approved,implemented", nil
+	})
+
+	w.measuredLater(past, metrics, "over")
+	w.thread(60*time.Second, card.TS, "Verified", "was expected")
+	w.ask("/autopilot savings ledger", "Saved $", "freed capacity", "Promised and measured", "CPU", "memory")
+	w.detect("ben")
+	w.scanned(2)
+	w.card(60*time.Second, "over/api", "a month saved and verified", "Verified")
+	w.single("over/api", card.TS)
+	if n := w.value(t.Context(), `SELECT count(*) || ' ' || min(status) FROM proposal`); n != "1 verified" {
+		t.Errorf("the proposals are %s", n)
 	}
 	w.must(w.openStore().VerifyAudit(t.Context()))
 	if out := w.run(w.env, "audit", "verify"); !strings.Contains(out, "rows") {
 		t.Errorf("audit verify says %q", out)
 	}
-	if status := engine.ProposalStatus(w.value(t.Context(), `SELECT status FROM proposal`)); status != engine.ProposalDeployed {
-		t.Errorf("the proposal is %s", status)
-	}
 }
 
-// offered waits for a card that has a button.
-func (w *world) offered(within time.Duration, subject, label string) slack.Message {
+// throughTheStorm is what may happen between the last approval and the pull request: two kills, a database that is away, GitHub that is
+// broken, then slows the bot down, and at last does what it is asked without saying so.
+func (w *world) throughTheStorm(forge *stand.Forge) {
 	w.t.Helper()
-	var card slack.Message
-	w.eventually(within, "a card of "+subject+" with the button "+label, func(ctx context.Context) (bool, error) {
-		m, ok, err := w.reader.Card(ctx, subject)
-		if !ok || err != nil {
-			return false, err
-		}
-		data, err := json.Marshal(m.Blocks)
-		card = m
-		return strings.Contains(string(data), `"`+label+`"`), err
-	})
-	return card
-}
-
-// choose sends the open modal as it is: every line of it that is chosen stays so.
-func (w *world) choose(who string) {
-	w.t.Helper()
-	view := w.modal(who)
-	values := map[string]map[string]slack.Block{}
-	for _, b := range view.Blocks {
-		element, _ := b["element"].(map[string]any)
-		block, _ := b["block_id"].(string)
-		action, _ := element["action_id"].(string)
-		if b["type"] == "input" {
-			values[block] = map[string]slack.Block{action: {"type": element["type"], "selected_options": element["initial_options"]}}
-		}
+	ctx := w.t.Context()
+	for range 2 {
+		calls := len(forge.Calls())
+		w.eventually(60*time.Second, "the bot asks a broken GitHub for it", func(ctx context.Context) (bool, error) {
+			return len(forge.Calls()) > calls && w.value(ctx, `SELECT status FROM proposal`) == string(engine.ProposalApproved), nil
+		})
+		w.must(w.bot.Kill())
+		w.must(w.bot.Start(ctx))
+		w.ready()
 	}
-	o, err := w.slack.Control().Submit(w.t.Context(), w.people[who], view.ID, values)
-	if err != nil || !o.OK || len(o.Errors) > 0 {
-		w.t.Fatalf("%s approves: %+v, %v", who, o, err)
-	}
+	w.must(w.postgres.Stop(ctx))
+	time.Sleep(3 * time.Second) // for as long, nothing can be kept
+	w.must(w.postgres.Start(ctx))
+	forge.ClearFaults()
+	w.must(forge.Fault(github.Fault{Method: "POST", Path: "/repos/*/git/*", Kind: github.Secondary, Delay: 2 * time.Second, Count: 2}))
+	w.must(forge.Fault(github.Fault{Method: "POST", Path: "/repos/*/pulls", Kind: github.DropAfter, Count: 1}))
 }
 
 // onlyTheTwoLines asserts that a diff changes the two requests and nothing else.

@@ -1,0 +1,174 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/eks-autopilot/autopilot/test/slack"
+	"github.com/eks-autopilot/autopilot/test/stand"
+	"github.com/eks-autopilot/autopilot/test/stand/labelled"
+)
+
+// approvalWorld is a bot with a simulated cluster of some cases, a GitHub that declares what runs in it, and what plays Argo CD between
+// the two.
+func approvalWorld(t *testing.T, name string, files map[string]string, cases ...string) (*world, *stand.Forge, *stand.Prometheus) {
+	t.Helper()
+	forge := &stand.Forge{Name: declared, Files: files}
+	w, _, metrics := savingsWorld(t, name, append([]string{labelled.Pool}, cases...), withForge(t, forge))
+	argo := &stand.GitOps{URL: forge.URL() + "/" + declared + ".git", Branch: "main", Dir: filepath.Join(t.TempDir(), "clone"), Every: 500 * time.Millisecond}
+	w.must(argo.Start(t.Context(), w.cluster.RESTConfig()))
+	t.Cleanup(func() { _ = argo.Stop(context.Background()) })
+	return w, forge, metrics
+}
+
+// withForge starts a GitHub and has the bot make its pull requests there.
+func withForge(t *testing.T, forge *stand.Forge) option {
+	return func(cfg *stand.BotConfig) {
+		forge.Webhook = "http://" + cfg.Listen + "/webhooks/github"
+		if err := forge.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = forge.Stop(context.Background()) })
+		people := map[string]string{}
+		for _, u := range cfg.Workspace.Users {
+			people[u.Name] = u.ID
+		}
+		cfg.Approvers = true
+		cfg.Extra += forge.Config(people)
+	}
+}
+
+// restart ends the bot as Kubernetes does, and starts it again.
+func (w *world) restart() {
+	w.t.Helper()
+	w.must(w.bot.Stop(w.t.Context()))
+	w.must(w.bot.Start(w.t.Context()))
+	w.ready()
+}
+
+// Days of the past that Prometheus remembers, and that pass in a moment.
+const (
+	daysBefore = 25
+	daysPassed = 4
+)
+
+// remembered gives Prometheus what kube-state-metrics said of the cluster all the days before.
+func (w *world) remembered(metrics *stand.Prometheus) labelled.Era {
+	w.t.Helper()
+	ctx, now := w.t.Context(), time.Now()
+	f, err := labelled.NewFurnisher(w.cluster.RESTConfig())
+	w.must(err)
+	before, err := f.Now(ctx, now.AddDate(0, 0, -daysBefore), now)
+	w.must(err)
+	w.must(metrics.Stop(ctx))
+	w.must(labelled.States(metrics.Data(), 1, labelled.First, before))
+	w.must(metrics.Start(ctx))
+	return before
+}
+
+// measuredLater has days pass since the change went live: all that was kept becomes so much older, and Prometheus remembers the cluster as
+// it was until then, and as it is now since. The next start of the bot measures.
+func (w *world) measuredLater(before labelled.Era, metrics *stand.Prometheus, cases ...string) {
+	w.t.Helper()
+	ctx, now := w.t.Context(), time.Now()
+	w.must(w.bot.Stop(ctx))
+	w.daysPass()
+	all, err := labelled.Load()
+	w.must(err)
+	all = slices.DeleteFunc(all, func(c labelled.Case) bool { return c.Name != labelled.Pool && !slices.Contains(cases, c.Name) })
+	f, err := labelled.NewFurnisher(w.cluster.RESTConfig())
+	w.must(err)
+	before.To = now.AddDate(0, 0, -daysPassed).Truncate(time.Minute)
+	after, err := f.Now(ctx, before.To, now)
+	w.must(err)
+	w.must(metrics.Stop(ctx))
+	w.must(os.RemoveAll(metrics.Data()))
+	w.must(f.Histories(ctx, metrics.Data(), 0, all, now))
+	w.must(labelled.States(metrics.Data(), 1, labelled.First, before, after))
+	w.must(metrics.Start(ctx))
+	w.must(w.bot.Start(ctx))
+	w.ready()
+
+	// Each measured day of each request saved what the frozen baseline and the new request say, for three replicas.
+	w.eventually(90*time.Second, "the days are measured", func(ctx context.Context) (bool, error) {
+		return w.value(ctx, `SELECT status FROM proposal`) == "verified", nil
+	})
+	const measured = `SELECT count(DISTINCT v.chain) || ' chains, ' || (count(DISTINCT v.day) >= 2) || ', ' || bool_and(a.baseline ->> 'days' = '14' AND v.amount > 0
+			AND abs(v.work - 72) < 0.1 AND abs(v.amount - ((a.baseline ->> 'per_unit')::float - (a.baseline ->> 'after')::float) * 72) < 10000)
+		FROM ledger v JOIN ledger a ON a.chain = v.chain AND a.kind = 'approved' WHERE v.kind = 'verified'`
+	if got := w.value(ctx, measured); got != "2 chains, true, true" {
+		w.t.Errorf("measured: %s; the ledger has %s", got, w.value(ctx, `SELECT json_agg(ledger ORDER BY id)::text FROM ledger`))
+	}
+}
+
+// daysPass makes what the ledger, the proposals and the measured days say that many days older. The ledger lets nobody change its rows; a
+// test that cannot wait for days must, and puts the trigger back.
+func (w *world) daysPass() {
+	w.t.Helper()
+	ctx := w.t.Context()
+	c, err := pgx.Connect(ctx, w.postgres.URL())
+	w.must(err)
+	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }()
+	for _, statement := range []string{
+		`BEGIN`,
+		`ALTER TABLE ledger DISABLE TRIGGER ledger_rows_stay`,
+		`UPDATE ledger SET at = at - $days`,
+		`ALTER TABLE ledger ENABLE TRIGGER ledger_rows_stay`,
+		`CREATE TEMPORARY TABLE used AS SELECT * FROM ledger_use`,
+		`DELETE FROM ledger_use`,
+		`INSERT INTO ledger_use SELECT finding_id, day - $n,
+			jsonb_set(use, '{day}', to_jsonb(to_char((use ->> 'day')::timestamptz AT TIME ZONE 'UTC' - $days, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))) FROM used`,
+		`UPDATE proposal SET created_at = created_at - $days, approved_at = approved_at - $days, merged_at = merged_at - $days, deployed_at = deployed_at - $days`,
+		`UPDATE proposal_event SET at = at - $days`,
+		`COMMIT`,
+	} {
+		statement = strings.NewReplacer("$days", fmt.Sprintf("interval '%d days'", daysPassed), "$n", fmt.Sprint(daysPassed)).Replace(statement)
+		if _, err := c.Exec(ctx, statement); err != nil {
+			w.t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+// offered waits for a card that has a button.
+func (w *world) offered(within time.Duration, subject, label string) slack.Message {
+	w.t.Helper()
+	var card slack.Message
+	w.eventually(within, "a card of "+subject+" with the button "+label, func(ctx context.Context) (bool, error) {
+		m, ok, err := w.reader.Card(ctx, subject)
+		if !ok || err != nil {
+			return false, err
+		}
+		data, err := json.Marshal(m.Blocks)
+		card = m
+		return strings.Contains(string(data), `"`+label+`"`), err
+	})
+	return card
+}
+
+// choose sends the open modal as it is: every line of it that is chosen stays so.
+func (w *world) choose(who string) {
+	w.t.Helper()
+	view := w.modal(who)
+	values := map[string]map[string]slack.Block{}
+	for _, b := range view.Blocks {
+		element, _ := b["element"].(map[string]any)
+		block, _ := b["block_id"].(string)
+		action, _ := element["action_id"].(string)
+		if b["type"] == "input" {
+			values[block] = map[string]slack.Block{action: {"type": element["type"], "selected_options": element["initial_options"]}}
+		}
+	}
+	o, err := w.slack.Control().Submit(w.t.Context(), w.people[who], view.ID, values)
+	if err != nil || !o.OK || len(o.Errors) > 0 {
+		w.t.Fatalf("%s approves: %+v, %v", who, o, err)
+	}
+}
