@@ -2,3 +2,8 @@ output "role_arn" {
   description = "Of the role: for the service account's annotation eks.amazonaws.com/role-arn (irsa), or for the bot's configuration (role)."
   value       = aws_iam_role.this.arn
 }
+
+output "volume_remover_role_arn" {
+  description = "Of the role that removes volumes, for remover_role_arn in the bot's configuration; null without one."
+  value       = one(aws_iam_role.remover[*].arn)
+}

@@ -85,3 +85,12 @@ variable "tags" {
   type        = map(string)
   default     = {}
 }
+
+variable "volume_remover" {
+  description = "Make a second role that takes snapshots of volumes and deletes volumes. role_arn is the bot's own role where that is of another account. volume_tags bound it to volumes that have all of them; values may have * in them. null for no such role."
+  type = object({
+    role_arn    = optional(string, "")
+    volume_tags = optional(map(string), {})
+  })
+  default = null
+}
