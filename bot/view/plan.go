@@ -96,12 +96,12 @@ func riskiest(items []engine.ProposalItem) engine.Risk {
 func planNeed(c *canvas, p engine.Plan) {
 	need := p.Need
 	var lines []string
-	line := "One person must approve"
+	line, with := "One person must approve", ", who has the role "
 	if need.People > 1 {
-		line = fmt.Sprintf("*%d people* must approve", need.People)
+		line, with = fmt.Sprintf("*%d people* must approve", need.People), ", each with the role "
 	}
 	if len(need.Roles) > 0 {
-		line += ", who has the role " + strings.Join(list(need.Roles, 4, func(r string) string { return code(r, 60) }), " or ")
+		line += with + strings.Join(list(need.Roles, 4, func(r string) string { return code(r, 60) }), " or ")
 	}
 	if need.NotProposer && p.Proposal != nil && !p.Proposal.Proposer.IsZero() {
 		line += "; not " + person(p.Proposal.Proposer) + ", who proposed it"

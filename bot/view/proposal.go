@@ -31,7 +31,7 @@ func Proposal(p engine.Proposal) Message {
 		c.section(":warning: " + outside(p.Reason, 1500))
 	}
 	c.context(fmt.Sprintf("Proposal %d · plan %s", p.ID, code(p.Hash[:min(12, len(p.Hash))], 20)))
-	return Message{Blocks: c.done(), Text: state + " " + outside(p.Title, 250)}
+	return Message{Blocks: c.done(), Text: state + ": " + outside(p.Title, 250)}
 }
 
 // proposalState is where it stands in one sentence.

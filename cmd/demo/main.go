@@ -129,6 +129,9 @@ func demo(ctx context.Context, o options, in io.Reader, out io.Writer) (err erro
 		if cfg.Waste, err = wasteCases(); err != nil {
 			return err
 		}
+		if cfg.Declared, err = declared(); err != nil {
+			return err
+		}
 	}
 	st, err := stand.Start(ctx, cfg)
 	if err != nil {

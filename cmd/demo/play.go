@@ -174,6 +174,7 @@ func (p *play) guided(ctx context.Context, in io.Reader, out io.Writer) error {
   Savings         %s
 
   Click on the card as Ana (on call), or as Eve, who may not. Type /autopilot help.
+  Approve the savings as Ben, then as Dev; merge the pull request on its page, and watch the card.
   Prometheus      %s
   Alertmanager    %s
   Kubernetes      KUBECONFIG=%s

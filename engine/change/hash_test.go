@@ -21,6 +21,10 @@ var unhashed = []string{"ID", "ProposalID", "FindingID", "GroupID", "Chain", "Co
 // draft and forgotten in the hash, and for one that must not be in it.
 func TestItemHashSeesEveryField(t *testing.T) {
 	whole := item()
+	whole.Removal = &engine.Removal{
+		GiB: 100, Type: "gp3", Zone: "eu-west-1a", CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), DetachedAt: time.Date(2026, 10, 2, 3, 4, 5, 0, time.UTC),
+		Tags: map[string]string{"team": "payments"}, Whole: 8 * engine.USD, Snapshot: 5 * engine.USD, After: []string{"kubectl delete pv x"},
+	}
 	before := ItemHash(whole)
 	seen := 0
 	visit(reflect.ValueOf(&whole).Elem(), "", func(path string, v reflect.Value, other any) {
@@ -70,6 +74,8 @@ func visit(v reflect.Value, path string, f func(path string, v reflect.Value, ot
 		f(path, v, v.Int()+1)
 	case reflect.Float64:
 		f(path, v, v.Float()+0.001)
+	case reflect.Map:
+		f(path+"[]", v, reflect.Zero(v.Type()).Interface())
 	default:
 		panic("a draft has a field of a kind that this test does not know: " + path)
 	}

@@ -69,6 +69,9 @@ func Title(items []engine.ProposalItem) string {
 	title := items[0].Title
 	if len(items) > 1 {
 		title = fmt.Sprintf("%d changes in %s", len(items), cmp.Or(items[0].Repo, items[0].Wish.Target.Cluster))
+		if w := items[0].Wish.Target.Workload; !w.IsZero() && !slices.ContainsFunc(items, func(i engine.ProposalItem) bool { return i.Wish.Target.Workload != w }) {
+			title = fmt.Sprintf("%s: %d changes", w, len(items))
+		}
 	}
 	switch {
 	case sum > 0:

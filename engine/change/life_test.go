@@ -122,12 +122,16 @@ func TestTitle(t *testing.T) {
 	memory := line("payments/api memory 2 → 1.2 GiB", 41.2, engine.RiskLow)
 	steps := line("vol-1: snapshot, then delete", 3, engine.RiskMedium)
 	steps.Repo = ""
+	web, db := line("x", 9, engine.RiskHigh), steps
+	web.Wish, db.Wish = wished("web", "cpu"), wished("db", "cpu")
 	for want, items := range map[string][]engine.ProposalItem{
 		"payments/api memory 2 → 1.2 GiB, −$41.20/month, low risk":    {memory},
-		"2 changes in shop/deploy, −$50.20/month, high risk":          {memory, line("x", 9, engine.RiskHigh)},
+		"payments/api: 2 changes, −$50.20/month, high risk":           {memory, line("x", 9, engine.RiskHigh)},
 		"payments/api image a → b":                                    {line("payments/api image a → b", 0, "")},
 		"payments/api memory 1.2 → 2 GiB, +$41.20/month, medium risk": {line("payments/api memory 1.2 → 2 GiB", -41.2, engine.RiskMedium)},
-		"3 changes in prod, −$9.00/month, medium risk":                {steps, steps, steps},
+		"payments/api: 3 changes, −$9.00/month, medium risk":          {steps, steps, steps},
+		"2 changes in shop/deploy, −$50.20/month, high risk":          {memory, web},
+		"2 changes in prod, −$6.00/month, medium risk":                {steps, db},
 		"nothing": nil,
 	} {
 		if diff := cmp.Diff(want, change.Title(items)); diff != "" {

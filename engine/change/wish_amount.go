@@ -53,16 +53,39 @@ func fromTo(from, to string, r engine.Resource) string {
 		return from + " → " + to
 	case r == engine.CPU:
 		a, b := qa.MilliValue(), qb.MilliValue()
-		if a >= 1000 && b >= 1000 {
+		switch {
+		case a >= 1000 && b >= 1000:
 			return fmt.Sprintf("%s → %s cores", decimal(float64(a)/1000), decimal(float64(b)/1000))
+		case a < 1000 && b < 1000:
+			return fmt.Sprintf("%d → %d millicores", a, b)
 		}
-		return fmt.Sprintf("%d → %d millicores", a, b)
+		return inCores(a) + " → " + inCores(b)
 	}
 	a, b := float64(qa.Value()), float64(qb.Value())
-	if min(a, b) >= gib {
+	switch {
+	case min(a, b) >= gib:
 		return fmt.Sprintf("%s → %s GiB", decimal(a/gib), decimal(b/gib))
+	case max(a, b) < gib:
+		return fmt.Sprintf("%s → %s MiB", decimal(a/mib), decimal(b/mib))
 	}
-	return fmt.Sprintf("%s → %s MiB", decimal(a/mib), decimal(b/mib))
+	return inBytes(a) + " → " + inBytes(b)
+}
+
+func inCores(millis int64) string {
+	switch {
+	case millis < 1000:
+		return fmt.Sprintf("%dm", millis)
+	case millis == 1000:
+		return "1 core"
+	}
+	return decimal(float64(millis)/1000) + " cores"
+}
+
+func inBytes(n float64) string {
+	if n < gib {
+		return decimal(n/mib) + " MiB"
+	}
+	return decimal(n/gib) + " GiB"
 }
 
 // decimal writes a number with at most two digits behind the point, and none that say nothing.

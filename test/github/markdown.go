@@ -162,6 +162,9 @@ var marks = []struct {
 	{regexp.MustCompile(`(^|[\s(])(https?://[^\s<>()&;]+)`), `$1<a href="$2" rel="noopener">$2</a>`},
 }
 
+// spans are the plain ones, which keep GitHub from taking a dollar for a formula.
+var spans = strings.NewReplacer("&lt;span&gt;", "", "&lt;/span&gt;", "")
+
 // inline renders what is within a line. Code is taken out first, as nothing in it means anything.
 func inline(text string) string {
 	parts := strings.Split(text, "`")
@@ -175,6 +178,7 @@ func inline(text string) string {
 		case n%2 == 1:
 			b.WriteString("`")
 		}
+		part = spans.Replace(part)
 		for _, m := range marks {
 			part = m.find.ReplaceAllString(part, m.with)
 		}

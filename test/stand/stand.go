@@ -70,6 +70,9 @@ type Config struct {
 	// Waste are workloads that ask for too much, on simulated nodes, with 35 days of history and an AWS that charges for them. They
 	// need the parts cluster and prometheus, and a cluster of ours.
 	Waste []labelled.Case
+	// Declared are the files, by path, of the repository that declares the cluster: with them there is a GitHub, and what plays
+	// Argo CD. They need Waste.
+	Declared map[string]string
 	// Durable has PostgreSQL sync to disk, for measuring.
 	Durable bool
 	// Interval is how often metrics are scraped and rules evaluated; default 2 s.
@@ -94,6 +97,7 @@ type Stand struct {
 	Prometheus   *Prometheus
 	Bot          *Bot
 	AWS          *aws.Server // with Waste
+	Forge        *Forge      // with Declared
 	// BotKubeconfig is the kubeconfig with the bot's rights.
 	BotKubeconfig string
 	// WebhookToken is what the bot wants to see on its webhooks.
@@ -157,6 +161,9 @@ func (c *Config) check() error {
 	}
 	if len(c.Waste) > 0 && (!c.has(ClusterPart) || !c.has(PrometheusPart) || c.Cluster.Mode == cluster.External) {
 		return errors.New("stand: waste needs the parts cluster and prometheus, and a cluster that is made for it")
+	}
+	if len(c.Declared) > 0 && len(c.Waste) == 0 {
+		return errors.New("stand: what is declared needs waste that is declared")
 	}
 	return nil
 }
@@ -310,6 +317,13 @@ func (s *Stand) startBot(ctx context.Context) error {
 	if s.AWS != nil {
 		cfg.Savings, cfg.Extra = "#finops", s.wasteConfig()
 	}
+	if s.Forge != nil {
+		people := map[string]string{}
+		for _, u := range workspace.Users {
+			people[u.Name] = u.ID
+		}
+		cfg.Approvers, cfg.Extra = true, cfg.Extra+s.Forge.Config(people)
+	}
 	if s.cfg.EditBot != nil {
 		s.cfg.EditBot(&cfg)
 	}
@@ -320,7 +334,7 @@ func (s *Stand) startBot(ctx context.Context) error {
 		"AUTOPILOT_WEBHOOK_TOKEN=" + s.WebhookToken,
 		"AWS_ACCESS_KEY_ID=" + aws.DefaultIdentity.AccessKey,
 		"AWS_SECRET_ACCESS_KEY=" + aws.DefaultIdentity.Secret,
-	}, s.cfg.BotEnv...)}
+	}, append(ForgeEnv(), s.cfg.BotEnv...)...)}
 	return s.run(ctx, BotPart, s.Bot)
 }
 

@@ -3,6 +3,7 @@ package stand
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/test/aws"
@@ -36,8 +37,26 @@ func (s *Stand) startWaste(ctx context.Context, data string) error {
 	if err := f.Furnish(ctx, s.cfg.Waste); err != nil {
 		return err
 	}
-	return f.Histories(ctx, data, 0, s.cfg.Waste, now)
+	if err := f.Histories(ctx, data, 0, s.cfg.Waste, now); err != nil || len(s.cfg.Declared) == 0 {
+		return err
+	}
+	return s.startForge(ctx)
 }
+
+// startForge starts the GitHub with the repository that declares the cluster, and what gives its main branch to the cluster.
+func (s *Stand) startForge(ctx context.Context) error {
+	s.Forge = &Forge{Name: declaredRepo, Files: s.cfg.Declared, Webhook: "http://" + s.listen + "/webhooks/github"}
+	if err := s.run(ctx, "github", s.Forge); err != nil {
+		return err
+	}
+	s.cfg.Progress("starting gitops")
+	g := &GitOps{URL: s.Forge.URL() + "/" + declaredRepo + ".git", Branch: "main", Dir: filepath.Join(s.cfg.Dir, "gitops"), Every: time.Second}
+	s.onStop("gitops", g.Stop)
+	return g.Start(ctx, s.Cluster.RESTConfig())
+}
+
+// declaredRepo is the repository with Config.Declared.
+const declaredRepo = "acme/clusters"
 
 // wasteConfig is what the bot's configuration says of it.
 func (s *Stand) wasteConfig() string {
