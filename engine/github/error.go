@@ -56,13 +56,13 @@ func (f *Forge) told(err error, r repository, what doing) error {
 	case errors.As(err, &waiting), errors.As(err, &known), errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &primary):
-		return f.waits(primary.Rate.Reset.Sub(f.o.Now()), "its hourly limit for the bot is used up", err)
+		return waits(primary.Rate.Reset.Sub(f.o.Now()), "its hourly limit for the bot is used up", err)
 	case errors.As(err, &second):
 		wait := unknownWait
 		if second.RetryAfter != nil {
 			wait = *second.RetryAfter
 		}
-		return f.waits(wait, "it asks the bot to slow down", err)
+		return waits(wait, "it asks the bot to slow down", err)
 	case errors.As(err, &later):
 		return engine.Errorf(engine.Unavailable, "GitHub is still working on the answer: %w", err)
 	case errors.As(err, &app):
@@ -73,12 +73,12 @@ func (f *Forge) told(err error, r repository, what doing) error {
 	return &engine.Error{Code: engine.Unavailable, Message: "GitHub does not answer; it is tried again", Err: err}
 }
 
-// waits says until when GitHub wants to be left alone.
-func (f *Forge) waits(wait time.Duration, why string, err error) error {
+// waits says for how long GitHub wants to be left alone. The text has no time in it: it is told once, however often it is tried.
+func waits(wait time.Duration, why string, err error) error {
 	wait = max(wait, leastWait)
 	return &engine.Waiting{For: wait, Err: &engine.Error{
 		Code: engine.Unavailable, Err: err,
-		Message: fmt.Sprintf("GitHub may be asked again at %s UTC: %s", f.o.Now().Add(wait).UTC().Format("15:04:05"), why),
+		Message: "GitHub wants to be left alone for a while: " + why + "; it is tried again by itself",
 	}}
 }
 
@@ -99,7 +99,7 @@ func (f *Forge) answerTold(e *gh.ErrorResponse, r repository, what doing) error 
 	case status >= 500:
 		return no(engine.Unavailable, "GitHub has a fault of its own (%d); it is tried again", status)
 	case status == http.StatusTooManyRequests, status == http.StatusForbidden && (e.Response.Header.Get("Retry-After") != "" || has("secondary rate limit")):
-		return f.waits(retryAfter(e.Response.Header), "it asks the bot to slow down", e)
+		return waits(retryAfter(e.Response.Header), "it asks the bot to slow down", e)
 	case status == http.StatusUnauthorized:
 		return no(engine.Forbidden, "GitHub does not accept the bot's credentials: they expired, were revoked or are of another GitHub; give it new ones")
 	case has("archived"):
@@ -138,7 +138,7 @@ func (f *Forge) appTold(e *ghinstallation.HTTPError, r repository) error {
 	case status >= 500:
 		return &engine.Error{Code: engine.Unavailable, Message: fmt.Sprintf("GitHub has a fault of its own (%d); it is tried again", status), Err: e}
 	case status == http.StatusTooManyRequests, status == http.StatusForbidden && e.Response.Header.Get("Retry-After") != "":
-		return f.waits(retryAfter(e.Response.Header), "it asks the bot to slow down", e)
+		return waits(retryAfter(e.Response.Header), "it asks the bot to slow down", e)
 	case status == http.StatusUnauthorized:
 		return &engine.Error{Code: engine.Forbidden, Message: "GitHub does not accept the App's private key: check that the key and the App's id belong together, and that this machine's clock is right", Err: e}
 	case status == http.StatusForbidden:

@@ -137,10 +137,11 @@ var (
 
 func parseRepo(text string) (repository, error) {
 	owner, name, ok := strings.Cut(text, "/")
-	if !ok || !repoForm.MatchString(owner) || !repoForm.MatchString(strings.TrimLeft(name, ".")) || name == "." || name == ".." {
+	name = strings.TrimSuffix(name, ".git")
+	if !ok || !repoForm.MatchString(owner) || !repoForm.MatchString(strings.TrimLeft(name, ".")) {
 		return repository{}, engine.Errorf(engine.Invalid, "%q is no repository; it must be written as owner/name", text)
 	}
-	return repository{owner, strings.TrimSuffix(name, ".git")}, nil
+	return repository{owner, name}, nil
 }
 
 // checkBranch refuses what git would not take as a branch, and so all that could lead out of its place in an address.

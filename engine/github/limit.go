@@ -93,14 +93,14 @@ func (f *Forge) admit(ctx context.Context, r repository) error {
 	case err != nil:
 		return err
 	case f.o.MaxOpen > 0 && c.Open >= f.o.MaxOpen:
-		return f.later(openWait, fmt.Sprintf("%s has %d open pull requests of the bot, as many as it may have: merge or close one", r, c.Open))
+		return later(openWait, fmt.Sprintf("%s has %d open pull requests of the bot, as many as it may have: merge or close one", r, c.Open))
 	case f.o.MaxPerHour > 0 && c.Hour >= f.o.MaxPerHour:
-		return f.later(c.Oldest.Add(time.Hour).Sub(f.o.Now()), fmt.Sprintf("the bot opened %d pull requests in %s within an hour, as many as it may", c.Hour, r))
+		return later(c.Oldest.Add(time.Hour).Sub(f.o.Now()), fmt.Sprintf("the bot opened %d pull requests in %s within an hour, as many as it may", c.Hour, r))
 	}
 	return nil
 }
 
-func (f *Forge) later(wait time.Duration, why string) error {
-	wait = max(wait, leastWait)
-	return &engine.Waiting{For: wait, Err: engine.Errorf(engine.Unavailable, "%s; it is tried again at %s UTC", why, f.o.Now().Add(wait).UTC().Format("15:04"))}
+// later has it tried again after a while. The text has no time in it, as with waits.
+func later(wait time.Duration, why string) error {
+	return &engine.Waiting{For: max(wait, leastWait), Err: engine.Errorf(engine.Unavailable, "%s; it is tried again by itself", why)}
 }

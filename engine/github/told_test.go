@@ -32,10 +32,10 @@ func TestAnswerTold(t *testing.T) {
 		"pushing without a right": {404, nil, "Not Found", "", push, engine.Forbidden, "the bot may not push a branch to shop/deploy, or it is gone: give it the permission contents: write"},
 		"GitHub names the right":  {403, http.Header{"X-Accepted-Github-Permissions": {"pull_requests=write; contents=write"}}, "Resource not accessible by integration", "", open, engine.Forbidden, "the bot may not open a pull request in shop/deploy: give it the permission pull requests: write or contents: write"},
 		"forbidden otherwise":     {403, nil, "Not today", "", closePull, engine.Forbidden, "the bot may not close a pull request of shop/deploy; it needs pull requests: write and contents: write (GitHub says: Not today)"},
-		"a limit with its time":   {429, http.Header{"Retry-After": {"90"}}, "", "", read, engine.Unavailable, "GitHub may be asked again at 03:01:30 UTC: it asks the bot to slow down"},
-		"a limit without":         {403, nil, "You have exceeded a secondary rate limit", "", read, engine.Unavailable, "GitHub may be asked again at 03:01:00 UTC: it asks the bot to slow down"},
-		"a limit without sense":   {429, http.Header{"Retry-After": {"soon"}}, "", "", read, engine.Unavailable, "GitHub may be asked again at 03:01:00 UTC: it asks the bot to slow down"},
-		"a limit for ever":        {429, http.Header{"Retry-After": {"99999999"}}, "", "", read, engine.Unavailable, "GitHub may be asked again at 03:00:00 UTC: it asks the bot to slow down"},
+		"a limit with its time":   {429, http.Header{"Retry-After": {"90"}}, "", "", read, engine.Unavailable, "GitHub wants to be left alone for a while: it asks the bot to slow down; it is tried again by itself"},
+		"a limit without":         {403, nil, "You have exceeded a secondary rate limit", "", read, engine.Unavailable, "GitHub wants to be left alone for a while: it asks the bot to slow down; it is tried again by itself"},
+		"a limit without sense":   {429, http.Header{"Retry-After": {"soon"}}, "", "", read, engine.Unavailable, "GitHub wants to be left alone for a while: it asks the bot to slow down; it is tried again by itself"},
+		"a limit for ever":        {429, http.Header{"Retry-After": {"99999999"}}, "", "", read, engine.Unavailable, "GitHub wants to be left alone for a while: it asks the bot to slow down; it is tried again by itself"},
 		"at the same moment":      {409, nil, "Base branch was modified", "", open, engine.Conflict, "shop/deploy changed at the same moment: Base branch was modified"},
 		"taken away by law":       {451, nil, "Repository access blocked", "", read, engine.NotFound, "shop/deploy is no longer there: Repository access blocked"},
 		"a detail":                {422, nil, "Validation Failed", "body is too long", open, engine.Invalid, "GitHub refused to open a pull request in shop/deploy: Validation Failed; body is too long"},
@@ -171,7 +171,7 @@ func TestPages(t *testing.T) {
 
 // FuzzNames shows that no name leads out of its place in an address.
 func FuzzNames(f *testing.F) {
-	for _, name := range []string{"shop/deploy", "a/..", "main", "release/1.2", "a/../b", "%2e%2e/x", ".github/x", "a\\b", "a.lock"} {
+	for _, name := range []string{"shop/deploy", "a/..", "main", "release/1.2", "a/../b", "%2e%2e/x", ".github/x", "a\\b", "a.lock", "shop/.git", "shop/..git"} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
@@ -179,7 +179,7 @@ func FuzzNames(f *testing.F) {
 		must(t, err)
 		if r, err := parseRepo(name); err == nil {
 			got, err := base.Parse("repos/" + r.owner + "/" + r.name + "/pulls")
-			if err != nil || got.Path != "/v3/repos/"+r.String()+"/pulls" || got.RawQuery != "" || got.Fragment != "" {
+			if err != nil || r.owner == "" || r.name == "" || got.Path != "/v3/repos/"+r.String()+"/pulls" || got.RawQuery != "" || got.Fragment != "" {
 				t.Fatalf("%q leads to %v", name, got)
 			}
 		}
