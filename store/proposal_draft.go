@@ -30,7 +30,7 @@ func lockProposals(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// SaveDrafts makes these the drafts of a finding group. A draft of which a person is shown the same keeps its id; one of a finding
+// SaveDrafts makes these the drafts of a finding group. A draft that is change.Alike the one that stands leaves it as it is; one of a finding
 // that the group does not have open any more is left out. The group's card is drawn anew when it would look different. It fails with
 // engine.Invalid for a draft of no finding, and for two of one.
 func (s *Store) SaveDrafts(ctx context.Context, group int64, items []engine.ProposalItem) error {
@@ -114,10 +114,10 @@ func (s *Store) replaceDrafts(ctx context.Context, tx pgx.Tx, group int64, old, 
 	return tx.SendBatch(ctx, b).Close()
 }
 
-// same tells whether a draft is the one that is there. One that was made on a newer commit, where nothing that is shown changed,
-// is: it is made again before anything is done.
+// same tells whether a draft is the one that is there. One that was made on a newer commit, where nothing that is shown changed but
+// numbers by a little, is: it is made again before anything is done, and who has it in a window may still send that in.
 func same(old, fresh engine.ProposalItem) bool {
-	return old.FindingID == fresh.FindingID && old.GroupID == fresh.GroupID && old.Hash == fresh.Hash && old.Chain == fresh.Chain
+	return old.FindingID == fresh.FindingID && old.GroupID == fresh.GroupID && old.Chain == fresh.Chain && change.Alike(old, fresh)
 }
 
 // lookOf is what a card shows of a draft: not what moves a little with every scan.

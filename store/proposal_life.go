@@ -19,7 +19,8 @@ import (
 
 // Offer makes a proposal of the bot's own that nobody approved yet: the taking back of another one (Reverts), or what mends an
 // incident (Incident). Items, Need and one of these must be set; Title and Hash are made here. The same offer twice is one: while it
-// is not over, and when a person said no to it, it comes back as it is. It is offered again after it went stale.
+// is not over, and when a person said no to it, it comes back as it is. It is offered again after it went stale. What takes a proposal
+// back is one offer, too, for whichever of the incidents that followed.
 func (s *Store) Offer(ctx context.Context, p engine.Proposal, expires time.Duration) (engine.Proposal, error) {
 	if len(p.Items) == 0 || p.Reverts == 0 && p.Incident == 0 {
 		return engine.Proposal{}, engine.Errorf(engine.Invalid, "an offer needs items, and what it takes back or mends")
@@ -43,7 +44,8 @@ func (s *Store) Offer(ctx context.Context, p engine.Proposal, expires time.Durat
 		}
 		p := p
 		p.Items = slices.Clone(p.Items)
-		before, err := selectProposals(ctx, tx, `WHERE p.key = $1 AND p.status <> 'stale' ORDER BY p.id DESC LIMIT 1`, change.Key(p))
+		before, err := selectProposals(ctx, tx, `WHERE p.key = $1 AND p.status <> 'stale' OR p.reverts = $2 AND p.over_at IS NULL
+			ORDER BY p.over_at IS NOT NULL, p.id DESC LIMIT 1`, change.Key(p), orNone(p.Reverts))
 		if err != nil {
 			return err
 		}

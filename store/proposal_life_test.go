@@ -264,6 +264,13 @@ func TestTheBotOffersToTakeBack(t *testing.T) {
 	equal(t, "the same offer", again, o)
 	equal(t, "state", w.proposalState(), before)
 
+	second := offer
+	i := w.open(api)
+	second.Incident = i.ID
+	again, err = w.Offer(t.Context(), second, time.Hour)
+	w.must(err)
+	equal(t, "for another incident that followed", again.ID, o.ID)
+
 	o, err = w.Approve(t.Context(), w.second("yes", grace, o), store.Approving{Need: needs(1)})
 	w.must(err)
 	equal(t, "approved", []any{o.Status, w.lines(o)}, []any{engine.ProposalApproved, "offered, approve Grace"})
@@ -275,7 +282,6 @@ func TestTheBotOffersToTakeBack(t *testing.T) {
 	w.must(err)
 	equal(t, "nothing of it is on its way any more", w.sql(`SELECT count(*) FROM proposal_item WHERE live AND proposal_id = $1`, o.ID), "0")
 
-	i := w.open(api)
 	mend := back
 	mend.Wish.Kind, mend.Wish.New, mend.FindingID, mend.GroupID = engine.WishLimit, "3", 0, 0
 	m, err := w.Offer(t.Context(), engine.Proposal{Items: []engine.ProposalItem{mend}, Incident: i.ID, Need: engine.ApprovalNeed{People: 1}}, 0)
@@ -337,4 +343,21 @@ func TestAnApprovalIsWholeOrNothing(t *testing.T) {
 	p := w.approve("click-1", 1, items...)
 	equal(t, "in the end", p.Status, engine.ProposalApproved)
 	w.must(w.VerifyAudit(t.Context()))
+}
+
+// A change that is live and cannot be measured, for want of a price or of Prometheus, does not keep its value for itself for ever.
+func TestWhatCannotBeMeasuredHoldsUpNoOther(t *testing.T) {
+	w := newSavers(t)
+	p := w.opened(w.drafted("api")...)
+	p, err := w.SavePull(t.Context(), p.ID, p.Version, openPull, engine.ProposalMerged, "", nil)
+	w.must(err)
+	_, err = w.Deployed(t.Context(), p.ID, "Live")
+	w.must(err)
+	live := func() string { return w.sql(`SELECT count(*) FROM proposal_item WHERE live`) }
+	w.pass(13 * 24 * time.Hour)
+	w.must(w.Sweep(t.Context()))
+	equal(t, "while it may be measured", live(), "1")
+	w.pass(2 * 24 * time.Hour)
+	w.must(w.Sweep(t.Context()))
+	equal(t, "after two weeks", live(), "0")
 }

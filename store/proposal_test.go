@@ -350,11 +350,19 @@ func TestDraftsKeepTheirIdsWhileTheyLookTheSame(t *testing.T) {
 	w.must(err)
 	equal(t, "the same", []any{own[0].ID, w.group("api").Version}, []any{i.ID, version})
 
-	newer.Monthly += engine.USD / 10
+	shown := own[0]
+	for range 2 { // scan after scan
+		newer.Monthly += engine.USD
+		w.must(w.SaveDrafts(t.Context(), i.GroupID, []engine.ProposalItem{newer}))
+		own, _, err = w.Drafts(t.Context(), i.GroupID)
+		w.must(err)
+		equal(t, "a little more money", []any{own[0].Ref(), own[0].Monthly, w.group("api").Version}, []any{shown.Ref(), shown.Monthly, version})
+	}
+	newer.Monthly = shown.Monthly * 11 / 10
 	w.must(w.SaveDrafts(t.Context(), i.GroupID, []engine.ProposalItem{newer}))
 	own, _, err = w.Drafts(t.Context(), i.GroupID)
 	w.must(err)
-	equal(t, "a little more money", []any{own[0].ID != i.ID, w.group("api").Version}, []any{true, version})
+	equal(t, "much more money", []any{own[0].ID != i.ID, w.group("api").Version}, []any{true, version})
 
 	newer.Edits, newer.Why, newer.ByHand = nil, "a variable", []engine.Place{{Path: "main.tf", Line: 3}}
 	w.must(w.SaveDrafts(t.Context(), i.GroupID, []engine.ProposalItem{newer}))

@@ -12,8 +12,9 @@ import (
 
 const (
 	leftBehind  = 10 * time.Minute
-	mostOrphans = 200        // of one kind in one sweep; the next finds the rest
-	unwatched   = "24 hours" // after which a cluster whose lease nobody took counts as removed from the configuration
+	mostOrphans = 200                 // of one kind in one sweep; the next finds the rest
+	unmeasured  = 14 * 24 * time.Hour // after which a change whose days nobody could measure holds up no other of the same value
+	unwatched   = "24 hours"          // after which a cluster whose lease nobody took counts as removed from the configuration
 
 	// What a person resolved while it fired is still compared with what the sources say.
 	longResolved = `(SELECT i.id FROM incidents i WHERE i.status = 'resolved' AND i.resolved_at < $1
@@ -43,7 +44,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 	})
 }
 
-// forget deletes what is too old. Incidents, their timelines, decisions and the audit log stay.
+// forget deletes what is too old, and lets go of what nobody waits for any more. Incidents, their timelines, decisions and the audit log stay.
 func (s *Store) forget(ctx context.Context, tx pgx.Tx, now time.Time) error {
 	b := &pgx.Batch{}
 	b.Queue(`DELETE FROM inbox WHERE received_at < $1`, now.Add(-s.payloads))
@@ -53,6 +54,8 @@ func (s *Store) forget(ctx context.Context, tx pgx.Tx, now time.Time) error {
 	b.Queue(`DELETE FROM signals WHERE incident_id IN `+longResolved, long)
 	b.Queue(`DELETE FROM home_viewers WHERE seen_at < $1`, long)
 	b.Queue(`DELETE FROM proposal_item i USING finding f WHERE i.proposal_id IS NULL AND f.id = i.finding_id AND f.status = 'closed'`)
+	b.Queue(`UPDATE proposal_item i SET live = false FROM proposal p
+		WHERE i.live AND p.id = i.proposal_id AND p.status = 'deployed' AND p.deployed_at < $1`, now.Add(-unmeasured))
 	b.Queue(`DELETE FROM cluster_lease WHERE until < now() - interval '` + unwatched + `'`)
 	return tx.SendBatch(ctx, b).Close()
 }
