@@ -37,6 +37,10 @@ func (f *Furnisher) Now(ctx context.Context, from, to time.Time) (Era, error) {
 
 // States writes what kube-state-metrics says of a cluster in eras that follow each other, as the block of a number.
 func States(dir string, number int, cluster string, eras ...Era) error {
+	return block.Write(dir, number, eras[0].From, eras[len(eras)-1].To, statesOf(cluster, eras).all(eras))
+}
+
+func statesOf(cluster string, eras []Era) states {
 	h := states{}
 	for k, e := range eras {
 		for _, n := range e.nodes {
@@ -61,7 +65,7 @@ func States(dir string, number int, cluster string, eras ...Era) error {
 			}
 		}
 	}
-	return block.Write(dir, number, eras[0].From, eras[len(eras)-1].To, h.all(eras))
+	return h
 }
 
 var (
