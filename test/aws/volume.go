@@ -113,6 +113,9 @@ func createSnapshot(s *Server, c *call) (any, *refusal) {
 	if problem != nil {
 		return nil, problem
 	}
+	if len(tags) > 0 && c.who.May != nil && !slices.Contains(c.who.May, "ec2:CreateTags") {
+		return nil, c.proto.denied(&call{service: c.service, action: "CreateTags", who: c.who})
+	}
 	if problem := dry(c); problem != nil {
 		return nil, problem
 	}
