@@ -40,6 +40,7 @@ const (
 	lookOld     = time.Hour // for one of more than a day
 	lookMerged  = time.Minute
 	rebuildRest = time.Hour
+	rebuildMost = 24 * time.Hour
 	rebuildWait = 5 * time.Minute // after the one before, for a conflict
 )
 
@@ -100,7 +101,7 @@ func wantsRebuild(p engine.Proposal, seen engine.Pull, base string, now time.Tim
 	case !urgent && (seen.Checks == "pending" || seen.Review == "approved"):
 		return false, 0 // a rebuild would throw away what is done, and it can be merged as it is
 	}
-	rest := rebuildRest
+	rest := restBetween(p)
 	if urgent {
 		rest = rebuildWait
 	}
@@ -108,6 +109,18 @@ func wantsRebuild(p engine.Proposal, seen engine.Pull, base string, now time.Tim
 		return false, wait
 	}
 	return true, 0
+}
+
+// restBetween is how long a branch rests before it is made anew for nothing but a base that moved: twice as long each time, up to a
+// day, for a pull request that nobody reviews would otherwise run its checks, and say so, every hour for weeks.
+func restBetween(p engine.Proposal) time.Duration {
+	rest := rebuildRest
+	for k, e := range p.Timeline {
+		if e.Kind == EventRebuilt && slices.ContainsFunc(p.Timeline[:k], func(b engine.Event) bool { return b.Kind == EventRebuilt }) {
+			rest = min(2*rest, rebuildMost)
+		}
+	}
+	return rest
 }
 
 // startOf is when the branch was last made.

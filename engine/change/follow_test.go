@@ -135,6 +135,21 @@ func TestNextRests(t *testing.T) {
 	}
 }
 
+// TestNextRestsLongerEachTime counts how often a pull request that nobody reviews is made anew in a month, where the base never rests.
+func TestNextRestsLongerEachTime(t *testing.T) {
+	p := followed(engine.ProposalOpened, openPull())
+	var ages []time.Duration
+	for age := time.Duration(0); age < 30*24*time.Hour; age += lookOpen {
+		if at := noon.Add(age); Next(p, openPull(), "new", at).Act == ActRebuild {
+			p.Timeline = append(p.Timeline, engine.Event{Kind: EventRebuilt, At: at})
+			ages = append(ages, age)
+		}
+	}
+	if n := len(ages); n < 30 || n > 36 || ages[2]-ages[1] != 2*time.Hour || ages[n-1]-ages[n-2] != 24*time.Hour {
+		t.Errorf("made anew after %v", ages)
+	}
+}
+
 // TestChecksAreToldOnce lets the same checks fail, run again and fail again.
 func TestChecksAreToldOnce(t *testing.T) {
 	p := followed(engine.ProposalOpened, openPull())
@@ -204,23 +219,4 @@ func TestNextIsSettled(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestToldAfterTheMerge(t *testing.T) {
-	for status, want := range map[engine.ProposalStatus]string{
-		engine.ProposalDeployed: "Deployed: the live objects have the new values. What it saves is measured from now on.",
-		engine.ProposalVerified: "Verified: the first day is measured and stands in the ledger.",
-		engine.ProposalReversed: "Taken back: by proposal 9. Nothing is counted from here on.",
-		engine.ProposalStale:    "Stopped: by proposal 9. What was approved is no longer what would be done: approve the fresh plan.",
-	} {
-		before := followed(engine.ProposalMerged, engine.Pull{State: engine.PullMerged})
-		after := before
-		after.Status, after.Reason = status, "by proposal 9"
-		if diff := cmp.Diff([]string{want}, texts(Told(before, after, noon))); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", status, diff)
-		}
-		if again := Told(after, after, noon); again != nil {
-			t.Errorf("%s is told twice: %v", status, again)
-		}
-	}
 }

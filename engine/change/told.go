@@ -18,16 +18,12 @@ const (
 	EventTouched  = "pull_touched"
 	EventMerged   = "pull_merged"
 	EventClosed   = "pull_closed"
-	EventDeployed = "deployed"
-	EventVerified = "verified"
-	EventReversed = "reversed"
-	EventStale    = "stale"
 )
 
 const maxFailing = 5 // names of checks in a line
 
 // Told gives the lines that a thread gets when a proposal goes from before to after. It is empty when nothing happened that a
-// person wants to know: checks that run again and come to what was told last are nothing.
+// person wants to know: checks that run again and come to what was told last are nothing. It knows what is seen of a pull request alone.
 func Told(before, after engine.Proposal, now time.Time) []engine.Event {
 	var lines []engine.Event
 	say := func(kind, format string, args ...any) {
@@ -51,15 +47,8 @@ func Told(before, after engine.Proposal, now time.Time) []engine.Event {
 		say(EventMerged, "Merged as %s. It is watched until the live objects have the new values.", short(is.MergedSHA))
 	case engine.ProposalClosed:
 		say(EventClosed, "Closed: %s. What it was for is put off with that reason.", after.Reason)
-	case engine.ProposalDeployed:
-		say(EventDeployed, "Deployed: the live objects have the new values. What it saves is measured from now on.")
-	case engine.ProposalVerified:
-		say(EventVerified, "Verified: the first day is measured and stands in the ledger.")
-	case engine.ProposalReversed:
-		say(EventReversed, "Taken back%s. Nothing is counted from here on.", because(after.Reason))
-	case engine.ProposalStale:
-		say(EventStale, "Stopped%s. What was approved is no longer what would be done: approve the fresh plan.", because(after.Reason))
-	case engine.ProposalPending, engine.ProposalApproved, engine.ProposalOpened, engine.ProposalDenied, engine.ProposalExpired:
+	case engine.ProposalPending, engine.ProposalApproved, engine.ProposalOpened, engine.ProposalDeployed, engine.ProposalVerified,
+		engine.ProposalDenied, engine.ProposalExpired, engine.ProposalStale, engine.ProposalReversed: // whoever brings that about tells it
 	}
 	return lines
 }
@@ -110,13 +99,6 @@ func names(failing []string) string {
 		return "GitHub does not say which"
 	}
 	return strings.Join(failing, ", ")
-}
-
-func because(reason string) string {
-	if reason == "" {
-		return ""
-	}
-	return ": " + reason
 }
 
 // short is a commit as people write it.
