@@ -119,3 +119,15 @@ func TestHarmBeforeItIsSeenToBeLive(t *testing.T) {
 		t.Errorf("%v, offers %+v; want that of incident 42 alone", err, c.store.offers)
 	}
 }
+
+// A conflict that is still there a minute later is no race, and is looked at as seldom as all that a person must mend.
+func TestAConflictThatStays(t *testing.T) {
+	c := changesFixture(t)
+	c.approved(t)
+	c.forge.fail = engine.Errorf(engine.Conflict, "somebody pushed to the branch")
+	for k, want := range []time.Duration{raceLook, forgeLook, forgeLook} {
+		if err := c.task(engine.TaskPropose, 1); waits(err) != want {
+			t.Errorf("try %d: %v, waits %s, want %s", k, err, waits(err), want)
+		}
+	}
+}

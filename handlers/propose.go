@@ -138,12 +138,12 @@ func (h *Handlers) stuck(ctx context.Context, p engine.Proposal, err error) erro
 		_, err := h.Changes.Proposals.Stale(ctx, p.ID, "no pull request could be made for a week: "+message)
 		return err
 	}
+	wait := forgeLook
+	if engine.CodeOf(err) == engine.Conflict && p.Reason != message { // what is still so a minute later is no race
+		wait = raceLook
+	}
 	if held := h.hold(ctx, p, err); held != nil {
 		return held
-	}
-	wait := forgeLook
-	if engine.CodeOf(err) == engine.Conflict {
-		wait = raceLook
 	}
 	return &engine.Waiting{For: wait, Err: err}
 }
