@@ -144,7 +144,11 @@ func choice(p engine.Plan) slack.Block {
 		menu.InitialOptions = chosen[:min(maxOptions, len(chosen))]
 		element = menu
 	}
-	return slack.NewInputBlock(engine.FieldItems, plainText("What goes into the pull request", maxLabel), hint, element)
+	label := "What goes into the pull request"
+	if len(p.Items) > 0 && p.Items[0].Removal != nil {
+		label = "What is done"
+	}
+	return slack.NewInputBlock(engine.FieldItems, plainText(label, maxLabel), hint, element)
 }
 
 func planItems(c *canvas, p engine.Plan) {
@@ -186,6 +190,7 @@ func itemHead(i engine.ProposalItem) []string {
 	for _, e := range i.Edits {
 		lines = append(lines, fmt.Sprintf("%s %s, line %d", code(i.Repo, 120), code(e.Path, 300), e.Line))
 	}
+	lines = append(lines, removalLines(i)...)
 	return append(lines, steps(i.Steps)...)
 }
 

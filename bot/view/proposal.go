@@ -45,6 +45,9 @@ func proposalState(p engine.Proposal) string {
 	case engine.ProposalPending:
 		return fmt.Sprintf(":hourglass_flowing_sand: %d of %d approvals", len(p.Approved), max(p.Need.People, len(p.Approved)))
 	case engine.ProposalApproved:
+		if isRemoval(p) {
+			return ":white_check_mark: Approved; the volume is being removed, a snapshot first"
+		}
 		return ":white_check_mark: Approved; the pull request is on its way"
 	case engine.ProposalOpened:
 		return ":large_purple_circle: " + pull + " is open"
@@ -85,7 +88,11 @@ func track(p engine.Proposal) []string {
 		lines = append(lines, "Merged "+when(p.MergedAt))
 	}
 	if !p.DeployedAt.IsZero() {
-		lines = append(lines, "Live "+when(p.DeployedAt))
+		what := "Live "
+		if isRemoval(p) {
+			what = "Deleted "
+		}
+		lines = append(lines, what+when(p.DeployedAt))
 	}
 	if p.Status == engine.ProposalPending && !p.ExpiresAt.IsZero() {
 		lines = append(lines, "Another person must approve before "+when(p.ExpiresAt)+".")

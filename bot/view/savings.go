@@ -302,7 +302,7 @@ func savingsButtons(g engine.FindingGroup, key string) []slack.Block {
 	var elements []slack.BlockElement
 	if n := slices.IndexFunc(g.Proposals, func(p engine.Proposal) bool { return p.Status == engine.ProposalPending }); n >= 0 {
 		elements = approveButtons(g.Proposals[n])
-	} else if slices.ContainsFunc(g.Drafts, func(i engine.ProposalItem) bool { return len(i.Edits) > 0 }) {
+	} else if slices.ContainsFunc(g.Drafts, func(i engine.ProposalItem) bool { return len(i.Edits) > 0 || i.Removal != nil }) {
 		elements = append(elements, act(engine.ActionApprove, "", "Approve").WithStyle(slack.StylePrimary))
 	}
 	elements = append(elements, act(engine.ActionView, "", "Details"))

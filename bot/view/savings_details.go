@@ -26,7 +26,7 @@ func SavingsDetails(g engine.FindingGroup) slack.ModalViewRequest {
 		c.section(detail(f)...)
 	}
 	for _, i := range g.Drafts {
-		if len(i.Edits) == 0 && i.Why != "" {
+		if len(i.Edits) == 0 && i.Why != "" && i.Removal == nil {
 			c.divider()
 			c.section(byHand(i)...)
 		}
