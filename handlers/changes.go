@@ -2,6 +2,9 @@ package handlers
 
 import (
 	"context"
+	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -62,10 +65,20 @@ type Changes struct {
 	Proposals Proposals
 	Forge     change.Forge
 	Mappings  []change.Mapping
+	Repos     []string // path.Match patterns of "owner/name", beside those of Mappings; none means all
 	Labels    []string
 	AsDraft   bool              // pull requests begin as drafts
 	Logins    map[string]string // GitHub login by Slack user id
 	Removing  *Removing         // nil where the bot removes no volumes
+}
+
+// covers tells whether a repository may be read and changed: whoever may annotate an object may name any.
+func (c *Changes) covers(repo string) bool {
+	repo = strings.ToLower(repo)
+	return len(c.Repos) == 0 || slices.ContainsFunc(c.Repos, func(pattern string) bool {
+		ok, err := path.Match(strings.ToLower(pattern), repo)
+		return err == nil && ok
+	}) || slices.ContainsFunc(c.Mappings, func(m change.Mapping) bool { return strings.EqualFold(m.Repo, repo) })
 }
 
 // Source is what a cluster says of what declares its objects, and of what they are now. Both functions fail with NotFound when the

@@ -168,7 +168,10 @@ func (d *drafting) sources(ctx context.Context, w engine.Wish) (all []change.Sou
 	case len(all) == 0:
 		return nil, "nothing says in which repository it is declared: `changes:` in the configuration can", nil
 	}
-	return all, "", nil
+	if kept := slices.DeleteFunc(slices.Clone(all), func(s change.Source) bool { return !d.h.Changes.covers(s.Repo) }); len(kept) > 0 {
+		return kept, "", nil
+	}
+	return nil, fmt.Sprintf("%s says that it is declared in %s, which is none of `github.repos` in the configuration", all[0].By, all[0].Repo), nil
 }
 
 // tree reads a branch once for all items that look at it.

@@ -131,3 +131,20 @@ func TestAConflictThatStays(t *testing.T) {
 		}
 	}
 }
+
+func TestRepositoriesThatMayBeChanged(t *testing.T) {
+	for name, c := range map[string]struct {
+		changes Changes
+		want    bool
+	}{
+		"all":              {Changes{}, true},
+		"by a pattern":     {Changes{Repos: []string{"other/*", "Acme/dep*"}}, true},
+		"by its mapping":   {Changes{Repos: []string{"other/*"}, Mappings: []change.Mapping{{Repo: "acme/Deploy"}}}, true},
+		"neither":          {Changes{Repos: []string{"acme/infra"}, Mappings: []change.Mapping{{Repo: "acme/infra"}}}, false},
+		"no whole segment": {Changes{Repos: []string{"*"}}, false},
+	} {
+		if got := c.changes.covers("acme/deploy"); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}

@@ -36,7 +36,13 @@ func TestDraftSaysWhyThereIsNone(t *testing.T) {
 		why   string
 		steps int
 	}{
-		"no repository is known":    {func(c *changing) { c.Changes.Mappings = nil }, "nothing says in which repository", 0},
+		"no repository is known": {func(c *changing) { c.Changes.Mappings = nil }, "nothing says in which repository", 0},
+		"a repository that is not ours": {func(c *changing) {
+			c.Changes.Mappings, c.Changes.Repos = nil, []string{"acme/deploy-*"}
+			c.Clusters[0].Source.Hints = func(context.Context, engine.Workload) (change.Hints, error) {
+				return change.Hints{Annotations: map[string]string{change.SourceAnnotation: "acme/deploy//apps"}}, nil
+			}
+		}, "annotation autopilot.dev/source says that it is declared in acme/deploy, which is none of `github.repos`", 0},
 		"no such repository":        {func(c *changing) { c.Changes.Mappings[0].Repo = "acme/gone" }, "there is no repository acme/gone (configuration)", 0},
 		"no file declares it":       {func(c *changing) { c.forge.files["apps/api.yaml"] = "# empty\n" }, "no file of acme/deploy declares Deployment payments/api", 0},
 		"the object is gone":        {func(c *changing) { c.absent = engine.Errorf(engine.NotFound, "there is no api any more") }, "there is no api any more", 0},

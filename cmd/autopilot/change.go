@@ -49,7 +49,7 @@ func connectChanges(ctx context.Context, cfg Config, secrets Secrets, st *store.
 		return nil, err
 	}
 	return &handlers.Changes{
-		Proposals: proposals{st}, Removing: removing, Forge: forge, Mappings: cfg.mappings(), Labels: cfg.GitHub.Labels, AsDraft: cfg.GitHub.Draft, Logins: cfg.People,
+		Proposals: proposals{st}, Removing: removing, Forge: forge, Mappings: cfg.mappings(), Repos: cfg.GitHub.Repos, Labels: cfg.GitHub.Labels, AsDraft: cfg.GitHub.Draft, Logins: cfg.People,
 	}, nil
 }
 

@@ -14,8 +14,9 @@ import (
 
 // GitHubConfig says where pull requests are made. Without the section none are. The token or the App's key are secrets.
 type GitHubConfig struct {
-	URL         string           `yaml:"url"` // of the API; default https://api.github.com/
-	App         *GitHubAppConfig `yaml:"app"` // empty: the token of AUTOPILOT_GITHUB_TOKEN
+	URL         string           `yaml:"url"`   // of the API; default https://api.github.com/
+	App         *GitHubAppConfig `yaml:"app"`   // empty: the token of AUTOPILOT_GITHUB_TOKEN
+	Repos       []string         `yaml:"repos"` // owner/name with * for any letters, beside those of changes; empty: all that the account may change
 	Labels      []string         `yaml:"labels"`
 	Draft       bool             `yaml:"draft"`         // pull requests begin as drafts
 	OpenPerRepo *int             `yaml:"open_per_repo"` // of the bot's, at once; default 10, 0 for any number
@@ -162,6 +163,14 @@ func (v *validator) github(c Config) {
 	}
 	if a := g.App; a != nil && (a.ID <= 0 || a.InstallationID <= 0) {
 		v.bad(at{"github", "app"}, "needs id and installation_id; both stand on the App's pages on GitHub")
+	}
+	for i, r := range g.Repos {
+		where := at{"github", "repos", i}
+		if strings.Count(r, "/") != 1 {
+			v.bad(where, "%q is not a repository; owner/name, with * for any letters, such as acme/deploy-*", r)
+			continue
+		}
+		v.pattern(where, r)
 	}
 	for i, l := range g.Labels {
 		if l == "" || len([]rune(l)) > 50 {
