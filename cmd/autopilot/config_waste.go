@@ -21,6 +21,7 @@ type WasteConfig struct {
 	CardMonthly *float64            `yaml:"card_monthly"`  // dollars: findings worth less together get no card; default 20
 	CardsPerDay *int                `yaml:"cards_per_day"` // new cards a day and channel; default 5
 	Grace       time.Duration       `yaml:"grace"`         // how long a volume must have been detached; default 168h
+	NodeAge     time.Duration       `yaml:"node_age"`      // a node younger than this is not judged; default 1h
 	MinDays     float64             `yaml:"min_days"`      // of history that a request is judged by; default 3
 	TeamLabels  []string            `yaml:"team_labels"`   // default team, app.kubernetes.io/team, owner
 	Teams       map[string]string   `yaml:"teams"`         // by namespace, where no label says it
@@ -104,6 +105,9 @@ func (c *WasteConfig) withDefaults() *WasteConfig {
 	if filled.Grace == 0 {
 		filled.Grace = rules.Grace
 	}
+	if filled.NodeAge == 0 {
+		filled.NodeAge = rules.NodeAge
+	}
 	if filled.MinDays == 0 {
 		filled.MinDays = rules.MinDays
 	}
@@ -154,6 +158,7 @@ func (v *validator) waste(c *WasteConfig) {
 		v.bad(where.with("cards_per_day"), "%d is out of range; 0 to 100", *c.CardsPerDay)
 	}
 	v.within(where.with("grace"), c.Grace, time.Hour, 365*24*time.Hour)
+	v.within(where.with("node_age"), c.NodeAge, time.Minute, 30*24*time.Hour)
 	if !(c.MinDays >= 1 && c.MinDays <= 35) {
 		v.bad(where.with("min_days"), "%v is out of range; 1 to 35 days", c.MinDays)
 	}

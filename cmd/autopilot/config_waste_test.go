@@ -20,8 +20,8 @@ func TestWasteDefaults(t *testing.T) {
 		t.Fatal(c.Waste, err)
 	}
 	r, cards := c.wasteRules(), c.cards()
-	got := []any{c.Waste.Schedule, r.MinMonthly, r.MinDays, r.Grace, len(r.TeamLabels), cards.Threshold, cards.PerDay, cards.Channel, cards.Location.String()}
-	want := []any{"17 */6 * * *", 5 * engine.USD, 3.0, 7 * 24 * time.Hour, 3, 20 * engine.USD, 5, "", "UTC"}
+	got := []any{c.Waste.Schedule, r.MinMonthly, r.MinDays, r.Grace, r.NodeAge, len(r.TeamLabels), cards.Threshold, cards.PerDay, cards.Channel, cards.Location.String()}
+	want := []any{"17 */6 * * *", 5 * engine.USD, 3.0, 7 * 24 * time.Hour, time.Hour, 3, 20 * engine.USD, 5, "", "UTC"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

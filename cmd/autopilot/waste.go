@@ -17,7 +17,7 @@ import (
 func (c Config) wasteRules() waste.Rules {
 	r := waste.DefaultRules()
 	w := c.Waste
-	r.MinDays, r.MinMonthly, r.Grace, r.TeamLabels = w.MinDays, engine.Dollars(*w.MinMonthly), w.Grace, w.TeamLabels
+	r.MinDays, r.MinMonthly, r.Grace, r.NodeAge, r.TeamLabels = w.MinDays, engine.Dollars(*w.MinMonthly), w.Grace, w.NodeAge, w.TeamLabels
 	for _, g := range w.Ignore {
 		r.Ignore = append(r.Ignore, waste.Ignore{
 			Cluster: g.Cluster, Namespace: g.Namespace, Workload: g.Workload, Kind: engine.FindingKind(g.Kind), Reason: g.Reason,
