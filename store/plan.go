@@ -55,7 +55,7 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, p incident.Plan) error {
 		return fmt.Errorf("a plan of no incident has signals, events or a verdict: %+v", p)
 	}
 	if p.Remedy != nil {
-		saveRemedy(b, *p.Remedy, s)
+		saveRemedy(b, *p.Remedy, s.now())
 	}
 	for _, other := range p.Others {
 		saveIncident(b, other)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -10,12 +11,35 @@ import (
 	"github.com/eks-autopilot/autopilot/engine/incident"
 )
 
-// saveRemedySQL keeps a remedy once; after that only what came of it is written.
-const saveRemedySQL = `INSERT INTO remedies (id, incident_id, kind, status, asked_at, body) VALUES ($1, $2, $3, $4, $5, $6)
-	ON CONFLICT (id) DO UPDATE SET status = excluded.status, over_at = $5, body = excluded.body`
+const (
+	askRemedySQL  = `INSERT INTO remedies (id, incident_id, kind, status, asked_at, body) VALUES ($1, $2, $3, $4, $5, $6)`
+	overRemedySQL = `UPDATE remedies SET status = $2, over_at = $3, body = $4 WHERE id = $1`
 
-func saveRemedy(b *pgx.Batch, r engine.Remedy, s *Store) {
-	b.Queue(saveRemedySQL, r.ID, r.Incident, r.Kind, r.Status, s.now(), r)
+	// Whoever asked waits for an answer, which a task that is gone does not give.
+	lostRemediesSQL = `SELECT r.id, r.incident_id FROM remedies r WHERE r.status = 'asked' AND r.asked_at < $2
+		AND NOT EXISTS (SELECT FROM river_job j WHERE j.kind = $1 AND j.finalized_at IS NULL AND j.args ->> 'detail' = r.id) ORDER BY r.asked_at`
+)
+
+// saveRemedy keeps what somebody asked for, or what came of it.
+func saveRemedy(b *pgx.Batch, r engine.Remedy, now time.Time) {
+	if r.Status == engine.RemedyAsked {
+		b.Queue(askRemedySQL, r.ID, r.Incident, r.Kind, r.Status, now, r)
+		return
+	}
+	b.Queue(overRemedySQL, r.ID, r.Status, now, r)
+}
+
+// lostRemedies gives the tasks of remedies that somebody asked for and whose task is gone.
+func lostRemedies(ctx context.Context, tx pgx.Tx, before time.Time) ([]incident.TaskAt, error) {
+	rows, err := tx.Query(ctx, lostRemediesSQL, engine.TaskRemedy, before)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (incident.TaskAt, error) {
+		t := engine.Task{Kind: engine.TaskRemedy}
+		err := row.Scan(&t.Detail, &t.IncidentID)
+		return incident.TaskAt{Task: t}, err
+	})
 }
 
 // Remedy gives a remedy by the id of the decision that asked for it. It fails with engine.NotFound.

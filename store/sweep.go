@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,7 +41,11 @@ func (s *Store) Sweep(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return s.insertTasks(ctx, tx, append(tasks, more...))
+		remedies, err := lostRemedies(ctx, tx, now.Add(-leftBehind))
+		if err != nil {
+			return err
+		}
+		return s.insertTasks(ctx, tx, slices.Concat(tasks, more, remedies))
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/kube/collect"
+	"github.com/eks-autopilot/autopilot/engine/rca"
 )
 
 // manager is under which name the bot changes fields: kubectl shows it, and so does the next incident's last change.
@@ -115,16 +116,22 @@ func (c *Cluster) undo(ctx context.Context, e *edit, r engine.Remedy) error {
 	return nil
 }
 
+// words tells the first few of the changes. A value may be a password.
 func words(changes []string) string {
-	const most = 4
+	const most, longest = 4, 200
 	if len(changes) == 0 {
 		return "the pods' template as it was"
+	}
+	var told []string
+	for _, c := range changes[:min(most, len(changes))] {
+		c, _ = rca.Redact(c)
+		told = append(told, cut(c, longest))
 	}
 	rest := ""
 	if len(changes) > most {
 		rest = fmt.Sprintf(" and %d more", len(changes)-most)
 	}
-	return strings.Join(changes[:min(most, len(changes))], ", ") + rest
+	return strings.Join(told, ", ") + rest
 }
 
 // restart has every pod made anew, as kubectl does it: by a note on the template.

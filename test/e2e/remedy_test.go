@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/test/scenario"
 	"github.com/eks-autopilot/autopilot/test/slack"
 	"github.com/eks-autopilot/autopilot/test/stand"
 	"github.com/eks-autopilot/autopilot/test/stand/reader"
@@ -67,7 +68,7 @@ func TestRemedy(t *testing.T) {
 
 	owned := fault(t, "probe", "undone-argo")
 	mark := "metadata: {name: index, annotations: {argocd.argoproj.io/tracking-id: \"index:apps/Deployment:undone-argo/index\"}}"
-	for _, steps := range []*[]step{&owned.Setup, &owned.Break, &owned.Fix} {
+	for _, steps := range []*[]scenario.Step{&owned.Setup, &owned.Break, &owned.Fix} {
 		*steps = slices.Clone(*steps)
 		for k := range *steps {
 			(*steps)[k].Apply = strings.Replace((*steps)[k].Apply, "metadata: {name: index}", mark, 1)
