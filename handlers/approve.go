@@ -27,6 +27,9 @@ func (h *Handlers) askApproval(ctx context.Context, d engine.Decision, g engine.
 		if going >= 0 {
 			return h.askAgain(ctx, d, g.Proposals[going])
 		}
+		if reply, err := h.mayLook(ctx, d, wanted(g)); err != nil {
+			return reply, err
+		}
 		if err := h.draftNow(ctx, g); err != nil {
 			h.Log.InfoContext(ctx, "no plan could be made at once", "group", g.ID, "error", err)
 			plan.Wait = true
@@ -36,10 +39,19 @@ func (h *Handlers) askApproval(ctx context.Context, d engine.Decision, g engine.
 			return engine.Reply{}, err
 		}
 	}
-	if reply, err := h.mayLook(ctx, d, plan.Items); err != nil {
+	if reply, err := h.mayLook(ctx, d, slices.Concat(plan.Items, plan.ByHand)); err != nil {
 		return reply, err
 	}
 	return engine.Reply{Plan: &plan}, nil
+}
+
+// wanted stands for the drafts that a group does not have yet, to ask who may see them before a repository is read for them.
+func wanted(g engine.FindingGroup) []engine.ProposalItem {
+	var items []engine.ProposalItem
+	for _, f := range g.Open() {
+		items = append(items, engine.ProposalItem{Kind: f.Kind, Owner: f.Owner, Monthly: f.Monthly, Wish: engine.Wish{Target: f.Target}})
+	}
+	return items
 }
 
 // askAgain shows a proposal that waits for another approval to somebody who may give it.

@@ -148,3 +148,25 @@ func TestRepositoriesThatMayBeChanged(t *testing.T) {
 		}
 	}
 }
+
+// Who may approve nothing of a group has no repository read for it, and is not shown its lines.
+func TestAStrangerHasNothingDrafted(t *testing.T) {
+	c := changesFixture(t)
+	if _, err := c.Click(t.Context(), click("UFOR", "approve", "g3")); engine.CodeOf(err) != engine.Forbidden || len(c.store.drafts) != 0 {
+		t.Errorf("%v, drafts %v", err, c.store.drafts)
+	}
+	c.forge.fail = engine.Errorf(engine.Unavailable, "does not answer")
+	if _, err := c.Click(t.Context(), click("UFOR", "approve", "g3")); engine.CodeOf(err) != engine.Forbidden || c.store.requested != 0 {
+		t.Errorf("%v, asked for %d times", err, c.store.requested)
+	}
+	c.forge.fail, c.Changes.Mappings = nil, nil
+	if item := c.drafts(t); item.Why == "" {
+		t.Fatal("it can be edited")
+	}
+	if _, err := c.Click(t.Context(), click("UFOR", "approve", "g3")); engine.CodeOf(err) != engine.Forbidden {
+		t.Errorf("what is to be edited by hand: %v", err)
+	}
+	if d := c.store.decisions; len(d) != 3 || d[0].Allowed || d[0].GroupID != 3 || d[0].By.ID != "UFOR" {
+		t.Errorf("kept %+v", d)
+	}
+}
