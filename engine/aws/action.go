@@ -8,13 +8,23 @@ type Grant struct {
 	Behind []string
 }
 
-// Removes is what a Remover calls, with a role that may nothing else. It is the one part that changes something, so that Grants does not
+// Removes is what a Remover calls, with a role that may nothing else. It changes something, so that Grants does not
 // have it. Tagging is asked for by making a snapshot with a tag.
 func Removes() Grant {
 	return Grant{
 		Part:    "volume-remover",
 		Actions: []string{"ec2:CreateSnapshot", "ec2:DeleteVolume", "ec2:DescribeSnapshots", "ec2:DescribeVolumes"},
 		Behind:  []string{"ec2:CreateTags"},
+	}
+}
+
+// Keeps is what Anchors calls, with a role that may nothing else: nothing that is locked can be changed or deleted by it. The retention
+// is asked for by writing an object with one.
+func Keeps() Grant {
+	return Grant{
+		Part:    "audit-anchor",
+		Actions: []string{"s3:GetBucketObjectLockConfiguration", "s3:GetObjectVersion", "s3:ListBucketVersions", "s3:PutObject"},
+		Behind:  []string{"s3:PutObjectRetention"},
 	}
 }
 

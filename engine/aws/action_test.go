@@ -16,9 +16,10 @@ import (
 var input = regexp.MustCompile(`&(\w+)\.([A-Z]\w+)Input\{`)
 
 // TestGrantsAreWhatIsCalled reads the package's own source: an action that is called and not granted would be denied in production, and
-// one that is granted and not called is a permission too many. What removes volumes has a file, and a role, of its own.
+// one that is granted and not called is a permission too many. What removes volumes, and what keeps anchors, has a file, and a role, of
+// its own.
 func TestGrantsAreWhatIsCalled(t *testing.T) {
-	reads, removes := called(t)
+	reads, removes, keeps := called(t)
 	delete(reads, "sts:GetCallerIdentity")
 	var granted []string
 	for _, g := range Grants() {
@@ -41,17 +42,25 @@ func TestGrantsAreWhatIsCalled(t *testing.T) {
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(removes)), Removes().Actions); diff != "" {
 		t.Errorf("actions of the remover (-called +granted):\n%s", diff)
 	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(keeps)), Keeps().Actions); diff != "" {
+		t.Errorf("actions of the anchors (-called +granted):\n%s", diff)
+	}
 }
 
-// called gives the actions that the remover's file calls, and those that all others do.
-func called(t *testing.T) (reads, removes map[string]bool) {
+// Permissions of S3 that are not named as the calls are. An object is asked for by its version.
+var named = map[string]string{
+	"s3:GetObject": "s3:GetObjectVersion", "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration", "s3:ListObjectVersions": "s3:ListBucketVersions",
+}
+
+// called gives the actions that the remover's file calls, those that the anchors' does, and those that all others do.
+func called(t *testing.T) (reads, removes, keeps map[string]bool) {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	prefixes := map[string]string{"ec2": "ec2", "autoscaling": "autoscaling", "eks": "eks", "pricing": "pricing", "costexplorer": "ce", "athena": "athena", "sts": "sts"}
-	reads, removes = map[string]bool{}, map[string]bool{}
+	prefixes := map[string]string{"ec2": "ec2", "autoscaling": "autoscaling", "eks": "eks", "pricing": "pricing", "costexplorer": "ce", "athena": "athena", "sts": "sts", "s3": "s3"}
+	reads, removes, keeps = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
@@ -61,15 +70,22 @@ func called(t *testing.T) (reads, removes map[string]bool) {
 			t.Fatal(err)
 		}
 		to := reads
-		if file == "remove.go" {
+		switch file {
+		case "remove.go":
 			to = removes
+		case "anchor.go":
+			to = keeps
 		}
 		for _, m := range input.FindAllStringSubmatch(string(source), -1) {
 			if prefixes[m[1]] == "" {
 				t.Errorf("%s: service %s has no prefix in IAM here", file, m[1])
 			}
-			to[prefixes[m[1]]+":"+m[2]] = true
+			action := prefixes[m[1]] + ":" + m[2]
+			if permission, ok := named[action]; ok {
+				action = permission
+			}
+			to[action] = true
 		}
 	}
-	return reads, removes
+	return reads, removes, keeps
 }

@@ -2,8 +2,9 @@
 //
 // It opens EKS clusters: where a cluster is, and the tokens that it takes; cmd/autopilot hands both to package kube. For the scans of
 // package handlers it lists what an account has (waste.Account), what AWS asks for it (price.List), and what is paid (price.Bill).
-// Where people approved it, a Remover takes a snapshot of a volume and deletes the volume, as a role of its own.
-// Every API action that it calls is in Grants or Removes, and deploy/terraform allows those and no others.
+// Where people approved it, a Remover takes a snapshot of a volume and deletes the volume, as a role of its own. Anchors keeps the
+// head of the audit log in S3, as another.
+// Every API action that it calls is in Grants, Removes or Keeps, and deploy/terraform allows those and no others.
 package aws
 
 import (
@@ -60,11 +61,8 @@ type Account struct {
 	now         func() time.Time
 }
 
-// Connect prepares an account. It fails with Invalid without a region, or when the shared files cannot be read.
-func Connect(ctx context.Context, cfg Config) (*Account, error) {
-	if cfg.Region == "" {
-		return nil, engine.Errorf(engine.Invalid, "an AWS account needs a region, such as eu-central-1")
-	}
+// load gives the SDK's own configuration: where, as whom, and with how much patience.
+func load(ctx context.Context, cfg Config) (aws.Config, error) {
 	options := []func(*config.LoadOptions) error{config.WithRegion(cfg.Region), config.WithAppID("autopilot"), config.WithRetryer(retryer(cfg.Backoff))}
 	if cfg.Endpoint != "" {
 		options = append(options, config.WithBaseEndpoint(cfg.Endpoint))
@@ -77,7 +75,7 @@ func Connect(ctx context.Context, cfg Config) (*Account, error) {
 	}
 	sdk, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
-		return nil, engine.Wrap(engine.Invalid, err, "the AWS configuration cannot be read")
+		return aws.Config{}, engine.Wrap(engine.Invalid, err, "the AWS configuration cannot be read")
 	}
 	if cfg.Role != "" {
 		role := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(sdk), cfg.Role, func(o *stscreds.AssumeRoleOptions) {
@@ -87,6 +85,18 @@ func Connect(ctx context.Context, cfg Config) (*Account, error) {
 			}
 		})
 		sdk.Credentials = aws.NewCredentialsCache(role)
+	}
+	return sdk, nil
+}
+
+// Connect prepares an account. It fails with Invalid without a region, or when the shared files cannot be read.
+func Connect(ctx context.Context, cfg Config) (*Account, error) {
+	if cfg.Region == "" {
+		return nil, engine.Errorf(engine.Invalid, "an AWS account needs a region, such as eu-central-1")
+	}
+	sdk, err := load(ctx, cfg)
+	if err != nil {
+		return nil, err
 	}
 	a := &Account{
 		name: cfg.Name, region: cfg.Region, sts: sts.NewFromConfig(sdk), eks: eks.NewFromConfig(sdk), ec2: ec2.NewFromConfig(sdk),
