@@ -235,9 +235,10 @@ func (o *orphans) is(volume string, there bool, snapshots int) {
 // fault breaks one call, counted over everything that is asked of AWS and written to the store.
 type fault struct {
 	calls []string
-	at    int  // which call, from 1; 0 for none
-	after bool // it is done all the same
-	kill  bool // the process ends there; otherwise the call fails
+	at    int    // which call, from 1; 0 for none
+	on    string // or the first of this name
+	after bool   // it is done all the same
+	kill  bool   // the process ends there; otherwise the call fails
 }
 
 var errKilled = errors.New("killed")
@@ -245,7 +246,10 @@ var errKilled = errors.New("killed")
 func (o *orphans) call(name string, do func() error) error {
 	f := o.fault
 	f.calls = append(f.calls, name)
-	hit := f.at == len(f.calls)
+	hit := f.at == len(f.calls) || f.on == name
+	if hit {
+		f.on = ""
+	}
 	if hit && !f.after {
 		return f.strike()
 	}
