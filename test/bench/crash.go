@@ -1,0 +1,320 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// crash cuts the bot off at every step between the first click on a savings card and the third verified day of the ledger.
+func crash(ctx context.Context, args []string, out io.Writer) error {
+	f := flag.NewFlagSet("bench crash", flag.ContinueOnError)
+	every := f.Int("every", 1, "cut at each nth step only")
+	from := f.Int("from", 1, "the first step to cut at")
+	again := f.Int("again", 100, "how often each task is done again when all is over")
+	clicks := f.Int("clicks", 50, "double clicks of each of two people at once")
+	atOnce := f.Int("at-once", 2, "worlds at the same time")
+	list := f.Bool("list", false, "print the steps, and cut at none")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	if *every < 1 || *from < 1 || *atOnce < 1 || *again < 0 || *clicks < 0 {
+		return fmt.Errorf("%w: -every, -from and -at-once are 1 or more, -again and -clicks 0 or more", errUsage)
+	}
+	dir, err := os.MkdirTemp("", "autopilot-bench-")
+	if err != nil {
+		return err
+	}
+	// PostgreSQL runs as a user of its own, who must be able to enter.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	ws, err := newWorlds(ctx, dir)
+	if err != nil {
+		return err
+	}
+	return quietly(func() error { return ws.close(ctx) }, func() error {
+		return ws.matrix(ctx, matrix{every: *every, from: *from, atOnce: *atOnce, again: *again, clicks: *clicks, list: *list}, out)
+	})
+}
+
+// matrix is what of the matrix is done.
+type matrix struct {
+	every, from, atOnce, again, clicks int
+	list                               bool
+}
+
+// crashed counts what came of the matrix.
+type crashed struct {
+	mu sync.Mutex // guards all below
+
+	cuts, restarts, retried, violations int
+
+	problems []string          // each once
+	first    map[string]string // where it was seen first
+	seen     map[string]int    // how often it was seen
+}
+
+func (c *crashed) add(where string, wrong ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, line := range wrong {
+		if c.violations++; c.seen[line] == 0 {
+			c.problems, c.first[line] = append(c.problems, line), where
+		}
+		c.seen[line]++
+	}
+}
+
+// count adds what a world with a cut went through.
+func (c *crashed) count(w *world) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cuts, c.restarts, c.retried = c.cuts+1, c.restarts+w.restarts, c.retried+w.retried
+}
+
+// longestProblem bounds how much of a problem is printed: some hold a whole pull request.
+const longestProblem = 600
+
+// err is what was found, the same in many places once; nil where nothing was.
+func (c *crashed) err() error {
+	var problems []error
+	for _, line := range c.problems {
+		problems = append(problems, fmt.Errorf("%w: %d times, first at %s: %.*s", errMissed, c.seen[line], c.first[line], longestProblem, line))
+	}
+	return errors.Join(problems...)
+}
+
+func (ws *worlds) matrix(ctx context.Context, m matrix, out io.Writer) error {
+	began := time.Now()
+	c := crashed{first: map[string]string{}, seen: map[string]int{}}
+	steps, want, err := ws.uncut(ctx, m, &c)
+	if err != nil {
+		return err
+	}
+	if m.list {
+		for n, step := range steps {
+			_, _ = fmt.Fprintf(out, "%4d  %s\n", n+1, step)
+		}
+		return nil
+	}
+	if err := ws.cutAll(ctx, m, steps, want, &c); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	if m.clicks > 0 {
+		if err := ws.doubleClicks(ctx, m.clicks, &c); err != nil {
+			return err
+		}
+	}
+	kinds := table{{"steps by kind", "steps"}}
+	for _, k := range byKind(steps) {
+		kinds.add(k.name, fmt.Sprint(k.n))
+	}
+	if err := kinds.print(out, "From the first click to the third verified day"); err != nil {
+		return err
+	}
+	t := table{{"what", "figure"}}
+	t.add("steps", fmt.Sprint(len(steps)))
+	t.add("cuts, before and after a step", fmt.Sprint(c.cuts))
+	t.add("restarts", fmt.Sprint(c.restarts))
+	t.add("tasks that failed for now otherwise, and were done again", fmt.Sprint(c.retried))
+	t.add("each task done again at the end", fmt.Sprintf("%d times", m.again))
+	t.add("double clicks at once", fmt.Sprintf("%d of each of two people", m.clicks))
+	t.add("violations (wanted: 0)", fmt.Sprint(c.violations))
+	t.add("time", seconds(took))
+	if err := t.print(out, "On "+machine()); err != nil {
+		return err
+	}
+	return c.err()
+}
+
+// uncut goes the way once without a cut, to learn its steps and where it leads, and does every task again there.
+func (ws *worlds) uncut(ctx context.Context, m matrix, c *crashed) (steps []string, want outcome, err error) {
+	err = ws.in(ctx, 0, false, func(w *world) error {
+		if err := w.way(ctx); err != nil {
+			return fmt.Errorf("without any cut: %w", err)
+		}
+		steps = slices.Clone(w.first.steps)
+		wrong, err := w.judge(ctx)
+		if err != nil {
+			return err
+		}
+		c.add("the way without a cut", wrong...)
+		if want, err = w.look(ctx); err != nil {
+			return err
+		}
+		return w.again(ctx, m.again, "the way without a cut", c)
+	})
+	return steps, want, err
+}
+
+// cutAll goes the way with a cut before and after each of the steps.
+func (ws *worlds) cutAll(ctx context.Context, m matrix, steps []string, want outcome, c *crashed) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(m.atOnce)
+	for at := m.from; at <= len(steps) && ctx.Err() == nil; at += m.every {
+		for _, after := range []bool{false, true} {
+			where := fmt.Sprintf("step %d, %s (%s)", at, steps[at-1], map[bool]string{false: "before", true: "after"}[after])
+			g.Go(func() error { return ws.cutAt(ctx, at, after, want, where, c) })
+		}
+		if at%20 == 0 {
+			progress("step %d of %d", at, len(steps))
+		}
+	}
+	return g.Wait()
+}
+
+// cutAt goes the way with a cut.
+func (ws *worlds) cutAt(ctx context.Context, at int, after bool, want outcome, where string, c *crashed) error {
+	return ws.in(ctx, at, after, func(w *world) error {
+		err := w.way(ctx)
+		c.count(w)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			c.add(where, err.Error())
+			return nil
+		}
+		if w.restarts != 1 {
+			c.add(where, fmt.Sprintf("%d restarts, want one: the way is not the same twice", w.restarts))
+		}
+		wrong, err := w.judge(ctx)
+		if err != nil {
+			return err
+		}
+		got, err := w.look(ctx)
+		if err != nil {
+			return err
+		}
+		c.add(where, append(wrong, got.different(want)...)...)
+		return w.again(ctx, 1, where, c)
+	})
+}
+
+// again does every task again, as River does one whose worker died at its very end, and says what that changed.
+func (w *world) again(ctx context.Context, times int, where string, c *crashed) error {
+	before, err := w.state(ctx)
+	if err != nil {
+		return err
+	}
+	for range times {
+		for _, t := range []engine.Task{
+			{Kind: engine.TaskDraft, Detail: "1"}, {Kind: engine.TaskPropose, Detail: "1"}, {Kind: engine.TaskFollow, Detail: "1"},
+			{Kind: engine.TaskFollow, Detail: "1/once"}, {Kind: engine.TaskMeasure},
+		} {
+			err := w.p.tasks[t.Kind](ctx, t)
+			if _, waits := errors.AsType[*engine.Waiting](err); err != nil && !waits {
+				c.add(where, fmt.Sprintf("%s done again: %v", t.Kind, err))
+			}
+		}
+		if err := w.p.st.Sweep(ctx); err != nil {
+			c.add(where, "sweep done again: "+err.Error())
+		}
+	}
+	now, err := w.state(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		if now[name] != before[name] {
+			c.add(where, fmt.Sprintf("tasks done again changed %s: %s, then %s", name, before[name], now[name]))
+		}
+	}
+	return nil
+}
+
+// doubleClicks has two people approve the same plan at the same moment, each many times and each time twice over, and every task done
+// many times at once from then on.
+func (ws *worlds) doubleClicks(ctx context.Context, clicks int, c *crashed) error {
+	const where = "double clicks"
+	return ws.in(ctx, 0, false, func(w *world) error {
+		drafts, _, err := w.p.st.Drafts(ctx, 1)
+		if err != nil {
+			return err
+		}
+		var refs []string
+		for _, i := range drafts {
+			refs = append(refs, i.Ref())
+		}
+		var all sync.WaitGroup
+		for n := range 2 * 2 * clicks {
+			all.Go(func() {
+				who := []string{"U0ANA", "U0BEN"}[n%2]
+				_, err := w.p.Submit(ctx, engine.Submission{
+					ID: fmt.Sprintf("%s-%d", who, n/4), By: engine.Person{ID: who, Name: who}, Form: engine.FormApprove,
+					Subject: engine.GroupButton{Group: 1}.Value(), Values: map[string]string{engine.FieldItems: strings.Join(refs, ",")},
+				})
+				if err != nil && !isRefusal(err) {
+					c.add(where, err.Error())
+				}
+			})
+		}
+		all.Wait()
+		for range 8 { // as many replicas, each of which believes that the task is its own
+			all.Go(func() { _ = w.p.tasks[engine.TaskPropose](ctx, engine.Task{Kind: engine.TaskPropose, Detail: "1"}) })
+		}
+		all.Wait()
+		if err := w.until(ctx, `status = 'opened'`); err != nil {
+			c.add(where, err.Error())
+			return nil
+		}
+		for _, q := range onceSQL[:1] {
+			var so bool
+			if err := w.db.QueryRow(ctx, q.sql).Scan(&so); err != nil {
+				return err
+			}
+			if !so {
+				c.add(where, "not so: "+q.want)
+			}
+		}
+		if pulls := w.github.Pulls(crashRepo); len(pulls) != 1 || pulls[0].Commits != 1 || len(w.github.Branches(crashRepo)) != 2 {
+			c.add(where, fmt.Sprintf("not so: one pull request of one commit: %+v", pulls))
+		}
+		return nil
+	})
+}
+
+type kindOfStep struct {
+	name string
+	n    int
+}
+
+// byKind counts steps by what they are, in the order in which they first come.
+func byKind(steps []string) (all []kindOfStep) {
+	for _, step := range steps {
+		_, what, _ := strings.Cut(step, ": ")
+		name := what
+		switch {
+		case what == "commit":
+			name = "transaction committed"
+		case what == "River":
+			name = "task begun or ended"
+		case strings.Contains(what, " /"):
+			method, _, _ := strings.Cut(what, " ")
+			name = method + " to GitHub"
+		default:
+			name = "reading of the cluster, Prometheus or Slack"
+		}
+		at := slices.IndexFunc(all, func(k kindOfStep) bool { return k.name == name })
+		if at < 0 {
+			all, at = append(all, kindOfStep{name: name}), len(all)
+		}
+		all[at].n++
+	}
+	return all
+}
