@@ -20,7 +20,9 @@ func (o *orphans) change(id string, do func(*cloud.Volume)) {
 	})
 }
 
-func attach(v *cloud.Volume) { v.Attachments = []cloud.Attachment{{Instance: "i-0back", At: v.Created}} }
+func attach(v *cloud.Volume) {
+	v.Attachments = []cloud.Attachment{{Instance: "i-0back", At: v.Created}}
+}
 
 // bound has a cluster want a volume, or no longer.
 func (o *orphans) bound(id string) {
