@@ -68,6 +68,10 @@ type Proposal struct {
 	Version    int64
 }
 
+// IsMend tells whether it is there for an incident that the bot did not bring about: nothing is saved by it, and it is no longer
+// wanted when the incident is over.
+func (p Proposal) IsMend() bool { return p.Incident != 0 && p.Reverts == 0 }
+
 // Saved is what the ledger has of a proposal: the sum of its verified days.
 type Saved struct {
 	Days      int
@@ -94,6 +98,7 @@ type ProposalItem struct {
 	Basis      PriceBasis
 	Risk       Risk
 	Backtest   *Backtest
+	Because    string // of an incident's: by which rule the new value is this one; "" for a finding's
 	Repo       string
 	Base       string
 	Commit     string     // that the edits were made on

@@ -26,6 +26,7 @@ const (
 	TaskFollow        TaskKind = "follow"         // see where a pull request, its deployment and its savings stand
 	TaskMeasure       TaskKind = "measure"        // measure yesterday against the baselines
 	TaskRemedy        TaskKind = "remedy"         // do to a cluster what a person asked for
+	TaskMend          TaskKind = "mend"           // offer the change that mends an incident, or withdraw it
 )
 
 // Task is a piece of durable background work. It may run twice: doing it again must change nothing.

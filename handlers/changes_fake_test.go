@@ -116,8 +116,18 @@ func (f *fakeProposals) Deny(_ context.Context, d engine.Decision) (engine.Propo
 }
 
 func (f *fakeProposals) Offer(_ context.Context, p engine.Proposal, _ time.Duration) (engine.Proposal, error) {
+	p.Key = change.Key(p)
+	for _, before := range f.all {
+		if p.IsMend() && before.Key == p.Key && before.Status != engine.ProposalStale {
+			return before, f.fail
+		}
+	}
 	p.ID = 100 + int64(len(f.offers))
 	f.offers = append(f.offers, p)
+	if p.IsMend() && f.fail == nil {
+		p.Hash, p.Status, p.CreatedAt, p.Repo, p.Base = change.PlanHash(p.Items), engine.ProposalPending, f.now(), p.Items[0].Repo, p.Items[0].Base
+		return f.put(p), nil
+	}
 	return p, f.fail
 }
 
@@ -140,11 +150,11 @@ func (f *fakeProposals) ProposalByPull(_ context.Context, repo string, number in
 
 func (f *fakeProposals) Proposals(_ context.Context, filter ProposalFilter) (found []engine.Proposal, err error) {
 	for _, p := range f.all {
-		if (filter.Repo == "" || p.Repo == filter.Repo) && slices.Contains(filter.Statuses, p.Status) {
+		if (filter.Repo == "" || p.Repo == filter.Repo) && (filter.Incident == 0 || p.Incident == filter.Incident) && slices.Contains(filter.Statuses, p.Status) {
 			found = append(found, p)
 		}
 	}
-	return found[:min(len(found), filter.Limit)], f.fail
+	return found[:min(len(found), cmp.Or(filter.Limit, 100))], f.fail
 }
 
 func (f *fakeProposals) Follow(_ context.Context, id int64) error {

@@ -27,6 +27,9 @@ var harmful = []engine.Class{
 // watchHarm looks for incidents of what a proposal changed that began after it was deployed. Each is told once in the thread of the
 // proposal; in its own thread the change is named, and taking it back is offered.
 func (h *Handlers) watchHarm(ctx context.Context, p engine.Proposal) error {
+	if p.IsMend() {
+		return nil // what goes wrong there next opens the incident that it is for again, and is told in its thread
+	}
 	since, from := h.Now().Sub(p.DeployedAt), changedFrom(p)
 	if since > harmFor || p.Reverts != 0 {
 		return nil

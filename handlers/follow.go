@@ -43,6 +43,9 @@ func (h *Handlers) followOn(ctx context.Context, t engine.Task) error {
 	case engine.ProposalMerged:
 		return h.followMerged(ctx, p)
 	case engine.ProposalDeployed:
+		if p.IsMend() {
+			return h.watchMend(ctx, p)
+		}
 		if over, err := h.arrived(ctx, p); over || err != nil {
 			return err
 		}
@@ -197,6 +200,9 @@ func (h *Handlers) followMerged(ctx context.Context, p engine.Proposal) error {
 	}
 	if p, err = h.Changes.Proposals.Deployed(ctx, p.ID, "Deployed: "+line+"."); err != nil {
 		return err
+	}
+	if p.IsMend() {
+		return h.watchMend(ctx, p)
 	}
 	if over, err := h.arrived(ctx, p); over || err != nil {
 		return err

@@ -16,6 +16,7 @@ func (h *Handlers) Tasks() map[engine.TaskKind]func(context.Context, engine.Task
 		engine.TaskSilence:       h.silence,
 		engine.TaskExpireSilence: h.expireSilence,
 		engine.TaskPollAlerts:    h.pollAlerts,
+		engine.TaskMend:          h.mend,
 	}
 	if h.Waste != nil {
 		tasks[engine.TaskScan], tasks[engine.TaskScanDue] = h.scan, h.scanDue

@@ -52,6 +52,12 @@ func (s *Store) SaveDiagnosis(ctx context.Context, d engine.Diagnosis) error {
 		}
 		plan := incident.Diagnosed(i, d, s.rules(), s.now())
 		if plan.Incident != nil {
+			i.Diagnosis = d
+			wanted, err := mendWanted(ctx, tx, i)
+			if err != nil {
+				return err
+			}
+			plan.Tasks = append(plan.Tasks, wanted...)
 			b := &pgx.Batch{}
 			b.Queue(`INSERT INTO diagnoses (incident_id, at, causes, evidence, gaps, last_change, remedies, no_remedy)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8)

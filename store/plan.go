@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -84,7 +85,11 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, p incident.Plan) error {
 			return err
 		}
 	}
-	return s.insertTasks(ctx, tx, p.Tasks)
+	over, err := mendsOver(ctx, tx, p)
+	if err != nil {
+		return err
+	}
+	return s.insertTasks(ctx, tx, slices.Concat(p.Tasks, over))
 }
 
 // saveOwn queues the plan's incident and what hangs on it.

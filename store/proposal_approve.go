@@ -269,6 +269,14 @@ func (s *Store) join(ctx context.Context, tx pgx.Tx, items []engine.ProposalItem
 
 // taken says why drafts cannot be approved, though they are as they were shown.
 func (s *Store) taken(ctx context.Context, tx pgx.Tx, items []engine.ProposalItem) (outcome, err error) {
+	if outcome, err = underway(ctx, tx, items); outcome != nil || err != nil {
+		return outcome, err
+	}
+	return engine.Errorf(engine.Conflict, "Something of this plan is not open any more. Here is how it is now."), nil
+}
+
+// underway says which proposal changes one of these values already; outcome is nil where none does.
+func underway(ctx context.Context, tx pgx.Tx, items []engine.ProposalItem) (outcome, err error) {
 	for _, i := range items {
 		var id int64
 		err := tx.QueryRow(ctx, `SELECT coalesce(max(proposal_id), 0) FROM proposal_item WHERE live AND (what = $1 OR finding_id = $2)`,
@@ -284,7 +292,7 @@ func (s *Store) taken(ctx context.Context, tx pgx.Tx, items []engine.ProposalIte
 			return alreadyIn(i, p), nil
 		}
 	}
-	return engine.Errorf(engine.Conflict, "Something of this plan is not open any more. Here is how it is now."), nil
+	return nil, nil
 }
 
 func alreadyIn(i engine.ProposalItem, p engine.Proposal) error {

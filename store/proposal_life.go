@@ -20,7 +20,8 @@ import (
 // Offer makes a proposal of the bot's own that nobody approved yet: the taking back of another one (Reverts), or what mends an
 // incident (Incident). Items, Need and one of these must be set; Title and Hash are made here. The same offer twice is one: while it
 // is not over, and when a person said no to it, it comes back as it is. It is offered again after it went stale. What takes a proposal
-// back is one offer, too, for whichever of the incidents that followed.
+// back is one offer, too, for whichever of the incidents that followed. It fails with engine.Conflict where another proposal changes
+// what would mend an incident.
 func (s *Store) Offer(ctx context.Context, p engine.Proposal, expires time.Duration) (engine.Proposal, error) {
 	if len(p.Items) == 0 || p.Reverts == 0 && p.Incident == 0 {
 		return engine.Proposal{}, engine.Errorf(engine.Invalid, "an offer needs items, and what it takes back or mends")
@@ -52,6 +53,11 @@ func (s *Store) Offer(ctx context.Context, p engine.Proposal, expires time.Durat
 		if len(before) > 0 {
 			after = before[0]
 			return nil
+		}
+		if p.IsMend() {
+			if outcome, err := underway(ctx, tx, p.Items); outcome != nil || err != nil {
+				return orElse(outcome, err)
+			}
 		}
 		made, outcome, err := s.insertProposal(ctx, tx, p, expires)
 		if outcome != nil || err != nil {
@@ -141,8 +147,12 @@ func (s *Store) Stale(ctx context.Context, id int64, reason string) (engine.Prop
 		if p.Status == engine.ProposalStale {
 			return nil
 		}
+		text := "Not done, for the plan changed"
+		if p.IsMend() && p.Status == engine.ProposalPending {
+			text = "Withdrawn"
+		}
 		return s.move(ctx, tx, p, step{to: engine.ProposalStale, reason: reason, lines: []engine.Event{
-			{Kind: string(engine.ProposalStale), Text: "Not done, for the plan changed" + because(reason)},
+			{Kind: string(engine.ProposalStale), Text: text + because(reason)},
 		}})
 	})
 }

@@ -108,7 +108,7 @@ func queueOf(k engine.TaskKind) string {
 		return queueDiagnose
 	case engine.TaskScan, engine.TaskCosts:
 		return queueScan
-	case engine.TaskDraft, engine.TaskPropose, engine.TaskFollow, engine.TaskMeasure:
+	case engine.TaskDraft, engine.TaskPropose, engine.TaskFollow, engine.TaskMeasure, engine.TaskMend:
 		return queueChange
 	default:
 		return queueQuick

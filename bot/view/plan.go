@@ -175,14 +175,7 @@ func planItems(c *canvas, p engine.Plan) {
 // itemHead is what is changed where, and what that rests on.
 func itemHead(i engine.ProposalItem) []string {
 	lines := []string{"*" + outside(i.Title, 200) + "*"}
-	money := "Price not known"
-	if i.Monthly != 0 || i.Basis.Source != engine.PriceUnknown {
-		money = "Saves " + monthly(i.Monthly, i.Basis) + ", " + priced(i.Basis)
-		if !i.Cash {
-			money += "; frees capacity, the bill falls when a node goes"
-		}
-	}
-	lines = append(lines, money+". Risk: *"+outside(cmp.Or(string(i.Risk), "not known"), 20)+"*.")
+	lines = append(lines, grounds(i)+" Risk: *"+outside(cmp.Or(string(i.Risk), "not known"), 20)+"*.")
 	if b := i.Backtest; b != nil && b.Samples > 0 {
 		lines = append(lines, fmt.Sprintf("Applied over your last %.0f days: above the request in *%s* of samples, %s.",
 			b.Days, percent(b.Over), plural(b.Kills, "OOM kill", "OOM kills")))
@@ -192,6 +185,21 @@ func itemHead(i engine.ProposalItem) []string {
 	}
 	lines = append(lines, removalLines(i)...)
 	return append(lines, steps(i.Steps)...)
+}
+
+// grounds is what an item saves or, where it is for an incident, why it is this value.
+func grounds(i engine.ProposalItem) string {
+	switch {
+	case i.Because != "":
+		return outside(i.Because, 600)
+	case i.Monthly == 0 && i.Basis.Source == engine.PriceUnknown:
+		return "Price not known."
+	}
+	money := "Saves " + monthly(i.Monthly, i.Basis) + ", " + priced(i.Basis)
+	if !i.Cash {
+		money += "; frees capacity, the bill falls when a node goes"
+	}
+	return money + "."
 }
 
 func steps(all []string) []string {

@@ -18,6 +18,7 @@ func Proposal(p engine.Proposal) Message {
 	state := proposalState(p)
 	c.section(state, "*"+outside(p.Title, 250)+"*")
 	c.section(track(p)...)
+	c.section(mendLines(p)...)
 	if lines := pullLines(p); len(lines) > 0 {
 		c.section(lines...)
 	}
@@ -54,14 +55,23 @@ func proposalState(p engine.Proposal) string {
 	case engine.ProposalMerged:
 		return ":large_purple_circle: " + pull + " is merged; waiting for the live objects"
 	case engine.ProposalDeployed:
+		if p.IsMend() {
+			return ":large_blue_circle: Deployed; the incident is watched"
+		}
 		return ":large_blue_circle: Deployed; what it saves is being measured"
 	case engine.ProposalVerified:
+		if p.IsMend() {
+			return ":large_green_circle: Deployed, and the incident resolved after it"
+		}
 		return ":large_green_circle: Verified"
 	case engine.ProposalDenied:
 		return ":no_entry_sign: Denied" + reason
 	case engine.ProposalExpired:
 		return ":hourglass: Expired: nobody decided in time"
 	case engine.ProposalStale:
+		if p.IsMend() && len(p.Approved) == 0 {
+			return ":arrows_counterclockwise: Withdrawn" + reason
+		}
 		return ":arrows_counterclockwise: Not done, for the plan changed" + reason
 	case engine.ProposalClosed:
 		return ":no_entry_sign: " + pull + " was closed" + reason
@@ -95,9 +105,21 @@ func track(p engine.Proposal) []string {
 		lines = append(lines, what+when(p.DeployedAt))
 	}
 	if p.Status == engine.ProposalPending && !p.ExpiresAt.IsZero() {
-		lines = append(lines, "Another person must approve before "+when(p.ExpiresAt)+".")
+		who := "Another person"
+		if len(p.Approved) == 0 {
+			who = "Somebody"
+		}
+		lines = append(lines, who+" must approve before "+when(p.ExpiresAt)+".")
 	}
 	return lines
+}
+
+// mendLines is why an offer asks for these values, for as long as somebody has to decide.
+func mendLines(p engine.Proposal) []string {
+	if p.Status != engine.ProposalPending || len(p.Items) == 0 || p.Items[0].Because == "" {
+		return nil
+	}
+	return []string{outside(p.Items[0].Because, 600)}
 }
 
 // pullLines is what the pull request waits for.

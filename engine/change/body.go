@@ -63,8 +63,11 @@ func paragraphs(sections ...string) string {
 func headText(p engine.Proposal, o Options) string {
 	var b strings.Builder
 	line := moneyLine(p.Monthly)
-	if p.Monthly != 0 {
+	switch {
+	case p.Monthly != 0:
 		line += " (estimate)"
+	case p.IsMend():
+		line = "mends an incident"
 	}
 	fmt.Fprintf(&b, "**%s%s, %s risk.** %s\n\n", strings.ToUpper(line[:1]), line[1:], riskOf(p.Items), prose(p.Title, titleLimit))
 	if p.Reverts != 0 {
@@ -125,7 +128,10 @@ func rowText(i engine.ProposalItem) string {
 		from, to = codeCell(i.Wish.Target.Provider, nameLimit), "removed"
 	}
 	money := i.Monthly.String()
-	if i.Basis.Source == engine.PriceUnknown && i.Monthly == 0 {
+	switch {
+	case i.Because != "":
+		money = "–"
+	case i.Basis.Source == engine.PriceUnknown && i.Monthly == 0:
 		money = "not known"
 	}
 	var files []string
@@ -189,9 +195,13 @@ func afterwardsText(p engine.Proposal) string {
 	var b strings.Builder
 	b.WriteString("### What is verified afterwards\n\n")
 	b.WriteString("1. After the merge, that the live objects have the new values; a change that does not arrive is told in the thread.\n")
-	if p.Monthly > 0 {
+	switch {
+	case p.IsMend():
+		b.WriteString("2. Whether the incident resolves after it.\n")
+		return b.String()
+	case p.Monthly > 0:
 		b.WriteString("2. Each day, what a unit of work costs against the baseline that was frozen at the approval. The difference, with its uncertainty, goes to the ledger; cash is kept apart from freed capacity.\n")
-	} else {
+	default:
 		b.WriteString("2. Whether the problem that it is for comes back.\n")
 	}
 	b.WriteString("3. For seven days, whether its targets are killed for memory, crash, fail their probes or become slow. If so, the thread says it and offers the way back.\n")

@@ -20,7 +20,11 @@ func itemText(i engine.ProposalItem, o Options, open bool) string {
 	} else {
 		fmt.Fprintf(&b, "<details><summary>%s</summary>\n\n", htmlText(i.Title, titleLimit))
 	}
-	fmt.Fprintf(&b, "- Price: %s.\n", basisText(i.Basis))
+	if i.Because != "" {
+		fmt.Fprintf(&b, "- %s\n", prose(i.Because, 2*proseLimit))
+	} else {
+		fmt.Fprintf(&b, "- Price: %s.\n", basisText(i.Basis))
+	}
 	if i.Basis.Covered > 0 && i.Basis.Note == "" {
 		fmt.Fprintf(&b, "- Savings Plans and reservations cover %s of such usage: what is freed there saves money once it is more than they cover.\n", percent(i.Basis.Covered))
 	}

@@ -32,6 +32,9 @@ func ItemHash(i engine.ProposalItem) string {
 	}
 	c.text(i.Steps...)
 	c.removal(i.Removal)
+	if i.Because != "" { // so were all drafts hashed before there were offers that mend
+		c.text("because/1", i.Because)
+	}
 	return c.sum()
 }
 

@@ -41,12 +41,16 @@ func ValueKey(w engine.Wish) string {
 	}, "|")
 }
 
-// Key names what a proposal changes, and on what account: the same findings in the same opening, the same incident, or the taking
-// back of the same proposal. At most one proposal of a key is not over.
+// Key names what a proposal changes, and on what account: the same findings in the same opening, the same incident and values, or
+// the taking back of the same proposal. At most one proposal of a key is not over.
 func Key(p engine.Proposal) string {
 	parts := make([]string, 0, len(p.Items))
 	for _, i := range p.Items {
-		parts = append(parts, i.Chain+"|"+ValueKey(i.Wish))
+		part := i.Chain + "|" + ValueKey(i.Wish)
+		if p.IsMend() { // what was raised once may have to be raised again
+			part += "|" + i.Wish.Old + "|" + i.Wish.New
+		}
+		parts = append(parts, part)
 	}
 	slices.Sort(parts)
 	parts = append(parts, p.Repo, p.Base, fmt.Sprint(p.Incident, p.Reverts))

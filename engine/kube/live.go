@@ -15,7 +15,7 @@ import (
 )
 
 // Value reads the value that a wish is about as the live object has it: a request or limit, the target of an autoscaler, an image, or
-// a number of a probe; "" where the object does not set it. It fails with NotFound when the object or its container is gone, with
+// a value of a probe; "" where the object does not set it. It fails with NotFound when the object or its container is gone, with
 // Invalid for what no object of the cluster has (a volume, the size of a group), and with Unavailable when the cluster does not answer.
 func (c *Cluster) Value(ctx context.Context, w engine.Wish) (string, error) {
 	if w.Kind == engine.WishTarget {
@@ -109,12 +109,15 @@ func target(h *autoscalingv2.HorizontalPodAutoscaler, w engine.Wish) string {
 	return ""
 }
 
-// probe reads a number of a container's probe: "livenessProbe.timeoutSeconds".
+// probe reads a value of a container's probe: "livenessProbe.timeoutSeconds", "readinessProbe.httpGet.path".
 func probe(c *corev1.Container, field string) string {
 	which, what, _ := strings.Cut(field, ".")
 	p := map[string]*corev1.Probe{"livenessProbe": c.LivenessProbe, "readinessProbe": c.ReadinessProbe, "startupProbe": c.StartupProbe}[which]
 	if p == nil {
 		return ""
+	}
+	if way, of, asks := strings.Cut(what, "."); asks {
+		return asked(p.ProbeHandler, way, of)
 	}
 	n, ok := map[string]int32{
 		"initialDelaySeconds": p.InitialDelaySeconds, "timeoutSeconds": p.TimeoutSeconds, "periodSeconds": p.PeriodSeconds,
@@ -124,4 +127,17 @@ func probe(c *corev1.Container, field string) string {
 		return ""
 	}
 	return strconv.Itoa(int(n))
+}
+
+// asked reads what a probe asks, if it asks in that way.
+func asked(h corev1.ProbeHandler, way, what string) string {
+	switch {
+	case way == "httpGet" && h.HTTPGet != nil:
+		return map[string]string{"path": h.HTTPGet.Path, "port": h.HTTPGet.Port.String(), "scheme": string(h.HTTPGet.Scheme)}[what]
+	case way == "tcpSocket" && h.TCPSocket != nil && what == "port":
+		return h.TCPSocket.Port.String()
+	case way == "grpc" && h.GRPC != nil && what == "port":
+		return strconv.Itoa(int(h.GRPC.Port))
+	}
+	return ""
 }
