@@ -52,7 +52,9 @@ func loadLists(ctx context.Context, tx pgx.Tx, list []engine.Incident) error {
 	}))
 	var d engine.Diagnosis
 	b.Queue(diagnosesSQL, ids).Query(each([]any{&id, &d.At, &d.Causes, &d.Evidence, &d.Gaps, &d.LastChange, &d.Remedies, &d.NoRemedy}, func() {
-		d.IncidentID = id
+		if d.IncidentID = id; len(d.Remedies) == 0 {
+			d.Remedies = nil
+		}
 		at[id].Diagnosis = d
 	}))
 	b.Queue(selectIncident+`WHERE i.parent_id = ANY ($1) ORDER BY i.detected_at, i.id`, ids).Query(func(rows pgx.Rows) error {

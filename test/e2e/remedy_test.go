@@ -85,9 +85,11 @@ func TestRemedy(t *testing.T) {
 
 	// Paused, nobody may; the pause is told.
 	w.command("ben", "/autopilot pause the auditors are here")
+	w.ephemeral("ben", "Paused")
 	w.press("ana", card.TS, "Undo rollout")
 	w.ephemeral("ana", "writes are paused")
 	w.command("ben", "/autopilot resume")
+	w.ephemeral("ben", "Resumed")
 
 	w.press("ana", card.TS, "Undo rollout")
 	plan := reader.Text(slack.Message{Blocks: w.modal("ana").Blocks})
