@@ -27,12 +27,16 @@ type headline struct {
 	silenced                        int64
 	silence                         string // Alertmanager's
 	reopened, escalations, verdicts int
+	offers                          int // of remedies
+	remedy                          engine.Event
 	version                         int64 // of a message that says something new each time
 }
 
 func headlineOf(i engine.Incident) headline {
 	first, _ := i.Diagnosis.Cause("")
+	remedy, _ := i.LastRemedy()
 	return headline{
+		offers: len(i.Offers()), remedy: remedy,
 		status: i.Status, severity: i.Severity, classes: len(i.Classes), cause: first.Rule, title: first.Title, assignee: i.Assignee.ID,
 		silenced: i.Silence.Until.Unix(), silence: i.Silence.AlertmanagerID,
 		reopened: i.Reopened, escalations: i.Escalations, verdicts: len(i.Verdicts),
