@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -302,11 +303,12 @@ func (r *removal) delete(ctx context.Context) error {
 
 // done has it kept that the volume is gone: its saving is measured from now on.
 func (r *removal) done(ctx context.Context) error {
-	line := fmt.Sprintf("Volume %s is deleted. Snapshot %s has what was on it, and stays until somebody deletes it.", r.volume(), r.at.Snapshot)
+	var line strings.Builder
+	fmt.Fprintf(&line, "Volume %s is deleted. Snapshot %s has what was on it, and stays until somebody deletes it.", r.volume(), r.at.Snapshot)
 	for _, step := range r.item.Removal.After {
-		line += " Left for a person: `" + step + "`."
+		line.WriteString(" Left for a person: `" + step + "`.")
 	}
-	_, err := r.Changes.Proposals.Deployed(ctx, r.p.ID, line)
+	_, err := r.Changes.Proposals.Deployed(ctx, r.p.ID, line.String())
 	return movedOn(err)
 }
 

@@ -192,7 +192,7 @@ func unformatted(t *testing.T, terraform, dir string) []string {
 		t.Fatal(err)
 	}
 	var names []string
-	for _, line := range strings.Fields(list.String()) {
+	for line := range strings.FieldsSeq(list.String()) {
 		if strings.HasSuffix(line, ".tf") {
 			names = append(names, line)
 		}

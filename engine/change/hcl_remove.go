@@ -3,6 +3,7 @@ package change
 import (
 	"bytes"
 	"regexp"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -49,9 +50,9 @@ func blankLine(line []byte) bool { return len(bytes.TrimSpace(line)) == 0 }
 func (f *hclFile) commentAbove(start int) int {
 	tokens, _ := hclsyntax.LexConfig(f.src, f.path, hcl.InitialPos)
 	first := start
-	for i := len(tokens) - 1; i >= 0; i-- {
-		r := tokens[i].Range
-		if r.Start.Byte >= first || tokens[i].Type == hclsyntax.TokenNewline {
+	for _, token := range slices.Backward(tokens) {
+		r := token.Range
+		if r.Start.Byte >= first || token.Type == hclsyntax.TokenNewline {
 			continue
 		}
 		from, to := f.lineStart(r.Start.Byte), r.End.Byte
@@ -59,7 +60,7 @@ func (f *hclFile) commentAbove(start int) int {
 			to = f.lineEnd(to)
 		}
 		alone := blankLine(bytes.TrimPrefix(f.src[from:r.Start.Byte], []byte(byteOrderMark)))
-		if tokens[i].Type != hclsyntax.TokenComment || to != first || !alone {
+		if token.Type != hclsyntax.TokenComment || to != first || !alone {
 			break
 		}
 		first = from

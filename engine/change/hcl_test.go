@@ -103,8 +103,10 @@ func TestSetHCL(t *testing.T) {
 		{"a negative number", "a = -3\n", "a", "4", "a = 4\n"},
 		{"windows lines", "b {\r\n\ta\t=\t3\r\n}\r\n", "b.a", "2", "b {\r\n\ta\t=\t2\r\n}\r\n"},
 		{"a byte order mark", "\xef\xbb\xbfa = 3", "a", "2", "\xef\xbb\xbfa = 2"},
-		{"a key of an object", "g = {\n  general = { min_size : 1, desired_size = 3, }\n}\n", "g.general.desired_size", "2",
-			"g = {\n  general = { min_size : 1, desired_size = 2, }\n}\n"},
+		{
+			"a key of an object", "g = {\n  general = { min_size : 1, desired_size = 3, }\n}\n", "g.general.desired_size", "2",
+			"g = {\n  general = { min_size : 1, desired_size = 2, }\n}\n",
+		},
 		{"text that must be escaped", `a = ""`, "a", "say \"${x}\" \\ %{y}\n\x01\U000e0001$", `a = "say \"$${x}\" \\ %%{y}\n\u0001\U000e0001$"`},
 		{"a template's dollar", `a = "x"`, "a", "$${", `a = "$$${"`},
 		{"behind a heredoc", "h = <<EOT\na = 1\nEOT\na = 1\n", "a", "2", "h = <<EOT\na = 1\nEOT\na = 2\n"},

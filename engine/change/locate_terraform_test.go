@@ -75,57 +75,74 @@ func TestLocateNodeGroup(t *testing.T) {
 		want []string
 	}{
 		{
-			"desired and minimum together", memory{"eks/main.tf": workers}, groupWishOf("workers", "5", "4", "5"),
+			"desired and minimum together",
+			memory{"eks/main.tf": workers},
+			groupWishOf("workers", "5", "4", "5"),
 			[]string{
 				"eks/main.tf - desired_size = 5 # as of May", "eks/main.tf + desired_size = 4 # as of May",
 				"eks/main.tf - min_size     = 5", "eks/main.tf + min_size     = 4",
 			},
 		},
 		{
-			"the minimum goes along though nobody asked", memory{"eks/main.tf": workers}, groupWishOf("workers", "5", "4"),
+			"the minimum goes along though nobody asked",
+			memory{"eks/main.tf": workers},
+			groupWishOf("workers", "5", "4"),
 			[]string{
 				"eks/main.tf - desired_size = 5 # as of May", "eks/main.tf + desired_size = 4 # as of May",
 				"eks/main.tf - min_size     = 5", "eks/main.tf + min_size     = 4",
 			},
 		},
 		{
-			"the minimum alone", memory{"eks/main.tf": workers}, minWishOf("workers", "5", "3"),
+			"the minimum alone",
+			memory{"eks/main.tf": workers},
+			minWishOf("workers", "5", "3"),
 			[]string{"eks/main.tf - min_size     = 5", "eks/main.tf + min_size     = 3"},
 		},
 		{
-			"quoted numbers stay quoted", memory{"a.tf": "resource \"aws_autoscaling_group\" \"a\" {\n  name_prefix = \"batch-\"\n  min_size = \"1\"\n  desired_capacity = \"4\"\n}\n"},
+			"quoted numbers stay quoted",
+			memory{"a.tf": "resource \"aws_autoscaling_group\" \"a\" {\n  name_prefix = \"batch-\"\n  min_size = \"1\"\n  desired_capacity = \"4\"\n}\n"},
 			groupWishOf("batch-20240101123456789000000001", "4", "3"),
 			[]string{"a.tf - desired_capacity = \"4\"", "a.tf + desired_capacity = \"3\""},
 		},
 		{
-			"drift", memory{"eks/main.tf": workers}, groupWishOf("workers", "7", "6"),
+			"drift",
+			memory{"eks/main.tf": workers},
+			groupWishOf("workers", "7", "6"),
 			[]string{
 				"why: eks/main.tf has desired_size = 5, and the live node group has 7: the file and the group have drifted apart",
 				"eks/main.tf:6 desired_size = 5 # as of May (desired_size of aws_eks_node_group.workers)",
 			},
 		},
 		{
-			"done already", memory{"eks/main.tf": workers}, minWishOf("workers", "6", "5"),
+			"done already",
+			memory{"eks/main.tf": workers},
+			minWishOf("workers", "6", "5"),
 			[]string{
 				"why: eks/main.tf has min_size = 5 already; it is not applied yet, or something else changed the group since",
 				"eks/main.tf:8 min_size     = 5 (min_size of aws_eks_node_group.workers)",
 			},
 		},
 		{
-			"another cluster's", memory{"eks/main.tf": strings.Replace(workers, `"prod"`, `"staging"`, 1)}, groupWishOf("workers", "5", "4"),
+			"another cluster's",
+			memory{"eks/main.tf": strings.Replace(workers, `"prod"`, `"staging"`, 1)},
+			groupWishOf("workers", "5", "4"),
 			[]string{
 				"why: node group workers is declared for cluster staging, not for prod",
 				"eks/main.tf:6 desired_size = 5 # as of May (desired_size of aws_eks_node_group.workers)",
 			},
 		},
 		{
-			"the one of the cluster, of two", memory{
+			"the one of the cluster, of two",
+			memory{
 				"staging/main.tf": strings.Replace(workers, `"prod"`, `"staging"`, 1), "prod/main.tf": workers,
-			}, minWishOf("workers", "5", "4"),
+			},
+			minWishOf("workers", "5", "4"),
 			[]string{"prod/main.tf - min_size     = 5", "prod/main.tf + min_size     = 4"},
 		},
 		{
-			"found twice", memory{"a/main.tf": workers, "b/main.tf": workers}, minWishOf("workers", "5", "4"),
+			"found twice",
+			memory{"a/main.tf": workers, "b/main.tf": workers},
+			minWishOf("workers", "5", "4"),
 			[]string{
 				"why: node group workers is declared 2 times",
 				"a/main.tf:8 min_size     = 5 (min_size of aws_eks_node_group.workers)",
@@ -133,15 +150,21 @@ func TestLocateNodeGroup(t *testing.T) {
 			},
 		},
 		{
-			"nowhere", memory{"main.tf": workers}, minWishOf("other", "5", "4"),
+			"nowhere",
+			memory{"main.tf": workers},
+			minWishOf("other", "5", "4"),
 			[]string{"why: no file of shop/deploy declares node group other"},
 		},
 		{
-			"Terraform in JSON", memory{"main.tf": workers, "b.tf.json": "{\n\"name\": \"other\"}"}, minWishOf("other", "5", "4"),
+			"Terraform in JSON",
+			memory{"main.tf": workers, "b.tf.json": "{\n\"name\": \"other\"}"},
+			minWishOf("other", "5", "4"),
 			[]string{"why: other is in a file that is not edited", `b.tf.json:2 "name": "other"} (b.tf.json is Terraform in JSON, which is not edited; change it by hand)`},
 		},
 		{
-			"an override file", memory{"main.tf": workers, "override.tf": "resource \"aws_eks_node_group\" \"workers\" {\n}\n"}, minWishOf("workers", "5", "4"),
+			"an override file",
+			memory{"main.tf": workers, "override.tf": "resource \"aws_eks_node_group\" \"workers\" {\n}\n"},
+			minWishOf("workers", "5", "4"),
 			[]string{
 				"why: aws_eks_node_group.workers is changed by an override file",
 				`main.tf:1 resource "aws_eks_node_group" "workers" { (aws_eks_node_group.workers)`,
@@ -149,21 +172,26 @@ func TestLocateNodeGroup(t *testing.T) {
 			},
 		},
 		{
-			"more than the maximum", memory{"main.tf": workers}, groupWishOf("workers", "5", "11"),
+			"more than the maximum",
+			memory{"main.tf": workers},
+			groupWishOf("workers", "5", "11"),
 			[]string{
 				"why: desired_size of node group workers cannot be 11: max_size is 10",
 				`main.tf:1 resource "aws_eks_node_group" "workers" { (aws_eks_node_group.workers)`,
 			},
 		},
 		{
-			"a minimum above the desired size", memory{"main.tf": workers}, minWishOf("workers", "5", "6"),
+			"a minimum above the desired size",
+			memory{"main.tf": workers},
+			minWishOf("workers", "5", "6"),
 			[]string{
 				"why: min_size of node group workers cannot be 6: desired_size is 5",
 				`main.tf:1 resource "aws_eks_node_group" "workers" { (aws_eks_node_group.workers)`,
 			},
 		},
 		{
-			"a dynamic block", memory{"main.tf": "resource \"aws_eks_node_group\" \"w\" {\n  node_group_name = \"w\"\n  dynamic \"scaling_config\" {\n    for_each = [1]\n    content {}\n  }\n}\n"},
+			"a dynamic block",
+			memory{"main.tf": "resource \"aws_eks_node_group\" \"w\" {\n  node_group_name = \"w\"\n  dynamic \"scaling_config\" {\n    for_each = [1]\n    content {}\n  }\n}\n"},
 			minWishOf("w", "5", "4"),
 			[]string{"why: node group w cannot be read: its scaling_config is not written as one plain block", `main.tf:1 resource "aws_eks_node_group" "w" { (aws_eks_node_group.w)`},
 		},
@@ -221,34 +249,46 @@ func TestLocateModuleGroup(t *testing.T) {
 		want []string
 	}{
 		{
-			"by its key and a suffix", memory{"main.tf": eksModule("  eks_managed_node_groups = {\n    general = { desired_size = 3, min_size = 3 }\n    batch = { min_size = 3 }\n  }")},
+			"by its key and a suffix",
+			memory{"main.tf": eksModule("  eks_managed_node_groups = {\n    general = { desired_size = 3, min_size = 3 }\n    batch = { min_size = 3 }\n  }")},
 			minWishOf("general-20240101123456789000000001", "3", "2"),
 			[]string{"main.tf - general = { desired_size = 3, min_size = 3 }", "main.tf + general = { desired_size = 3, min_size = 2 }"},
 		},
 		{
-			"its key without a suffix is another group", memory{"main.tf": eksModule("  eks_managed_node_groups = {\n    general = { min_size = 3 }\n  }")},
-			minWishOf("general", "3", "2"), []string{"why: no file of shop/deploy declares node group general"},
+			"its key without a suffix is another group",
+			memory{"main.tf": eksModule("  eks_managed_node_groups = {\n    general = { min_size = 3 }\n  }")},
+			minWishOf("general", "3", "2"),
+			[]string{"why: no file of shop/deploy declares node group general"},
 		},
 		{
-			"without a prefix, quoted key", memory{"main.tf": eksModule("  eks_managed_node_groups = {\n    \"general\" : {\n      use_name_prefix = false\n      name = \"gp\"\n      min_size : 3,\n    },\n  }")},
-			minWishOf("gp", "3", "2"), []string{"main.tf - min_size : 3,", "main.tf + min_size : 2,"},
+			"without a prefix, quoted key",
+			memory{"main.tf": eksModule("  eks_managed_node_groups = {\n    \"general\" : {\n      use_name_prefix = false\n      name = \"gp\"\n      min_size : 3,\n    },\n  }")},
+			minWishOf("gp", "3", "2"),
+			[]string{"main.tf - min_size : 3,", "main.tf + min_size : 2,"},
 		},
 		{
-			"a minimum that is the module's own", memory{"main.tf": eksModule("  self_managed_node_groups = {\n    gpu = {\n      desired_size = 1\n    }\n  }")},
-			minWishOf("gpu-20240101123456789000000001", "1", "0"), []string{"main.tf + min_size     = 0"},
+			"a minimum that is the module's own",
+			memory{"main.tf": eksModule("  self_managed_node_groups = {\n    gpu = {\n      desired_size = 1\n    }\n  }")},
+			minWishOf("gpu-20240101123456789000000001", "1", "0"),
+			[]string{"main.tf + min_size     = 0"},
 		},
 		{
-			"a minimum of the defaults", memory{"main.tf": eksModule("  eks_managed_node_group_defaults = { min_size = 2, use_name_prefix = false }\n  eks_managed_node_groups = {\n    gpu = {}\n    cpu = {}\n  }")},
-			minWishOf("gpu", "2", "1"), []string{"main.tf - gpu = {}", "main.tf + gpu = { min_size = 1 }"},
+			"a minimum of the defaults",
+			memory{"main.tf": eksModule("  eks_managed_node_group_defaults = { min_size = 2, use_name_prefix = false }\n  eks_managed_node_groups = {\n    gpu = {}\n    cpu = {}\n  }")},
+			minWishOf("gpu", "2", "1"),
+			[]string{"main.tf - gpu = {}", "main.tf + gpu = { min_size = 1 }"},
 		},
 		{
-			"a minimum of the defaults that differs", memory{"main.tf": eksModule("  eks_managed_node_group_defaults = { min_size = 2, use_name_prefix = false }\n  eks_managed_node_groups = {\n    gpu = {}\n  }")},
-			minWishOf("gpu", "3", "1"), []string{
+			"a minimum of the defaults that differs",
+			memory{"main.tf": eksModule("  eks_managed_node_group_defaults = { min_size = 2, use_name_prefix = false }\n  eks_managed_node_groups = {\n    gpu = {}\n  }")},
+			minWishOf("gpu", "3", "1"),
+			[]string{
 				"why: node group gpu has min_size from the defaults of module.eks (2), and the live group has 3", "main.tf:7 gpu = {} (node group gpu)",
 			},
 		},
 		{
-			"desired is ignored by the module", memory{"main.tf": eksModule("  eks_managed_node_groups = {\n    general = {\n      desired_size = 3\n      min_size = 3\n    }\n  }")},
+			"desired is ignored by the module",
+			memory{"main.tf": eksModule("  eks_managed_node_groups = {\n    general = {\n      desired_size = 3\n      min_size = 3\n    }\n  }")},
 			groupWishOf("general-20240101123456789000000001", "3", "2", "3"),
 			[]string{
 				"main.tf - min_size = 3", "main.tf + min_size = 2",
@@ -256,7 +296,8 @@ func TestLocateModuleGroup(t *testing.T) {
 			},
 		},
 		{
-			"groups that are merged", memory{"main.tf": eksModule("  eks_managed_node_groups = merge(local.a, { general = { min_size = 3 } })"), "locals.tf": "locals {\n  a = {}\n}\n"},
+			"groups that are merged",
+			memory{"main.tf": eksModule("  eks_managed_node_groups = merge(local.a, { general = { min_size = 3 } })"), "locals.tf": "locals {\n  a = {}\n}\n"},
 			minWishOf("general-20240101123456789000000001", "3", "2"),
 			[]string{
 				"why: no file names node group general-20240101123456789000000001; it may be one of those whose name cannot be told from the files",
@@ -264,12 +305,14 @@ func TestLocateModuleGroup(t *testing.T) {
 			},
 		},
 		{
-			"a local value that is used once", memory{"main.tf": eksModule("  eks_managed_node_groups = local.groups"), "locals.tf": "locals {\n  groups = {\n    general = {\n      min_size = 3\n    }\n  }\n}\n"},
+			"a local value that is used once",
+			memory{"main.tf": eksModule("  eks_managed_node_groups = local.groups"), "locals.tf": "locals {\n  groups = {\n    general = {\n      min_size = 3\n    }\n  }\n}\n"},
 			minWishOf("general-20240101123456789000000001", "3", "2"),
 			[]string{"locals.tf - min_size = 3", "locals.tf + min_size = 2"},
 		},
 		{
-			"a local value that is used twice", memory{
+			"a local value that is used twice",
+			memory{
 				"main.tf":   eksModule("  eks_managed_node_groups = local.groups"),
 				"locals.tf": "locals {\n  groups = {\n    general = {\n      min_size = 3\n    }\n  }\n}\noutput \"o\" {\n  value = keys(local.groups)\n}\n",
 			},
@@ -282,7 +325,8 @@ func TestLocateModuleGroup(t *testing.T) {
 			},
 		},
 		{
-			"through a module of our own", memory{
+			"through a module of our own",
+			memory{
 				"modules/eks/main.tf": strings.Replace(eksModule("  eks_managed_node_groups = var.groups"), `"prod"`, "var.name", 1) + "variable \"groups\" {}\nvariable \"name\" {}\n",
 				"prod/main.tf":        "module \"eks\" {\n  source = \"../modules/eks\"\n  name = \"prod\"\n  groups = {\n    general = { min_size = 3 }\n  }\n}\n",
 				"dev/main.tf":         "module \"eks\" {\n  source = \"../modules/eks\"\n  name = \"dev\"\n  groups = {\n    general = { min_size = 1 }\n  }\n}\n",
@@ -291,8 +335,10 @@ func TestLocateModuleGroup(t *testing.T) {
 			[]string{"prod/main.tf - general = { min_size = 3 }", "prod/main.tf + general = { min_size = 2 }"},
 		},
 		{
-			"the module of one group", memory{"main.tf": "module \"g\" {\n  source = \"terraform-aws-modules/eks/aws//modules/eks-managed-node-group\"\n  name = \"one\"\n  cluster_name = \"prod\"\n  min_size = 2\n}\n"},
-			minWishOf("one-20240101123456789000000001", "2", "1"), []string{"main.tf - min_size = 2", "main.tf + min_size = 1"},
+			"the module of one group",
+			memory{"main.tf": "module \"g\" {\n  source = \"terraform-aws-modules/eks/aws//modules/eks-managed-node-group\"\n  name = \"one\"\n  cluster_name = \"prod\"\n  min_size = 2\n}\n"},
+			minWishOf("one-20240101123456789000000001", "2", "1"),
+			[]string{"main.tf - min_size = 2", "main.tf + min_size = 1"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

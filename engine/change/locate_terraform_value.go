@@ -151,15 +151,16 @@ func stepKey(step hcl.Traverser) string {
 
 // tfText writes a reference as it stands in a file.
 func tfText(ref hcl.Traversal) string {
-	name := ref.RootName()
+	var name strings.Builder
+	name.WriteString(ref.RootName())
 	for _, step := range ref[1:] {
 		if _, isAttr := step.(hcl.TraverseAttr); isAttr {
-			name += "." + stepKey(step)
+			name.WriteString("." + stepKey(step))
 		} else {
-			name += "[" + stepKey(step) + "]"
+			name.WriteString("[" + stepKey(step) + "]")
 		}
 	}
-	return name
+	return name.String()
 }
 
 // eachUses counts the references in a block that see what ref sees, or part of it.
