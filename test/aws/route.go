@@ -55,6 +55,9 @@ func (s *Server) understand(r *http.Request, body []byte) (*call, *refusal) {
 			c.path = append(c.path, part)
 		}
 		c.action, c.do = eksAction(r.Method, c.path)
+	case sc.service == "s3":
+		c.proto, c.form = restXML, r.URL.Query()
+		c.s3Action(r)
 	default:
 		if sc.service == "ec2" {
 			c.proto = ec2Query
@@ -72,10 +75,22 @@ func (s *Server) understand(r *http.Request, body []byte) (*call, *refusal) {
 	if c.do == nil {
 		return c, refuse(http.StatusBadRequest, "InvalidAction", "The action %s is not valid for this web service.", c.action)
 	}
-	if c.who.May != nil && c.action != "GetCallerIdentity" && !slices.Contains(c.who.May, c.service+":"+c.action) {
+	if !c.allowed() {
 		return c, c.proto.denied(c)
 	}
 	return c, nil
+}
+
+// allowed tells whether who asks has every permission that the call needs.
+func (c *call) allowed() bool {
+	if c.who.May == nil || c.action == "GetCallerIdentity" {
+		return true
+	}
+	needs := c.needs
+	if needs == nil {
+		needs = []string{c.service + ":" + c.action}
+	}
+	return !slices.ContainsFunc(needs, func(p string) bool { return !slices.Contains(c.who.May, p) })
 }
 
 // decode reads the body of a JSON call into v. A field that AWS does not know is refused, as its own validation does.

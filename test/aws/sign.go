@@ -51,6 +51,8 @@ func (s *Server) signed(r *http.Request, body []byte) (Identity, scope, *refusal
 
 func unknownKey(service string) *refusal {
 	switch service {
+	case "s3":
+		return refuse(http.StatusForbidden, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
 	case "ec2":
 		return refuse(http.StatusUnauthorized, "AuthFailure", "AWS was not able to validate the provided access credentials")
 	case "sts", "autoscaling":
@@ -84,13 +86,20 @@ func signature(secret string, sc scope, r *http.Request, names []string, body []
 		headers.WriteString(name + ":" + strings.Join(strings.Fields(value), " ") + "\n")
 	}
 	path := r.URL.EscapedPath()
-	segments := strings.Split(path, "/")
-	for i := range segments {
-		segments[i] = encode(segments[i])
+	if sc.service != "s3" { // whose paths are encoded once, all others twice
+		segments := strings.Split(path, "/")
+		for i := range segments {
+			segments[i] = encode(segments[i])
+		}
+		path = strings.Join(segments, "/")
 	}
-	hash := sha256.Sum256(body)
+	sum := sha256.Sum256(body)
+	hash := hex.EncodeToString(sum[:])
+	if given := r.Header.Get("X-Amz-Content-Sha256"); sc.service == "s3" && given == "UNSIGNED-PAYLOAD" {
+		hash = given
+	}
 	canonical := strings.Join([]string{
-		r.Method, strings.Join(segments, "/"), canonicalQuery(r.URL.Query()), headers.String(), strings.Join(names, ";"), hex.EncodeToString(hash[:]),
+		r.Method, path, canonicalQuery(r.URL.Query()), headers.String(), strings.Join(names, ";"), hash,
 	}, "\n")
 	digest := sha256.Sum256([]byte(canonical))
 	text := strings.Join([]string{

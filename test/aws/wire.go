@@ -20,7 +20,9 @@ type call struct {
 	proto           protocol
 	form            url.Values      // query protocols, and the query of a REST call
 	body            json.RawMessage // JSON protocols
-	path            []string        // of a REST call
+	path            []string        // of a REST call; of S3, bucket and key
+	header          http.Header     // of a call of S3
+	needs           []string        // permissions, where they are not named as the action is
 	do              func(*Server, *call) (any, *refusal)
 }
 
@@ -44,12 +46,15 @@ const (
 	awsQuery
 	jsonRPC
 	restJSON
+	restXML
 )
 
 func (p protocol) throttled(service string) *refusal {
 	switch {
 	case p == ec2Query:
 		return refuse(http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded.")
+	case p == restXML:
+		return refuse(http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate.")
 	case service == "ce":
 		return refuse(http.StatusBadRequest, "LimitExceededException", "Rate exceeded")
 	}
@@ -61,7 +66,7 @@ func (p protocol) denied(c *call) *refusal {
 	switch p {
 	case ec2Query:
 		return refuse(http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. %s", message)
-	case awsQuery:
+	case awsQuery, restXML:
 		return refuse(http.StatusForbidden, "AccessDenied", "%s", message)
 	case jsonRPC, restJSON:
 	}
@@ -97,6 +102,13 @@ func (p protocol) refuse(w http.ResponseWriter, r *refusal) {
 			Error   xmlError
 			ID      string `xml:"RequestId"`
 		}{Error: xmlError{Type: kind, Code: r.code, Message: r.message}, ID: requestID}))
+	case restXML:
+		w.Header().Set("Content-Type", "application/xml")
+		body = must(xml.Marshal(struct {
+			XMLName       xml.Name `xml:"Error"`
+			Code, Message string
+			ID            string `xml:"RequestId"`
+		}{Code: r.code, Message: r.message, ID: requestID}))
 	case jsonRPC, restJSON:
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.Header().Set("X-Amzn-Errortype", r.code)
@@ -127,6 +139,8 @@ func (p protocol) answer(w http.ResponseWriter, c *call, v any) {
 		writeXML(w, xml.StartElement{
 			Name: xml.Name{Local: c.action + "Response"}, Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: space}},
 		}, wrapped{result: c.action + "Result", value: v})
+	case restXML:
+		v.(objectAnswer).write(w) // S3 gives no other
 	case jsonRPC, restJSON:
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		_, _ = w.Write(must(json.Marshal(v)))

@@ -16,6 +16,7 @@ type World struct {
 	Costs      []CostLine
 	Coverage   []Coverage
 	Tables     map[string]Table // what Athena answers, by a word of the query
+	Buckets    []Bucket
 }
 
 // Instance is an EC2 instance.
