@@ -11,6 +11,7 @@ import (
 type BotConfig struct {
 	Cluster, Kubeconfig      string
 	Context                  string // of the kubeconfig; empty for its current one
+	Account                  string // of the cluster, in AWS; empty for none
 	Prometheus, Alertmanager string // URLs; empty for none
 	SlackAPI                 string // base URL of the Web API
 	Listen                   string // host:port
@@ -47,6 +48,9 @@ func (c BotConfig) YAML() []byte {
 	line("clusters:\n  - name: %s\n    kubeconfig: %s", c.Cluster, c.Kubeconfig)
 	if c.Context != "" {
 		line("    context: %q", c.Context)
+	}
+	if c.Account != "" {
+		line("    aws_account: %q", c.Account)
 	}
 	if c.Prometheus != "" {
 		line("    prometheus: %s", c.Prometheus)
