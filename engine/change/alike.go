@@ -22,12 +22,15 @@ func Alike(shown, fresh engine.ProposalItem) bool {
 	fresh.Monthly, fresh.Backtest = shown.Monthly, shown.Backtest
 	fresh.Basis.AsOf, fresh.Basis.Note = shown.Basis.AsOf, shown.Basis.Note
 	fresh.Basis.Ratio, fresh.Basis.Covered = shown.Basis.Ratio, shown.Basis.Covered
+	fresh.Removal = priced(fresh.Removal, shown.Removal)
 	return ItemHash(shown) == ItemHash(fresh)
 }
 
 func nearly(shown, fresh engine.ProposalItem) bool {
-	was := shown.Monthly.Dollars()
-	if math.Abs(fresh.Monthly.Dollars()-was) > nearMoney*math.Abs(was) {
+	if !near(shown.Monthly, fresh.Monthly) {
+		return false
+	}
+	if r, f := shown.Removal, fresh.Removal; r != nil && f != nil && (!near(r.Whole, f.Whole) || !near(r.Snapshot, f.Snapshot)) {
 		return false
 	}
 	a, b := shown.Backtest, fresh.Backtest
@@ -35,4 +38,18 @@ func nearly(shown, fresh engine.ProposalItem) bool {
 		return a == b
 	}
 	return b.Kills <= a.Kills && b.Over <= a.Over+nearBacktest
+}
+
+func near(was, is engine.MicroUSD) bool {
+	return math.Abs(is.Dollars()-was.Dollars()) <= nearMoney*math.Abs(was.Dollars())
+}
+
+// priced is a removal at the prices that people are shown.
+func priced(fresh, shown *engine.Removal) *engine.Removal {
+	if fresh == nil || shown == nil {
+		return fresh
+	}
+	r := *fresh
+	r.Whole, r.Snapshot = shown.Whole, shown.Snapshot
+	return &r
 }
