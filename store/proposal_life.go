@@ -54,11 +54,6 @@ func (s *Store) Offer(ctx context.Context, p engine.Proposal, expires time.Durat
 			after = before[0]
 			return nil
 		}
-		if p.IsMend() {
-			if outcome, err := underway(ctx, tx, p.Items); outcome != nil || err != nil {
-				return orElse(outcome, err)
-			}
-		}
 		made, outcome, err := s.insertProposal(ctx, tx, p, expires)
 		if outcome != nil || err != nil {
 			return orElse(outcome, err)

@@ -62,6 +62,11 @@ func (s *Store) insertProposal(ctx context.Context, tx pgx.Tx, p engine.Proposal
 	if err != nil {
 		return p, nil, err
 	}
+	if p.IsMend() { // its lines were never drafts, which are kept only while nobody else changes the value
+		if outcome, err = underway(ctx, tx, p.Items); outcome != nil || err != nil {
+			return p, outcome, err
+		}
+	}
 	if err := tx.QueryRow(ctx, saveProposalSQL, p.Key, p.Cluster, p.Team, p.Title, p.Repo, p.Base, p.Hash, int64(p.Monthly), p.Need,
 		p.Proposer.ID, p.Proposer.Name, orNone(p.Reverts), orNone(p.Incident), thread, p.CreatedAt, orNull(p.ExpiresAt)).Scan(&p.ID); err != nil {
 		return p, nil, err
