@@ -13,7 +13,7 @@ const (
 	EvidenceEvent       EvidenceKind = "event"       // type, reason, message, count, component
 	EvidencePod         EvidenceKind = "pod"         // phase, reason, message, node, qos, scheduled, conditions
 	EvidenceNode        EvidenceKind = "node"        // ready, reason, message, pressure, unschedulable, taints, last_heartbeat
-	EvidenceChange      EvidenceKind = "change"      // what, from, to, container, revision, by, age (Go duration before the onset)
+	EvidenceChange      EvidenceKind = "change"      // what, from, to, container, revision, by, git (what deploys it from there), age (Go duration before the onset)
 	EvidenceQuota       EvidenceKind = "quota"       // resource, used, hard, name
 	EvidenceReference   EvidenceKind = "reference"   // kind, name, key, exists (true|false), detail, used_by
 	EvidenceJob         EvidenceKind = "job"         // reason, message, failed, backoff_limit, deadline

@@ -30,6 +30,11 @@ func (m *finding) because(f *facts, kinds ...string) {
 // inGit matches those who put back whatever is changed in the cluster by hand.
 var inGit = regexp.MustCompile(`^(argocd|kustomize-controller|helm-controller|flux)\S*`)
 
+// takesBack names what undoes a change of a workload by hand, because it deploys the workload from Git; "" for nothing.
+func takesBack(change engine.Evidence) string {
+	return or(inGit.FindString(change.Fields["by"]), change.Fields["git"])
+}
+
 // goBack makes the way back part of the step: by a rollback, or in Git where a controller would undo that. An edit of a
 // ConfigMap has no revision to go back to.
 func (m *finding) goBack(f *facts, change engine.Evidence) {
@@ -38,7 +43,7 @@ func (m *finding) goBack(f *facts, change engine.Evidence) {
 		return
 	}
 	back := "bring back the revision before"
-	who := inGit.FindString(change.Fields["by"])
+	who := takesBack(change)
 	if who != "" {
 		back, undo = "revert the change in Git ("+who+" takes back what is done by hand)", ""
 	}

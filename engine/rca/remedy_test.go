@@ -45,6 +45,8 @@ func TestTheWayBack(t *testing.T) {
 	edit := func(what, by string) engine.Evidence {
 		return piece(engine.EvidenceChange, "what="+what, "from=a", "to=b", "by="+by, "ago=1m")
 	}
+	owned := edit("image", "kubectl-edit")
+	owned.Fields["git"] = "Argo CD"
 	const undo = "kubectl -n payments rollout undo deployment/api"
 	for _, c := range []struct {
 		name, kind string
@@ -55,6 +57,7 @@ func TestTheWayBack(t *testing.T) {
 		{"by a person", "Deployment", edit("image", "kubectl"), "Correct it.", "", engine.Step{Text: "Correct it; until then bring back the revision before:", Command: undo}},
 		{"by helm", "Deployment", edit("image", "helm api"), "Read it.", "kubectl logs x", engine.Step{Text: "Bring back the revision before; then read it.", Command: undo}},
 		{"from Git", "Deployment", edit("image", "argocd-controller shop"), "Correct it.", "", engine.Step{Text: "Correct it; until then revert the change in Git (argocd-controller takes back what is done by hand)."}},
+		{"by a person, of what Git owns", "Deployment", owned, "Correct it.", "", engine.Step{Text: "Correct it; until then revert the change in Git (Argo CD takes back what is done by hand)."}},
 		{"from Git, something to read", "Deployment", edit("image", "helm-controller"), "Read it.", "kubectl logs x", engine.Step{Text: "Revert the change in Git (helm-controller takes back what is done by hand); then read it.", Command: "kubectl logs x"}},
 		{"a ConfigMap has no revisions", "Deployment", edit("configmap", "kubectl"), "Correct it.", "", engine.Step{Text: "Correct it."}},
 		{"nor has a Job", "Job", edit("image", "kubectl"), "Correct it.", "", engine.Step{Text: "Correct it."}},

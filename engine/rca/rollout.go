@@ -26,7 +26,7 @@ var rolloutRules = []rule{
 		m.title = "it began after a change: " + quote(changeText(e), 120)
 		m.text = "That was " + timing(age) + "."
 		m.step = engine.Step{Runbook: runbooks + "replicas-missing.md"}
-		switch who := inGit.FindString(e.Fields["by"]); {
+		switch who := takesBack(e); {
 		case e.Fields["what"] == "configmap":
 			m.step.Text, m.step.Command = "Compare the ConfigMap with what it was, and put it back.", f.describe("configmap", e.Fields["from"])
 		case who != "":

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/remedy"
 )
 
 const (
@@ -115,6 +116,9 @@ func (s *subject) edits(versions []version) []engine.Evidence {
 			Text:   joined(", ", d.String(), s.when(at), cmp.Or(by, "author unknown")),
 			Fields: map[string]string{"what": d.what, "from": d.from, "to": d.to, "container": d.container, "revision": number, "by": by, "age": s.age(at)},
 		}
+		if owner := s.inGit(); owner != "" {
+			e.Fields["git"] = owner
+		}
 		if newest.cause != "" {
 			e.Text += " (" + newest.cause + ")"
 		}
@@ -145,6 +149,18 @@ func (s *subject) authorship(versions []version) (at time.Time, by string) {
 		at = writers[0].Time.Time
 	}
 	return at, author(writers[0].Manager, s.object)
+}
+
+// inGit names what deploys the workload from Git, whoever wrote it last; "" for nothing.
+func (s *subject) inGit() string {
+	var managers []string
+	for _, f := range s.object.GetManagedFields() {
+		if f.Subresource == "" {
+			managers = append(managers, f.Manager)
+		}
+	}
+	tool, _, _ := strings.Cut(remedy.Owner(s.object.GetAnnotations(), s.object.GetLabels(), managers), " (")
+	return tool
 }
 
 // author names a field manager as people know it, with the release or application that it acted for.

@@ -302,6 +302,16 @@ func TestARollbackIsDatedByItsWriter(t *testing.T) {
 	}
 }
 
+func TestWhatGitOwnsIsMarked(t *testing.T) {
+	d := deployment(template("api:2"))
+	d.Labels = map[string]string{"kustomize.toolkit.fluxcd.io/name": "apps"}
+	d.ManagedFields = []metav1.ManagedFieldsEntry{wrote("kubectl-edit", time.Minute, `{"f:spec":{"f:template":{}}}`)}
+	found, _ := gather(t, client(d, replicaSet(2, time.Minute, template("api:2")), replicaSet(1, 40*time.Hour, template("api:1"))), incident("Deployment", "api"))
+	if got := found["changes"][0].Fields; got["git"] != "Flux" || got["by"] != "kubectl-edit" {
+		t.Errorf("fields: %v", got)
+	}
+}
+
 func TestTheFirstRevisionIsShownAsTheMaking(t *testing.T) {
 	is := template("api:1")
 	found, _ := gather(t, client(deployment(is), replicaSet(1, time.Minute, is)), incident("Deployment", "api"))
