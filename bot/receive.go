@@ -172,10 +172,24 @@ func (b *Bot) kept(ctx context.Context, p engine.Payload, in inbound, reply engi
 		}
 		return true
 	}
-	log.ErrorContext(ctx, "slack payload could not be handled", "error", err)
+	if wrongHere(err) {
+		log.ErrorContext(ctx, "slack payload could not be handled", "error", err)
+	} else {
+		log.InfoContext(ctx, "slack payload was refused", "error", err)
+	}
 	b.respond(ctx, in, engine.Reply{Text: message}, triggerEnds)
 	b.finish(ctx, p, fmt.Sprintf("%v (ref %s)", err, ref))
 	return false
+}
+
+// wrongHere tells what somebody must look into from what a person may not do, or asked for in vain: that person was told why.
+func wrongHere(err error) bool {
+	switch engine.CodeOf(err) {
+	case engine.Forbidden, engine.Conflict, engine.Invalid, engine.NotFound:
+		return false
+	case engine.Unavailable, engine.Internal:
+	}
+	return true
 }
 
 func transient(err error) bool {

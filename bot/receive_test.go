@@ -3,6 +3,7 @@ package bot_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -83,10 +84,12 @@ func TestErrorsAreToldToTheAskerAlone(t *testing.T) {
 		name string
 		err  error
 		want string
+		log  string
 	}{
-		{"ours", engine.Errorf(engine.Forbidden, "acknowledge needs the role responder"), "acknowledge needs the role responder"},
-		{"internal", errors.New("pq: syntax error"), "internal error, ref "},
-		{"a panic", nil, "internal error, ref "},
+		{"ours", engine.Errorf(engine.Forbidden, "acknowledge needs the role responder"), "acknowledge needs the role responder", "level=INFO msg=\"slack payload was refused\""},
+		{"too late", engine.Errorf(engine.Conflict, "proposal 1 is denied already"), "proposal 1 is denied already", "level=INFO msg=\"slack payload was refused\""},
+		{"internal", errors.New("pq: syntax error"), "internal error, ref ", "level=ERROR msg=\"slack payload could not be handled\""},
+		{"a panic", nil, "internal error, ref ", "level=ERROR msg=\"slack payload could not be handled\""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -97,6 +100,8 @@ func TestErrorsAreToldToTheAskerAlone(t *testing.T) {
 				}
 				return engine.Reply{}, tt.err
 			}
+			logged := make(lines, 100)
+			r.config.Log = slog.New(slog.NewTextHandler(logged, nil))
 			r.start()
 			r.press("ana", r.posted(), "acknowledge", "")
 			r.eventually("it is told", func() bool { return len(r.ephemeral("#incidents", "ana")) == 1 })
@@ -107,8 +112,27 @@ func TestErrorsAreToldToTheAskerAlone(t *testing.T) {
 				t.Errorf("ben is told %q", others)
 			}
 			r.eventually("it is finished", func() bool { return r.inbox.open() == 0 })
+			r.eventually("it is logged", func() bool {
+				select {
+				case line := <-logged:
+					return strings.Contains(line, tt.log)
+				default:
+					return false
+				}
+			})
 		})
 	}
+}
+
+// lines are those of a log, as far as they are wanted.
+type lines chan string
+
+func (l lines) Write(line []byte) (int, error) {
+	select {
+	case l <- string(line):
+	default:
+	}
+	return len(line), nil
 }
 
 func TestClickIsTriedAgainWhileTheStoreIsAway(t *testing.T) {
