@@ -26,6 +26,7 @@ const (
 	TaskFollow        TaskKind = "follow"         // see where a pull request, its deployment and its savings stand
 	TaskMeasure       TaskKind = "measure"        // measure yesterday against the baselines
 	TaskRemedy        TaskKind = "remedy"         // do to a cluster what a person asked for
+	TaskAnchor        TaskKind = "anchor"         // keep the audit log's head elsewhere when that is due
 	TaskMend          TaskKind = "mend"           // offer the change that mends an incident, or withdraw it
 )
 

@@ -92,7 +92,8 @@ type Cluster struct {
 	Receiver     string // the receiver in Alertmanager that is us: what is routed to others alone is not ours; "" means all are
 }
 
-// Handlers holds what every edge needs. All fields but Pagers, Thread, Waste, Changes and Remedies are required.
+// Handlers holds what every edge needs. All fields but Pagers, Thread, Waste, Changes, Remedies and Anchoring are
+// required.
 type Handlers struct {
 	Incidents Incidents
 	Decisions Decisions
@@ -106,6 +107,7 @@ type Handlers struct {
 	Waste     *Waste   // nil where the configuration does not ask for waste
 	Changes   *Changes // nil where it does not ask for pull requests; without Waste there are none
 	Remedies  Remedies // without Log there are none
+	Anchoring *Anchoring
 	Policy    policy.Policy
 	Rules     incident.Rules
 	Now       func() time.Time

@@ -33,6 +33,9 @@ func (h *Handlers) Tasks() map[engine.TaskKind]func(context.Context, engine.Task
 	if h.Remedies.Log != nil {
 		tasks[engine.TaskRemedy] = h.remedy
 	}
+	if h.Anchoring != nil {
+		tasks[engine.TaskAnchor] = h.anchor
+	}
 	return tasks
 }
 

@@ -101,6 +101,25 @@ func (s *Store) AuditHead(ctx context.Context) (seq int64, hash string, err erro
 	return seq, hash, err
 }
 
+// AuditHashes gives the hashes of rows of the audit log by their numbers; what is not there is left out.
+func (s *Store) AuditHashes(ctx context.Context, seqs []int64) (map[int64]string, error) {
+	hashes := map[int64]string{}
+	err := s.read(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT seq, hash FROM audit_log WHERE seq = ANY ($1)`, seqs)
+		if err != nil {
+			return err
+		}
+		var seq int64
+		var hash string
+		_, err = pgx.ForEachRow(rows, []any{&seq, &hash}, func() error {
+			hashes[seq] = hash
+			return nil
+		})
+		return err
+	})
+	return hashes, err
+}
+
 // VerifyAudit is CheckAudit for who wants to know no more than whether it holds.
 func (s *Store) VerifyAudit(ctx context.Context) error {
 	_, _, err := s.CheckAudit(ctx)

@@ -27,6 +27,7 @@ const (
 	scanDueEvery    = time.Minute
 	costsEvery      = time.Hour
 	measureEvery    = time.Hour
+	anchorEvery     = 10 * time.Minute
 )
 
 // Handler does one kind of task. An engine.Unavailable error has it tried again for up to a day; Invalid, NotFound, Conflict
@@ -95,6 +96,9 @@ func (s *Store) newWorker(name string, handlers map[engine.TaskKind]Handler) (*r
 	}
 	if handlers[engine.TaskMeasure] != nil {
 		periodic = append(periodic, every(measureEvery, engine.TaskMeasure))
+	}
+	if handlers[engine.TaskAnchor] != nil {
+		periodic = append(periodic, every(anchorEvery, engine.TaskAnchor))
 	}
 	c, err := river.NewClient(riverpgxv5.New(s.pool), &river.Config{
 		ID: name,

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"time"
 
@@ -11,8 +13,13 @@ import (
 )
 
 // verifyAudit reads the whole audit log, and prints how many of its rows hold and the hash of the last that does, to be compared with
-// one that was kept elsewhere. It fails with what is wrong with the first that does not.
-func verifyAudit(ctx context.Context, _ string, w io.Writer) error {
+// one that was kept elsewhere. Where anchors are configured, it compares the log with them too. It fails with what is wrong with the
+// first row that does not hold. Without a configuration file the log is all there is to read.
+func verifyAudit(ctx context.Context, file string, w io.Writer) error {
+	cfg, err := readConfig(file)
+	if err != nil && (file != defaultConfig || !errors.Is(err, fs.ErrNotExist)) {
+		return err
+	}
 	secrets, err := readSecrets("DATABASE_URL")
 	if err != nil {
 		return err
@@ -31,5 +38,8 @@ func verifyAudit(ctx context.Context, _ string, w io.Writer) error {
 	if _, err := fmt.Fprintf(w, "%d rows hold\nhead %s\n", rows, head); err != nil {
 		return err
 	}
-	return broken
+	if broken != nil {
+		return broken
+	}
+	return verifyAnchors(ctx, cfg, st, w)
 }

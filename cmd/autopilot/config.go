@@ -22,6 +22,7 @@ type Config struct {
 	Volumes     VolumesConfig       `yaml:"volumes"`
 	Remedies    RemediesConfig      `yaml:"remedies"`
 	People      map[string]string   `yaml:"people"` // GitHub login by Slack user id
+	Audit       AuditConfig         `yaml:"audit"`
 	Logs        LogsConfig          `yaml:"logs"`
 	Retention   RetentionConfig     `yaml:"retention"`
 	HTTP        HTTPConfig          `yaml:"http"`
@@ -178,6 +179,6 @@ func (c Config) withDefaults() Config {
 		c.Slack.Channels.Fallback = c.Slack.Channels.Incidents
 	}
 	c.Waste, c.AWS = c.Waste.withDefaults(), c.AWS.withDefaults()
-	c.GitHub, c.Approvals = c.GitHub.withDefaults(), c.Approvals.withDefaults()
+	c.GitHub, c.Approvals, c.Audit = c.GitHub.withDefaults(), c.Approvals.withDefaults(), c.Audit.withDefaults()
 	return c
 }

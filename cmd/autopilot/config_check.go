@@ -124,6 +124,7 @@ func (v *validator) config(c Config) {
 	v.aws(c.AWS)
 	v.changes(c)
 	v.remedies(c)
+	v.audit(c.Audit)
 	for i, p := range c.Logs.Off {
 		v.pattern(at{"logs", "off", i}, p)
 	}

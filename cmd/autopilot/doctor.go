@@ -45,6 +45,7 @@ func doctor(ctx context.Context, file string, w io.Writer) error {
 		checks = append(checks, checkAccounts(ctx, cfg)...)
 	}
 	checks = append(checks, checkGitHub(ctx, cfg, secrets)...)
+	checks = append(checks, checkAudit(ctx, cfg, secrets)...)
 	return printChecks(w, checks)
 }
 

@@ -26,7 +26,7 @@ Usage:
   autopilot migrate                       bring the database's schema up to this version
   autopilot doctor [-config FILE]         try every permission, scope and endpoint that the configuration needs
   autopilot config check [-config FILE]   check the configuration file, and nothing else
-  autopilot audit verify                  check that no row of the audit log was changed or removed
+  autopilot audit verify [-config FILE]   check that no row of the audit log was changed or removed, and that its anchors agree
   autopilot version                       print the version
 
 The configuration is autopilot.yaml, or FILE, or what AUTOPILOT_CONFIG names.
@@ -96,11 +96,14 @@ func printUsage(w io.Writer) {
 	}
 }
 
+// defaultConfig is the configuration file where nobody names one.
+const defaultConfig = "autopilot.yaml"
+
 func configFile() string {
 	if f := os.Getenv("AUTOPILOT_CONFIG"); f != "" {
 		return f
 	}
-	return "autopilot.yaml"
+	return defaultConfig
 }
 
 func readConfig(file string) (Config, error) {
@@ -125,10 +128,13 @@ func checkConfig(_ context.Context, file string, w io.Writer) error {
 }
 
 func printVersion(_ context.Context, _ string, w io.Writer) error {
-	v := version
-	if info, ok := debug.ReadBuildInfo(); ok && v == "" {
-		v = info.Main.Version
-	}
-	_, err := fmt.Fprintln(w, "autopilot", v)
+	_, err := fmt.Fprintln(w, "autopilot", programVersion())
 	return err
+}
+
+func programVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && version == "" {
+		return info.Main.Version
+	}
+	return version
 }

@@ -62,6 +62,10 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
+	anchoring, err := connectAnchoring(ctx, cfg, st)
+	if err != nil {
+		return err
+	}
 	pagers, err := connectPagers(cfg, secrets)
 	if err != nil {
 		return err
@@ -69,7 +73,7 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 
 	h := &handlers.Handlers{
 		Incidents: st, Decisions: st, Progress: st, Diagnoses: st, Signals: st,
-		Pagers: pagers, Clusters: edges(clusters), Waste: lookFor, Changes: changes, Remedies: handlers.Remedies{Log: st, Allowed: cfg.Remedies.kinds()},
+		Pagers: pagers, Clusters: edges(clusters), Waste: lookFor, Changes: changes, Remedies: handlers.Remedies{Log: st, Allowed: cfg.Remedies.kinds()}, Anchoring: anchoring,
 		Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
 	}
 	b := bot.New(bot.Config{
