@@ -7,3 +7,8 @@ output "volume_remover_role_arn" {
   description = "Of the role that removes volumes, for remover_role_arn in the bot's configuration; null without one."
   value       = one(aws_iam_role.remover[*].arn)
 }
+
+output "audit_anchor_role_arn" {
+  description = "Of the role that keeps the audit log's head, for audit.anchor.role_arn in the bot's configuration; null without one."
+  value       = one(aws_iam_role.anchor[*].arn)
+}

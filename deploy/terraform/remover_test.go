@@ -79,7 +79,7 @@ func TestRemoverIsApart(t *testing.T) {
 			t.Errorf("%s is made whether or not it is asked for", m[1])
 		}
 	}
-	if !regexp.MustCompile(`(?s)variable "volume_remover" \{.*default = null\n\}`).MatchString(read(t, "variables.tf")) {
+	if !regexp.MustCompile(`(?s)variable "volume_remover" \{.*?\n  default = null\n\}`).MatchString(read(t, "variables.tf")) {
 		t.Error("volume_remover is not off by default")
 	}
 	if !strings.Contains(read(t, "main.tf"), "It changes nothing.") || strings.Contains(read(t, "main.tf"), "volume-remover") {
@@ -89,7 +89,7 @@ func TestRemoverIsApart(t *testing.T) {
 
 // Every file is HCL.
 func TestModuleParses(t *testing.T) {
-	for _, file := range []string{"main.tf", "remover.tf", "variables.tf", "outputs.tf"} {
+	for _, file := range []string{"main.tf", "remover.tf", "anchor.tf", "variables.tf", "outputs.tf"} {
 		if _, diags := hclsyntax.ParseConfig([]byte(read(t, file)), file, hcl.InitialPos); diags.HasErrors() {
 			t.Errorf("%v", diags)
 		}

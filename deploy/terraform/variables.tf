@@ -94,3 +94,19 @@ variable "volume_remover" {
   })
   default = null
 }
+
+variable "audit_anchor" {
+  description = "Make a role that keeps the head of the audit log in a bucket under Object Lock. prefix is that of the bot's configuration; mode is COMPLIANCE or GOVERNANCE. role_arn is the bot's own role where that is of another account. null for no such role."
+  type = object({
+    bucket   = string
+    prefix   = optional(string, "autopilot")
+    mode     = optional(string, "COMPLIANCE")
+    role_arn = optional(string, "")
+  })
+  default = null
+
+  validation {
+    condition     = var.audit_anchor == null ? true : contains(["COMPLIANCE", "GOVERNANCE"], var.audit_anchor.mode)
+    error_message = "mode is COMPLIANCE or GOVERNANCE."
+  }
+}
