@@ -120,7 +120,7 @@ const (
 	WishTarget  WishKind = "hpa_target" // Field "cpu" or "memory"; percents such as "80"; Name is the autoscaler's
 	WishLimit   WishKind = "limit"      // as request
 	WishImage   WishKind = "image"      // references
-	WishProbe   WishKind = "probe"      // Field such as "livenessProbe.timeoutSeconds"; numbers
+	WishProbe   WishKind = "probe"      // Field such as "livenessProbe.timeoutSeconds"; numbers, paths and ports
 	WishVolume  WishKind = "volume"     // the volume of Target.Provider is removed; Old is the id of a complete snapshot of it, "" when one must be made first
 	WishGroup   WishKind = "group_size" // Field "min", "desired" or "group", all of it; numbers; Name is the node group's
 )

@@ -19,7 +19,7 @@ type Mend struct {
 }
 
 // Live reads the value that a wish is about as the live object has it, "" where it does not set it. It fails with NotFound when
-// nothing has such a value any more.
+// nothing has such a value any more, with Invalid or Forbidden where it never will be known.
 type Live func(w engine.Wish) (string, error)
 
 // mendConfidence is how likely the first cause must be: more likely than not.
@@ -46,12 +46,14 @@ func MendOf(i engine.Incident, live Live) (m Mend, why string, err error) {
 	}
 	for _, w := range m.Wishes {
 		is, err := live(w)
-		switch {
-		case engine.CodeOf(err) == engine.NotFound:
+		switch engine.CodeOf(err) {
+		case "":
+		case engine.NotFound, engine.Invalid, engine.Forbidden:
 			return Mend{}, engine.UserMessage(err, w.Target.String()), nil
-		case err != nil:
+		default:
 			return Mend{}, "", err
-		case !SameValue(is, w.Old):
+		}
+		if !SameValue(is, w.Old) {
 			return Mend{}, fmt.Sprintf("%s of %s is %q by now, not %q", orKind(w), w.Target.Workload, is, w.Old), nil
 		}
 	}
@@ -188,10 +190,11 @@ func guaranteed(m Mend, live Live) (Mend, error) {
 	request := limit
 	request.Kind = engine.WishRequest
 	is, err := live(request)
-	if engine.CodeOf(err) == engine.NotFound {
+	switch engine.CodeOf(err) {
+	case "":
+	case engine.NotFound, engine.Invalid, engine.Forbidden:
 		return m, nil // MendOf says so of the limit
-	}
-	if err != nil {
+	default:
 		return m, err
 	}
 	if is != "" && SameValue(is, limit.Old) {

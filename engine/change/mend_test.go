@@ -164,9 +164,34 @@ func TestMendOf(t *testing.T) {
 	}
 }
 
+// Whatever the evidence says of a probe, what is put back are values that it names, and each only once.
+func FuzzMendOfProbe(f *testing.F) {
+	f.Add("liveness=GET http :8080/healthz"+asked, "liveness=GET https :http/ every 1s, timeout 1s, fails after 1, first after 30s")
+	f.Add("readiness=connect to :5432"+asked, "readiness=connect to 10.0.0.1:5433"+asked)
+	f.Add("startup=gRPC health check on port 9000"+asked, "startup=gRPC health check on port 9001"+asked)
+	f.Add("liveness=run sh -c x every 10s, timeout 5s, fails after 3"+asked, "liveness=run"+asked)
+	f.Fuzz(func(t *testing.T, from, to string) {
+		i := suffering("probe/after-change", revised("chg", "app", "probe", from, to))
+		m, why, err := change.MendOf(i, func(w engine.Wish) (string, error) { return w.Old, nil })
+		if err != nil || (why == "") != (len(m.Wishes) > 0) {
+			t.Fatal(m, why, err)
+		}
+		seen := map[string]bool{}
+		for _, w := range m.Wishes {
+			named := strings.Contains(strings.ToUpper(from), strings.ToUpper(w.New)) || w.New == "0"
+			if !named || w.Old == w.New || w.New == "" || seen[w.Field] || !strings.Contains(w.Field, "Probe.") {
+				t.Fatalf("%q → %q: %+v", from, to, w)
+			}
+			seen[w.Field] = true
+		}
+	})
+}
+
 // What cannot be read now is tried again; what is gone is no longer to be mended.
 func TestMendOfAnObjectThatIsAway(t *testing.T) {
-	for code, wanted := range map[engine.Code]engine.Code{engine.NotFound: "", engine.Unavailable: engine.Unavailable} {
+	for code, wanted := range map[engine.Code]engine.Code{
+		engine.NotFound: "", engine.Invalid: "", engine.Forbidden: "", engine.Unavailable: engine.Unavailable,
+	} {
 		_, why, err := change.MendOf(killed("512Mi"), func(engine.Wish) (string, error) { return "", engine.Errorf(code, "away") })
 		if got := engine.CodeOf(err); got != wanted || (why == "") == (wanted == "") {
 			t.Errorf("%s: %v, %q", code, err, why)

@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	quantity "k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
@@ -26,7 +27,11 @@ func sized() corev1.PodSpec {
 	return corev1.PodSpec{
 		InitContainers: []corev1.Container{{Name: "proxy", Image: "proxy:3"}},
 		Containers: []corev1.Container{{
-			Name: "app", Image: "app:1", Resources: percent, LivenessProbe: &corev1.Probe{TimeoutSeconds: 5, PeriodSeconds: 10},
+			Name: "app", Image: "app:1", Resources: percent, LivenessProbe: &corev1.Probe{TimeoutSeconds: 5, PeriodSeconds: 10, ProbeHandler: corev1.ProbeHandler{
+				HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromString("http"), Scheme: "HTTPS"},
+			}},
+			ReadinessProbe: &corev1.Probe{ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(5432)}}},
+			StartupProbe:   &corev1.Probe{ProbeHandler: corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Port: 9000}}},
 		}},
 	}
 }
@@ -69,7 +74,14 @@ func TestValue(t *testing.T) {
 		{wish(engine.WishLimit, "Deployment", "api", "app", "memory"), "2Gi", ""},
 		{wish(engine.WishImage, "Deployment", "api", "proxy", ""), "proxy:3", ""},
 		{wish(engine.WishProbe, "Deployment", "api", "app", "livenessProbe.timeoutSeconds"), "5", ""},
-		{wish(engine.WishProbe, "Deployment", "api", "app", "readinessProbe.timeoutSeconds"), "", ""},
+		{wish(engine.WishProbe, "Deployment", "api", "app", "livenessProbe.httpGet.path"), "/healthz", ""},
+		{wish(engine.WishProbe, "Deployment", "api", "app", "livenessProbe.httpGet.port"), "http", ""},
+		{wish(engine.WishProbe, "Deployment", "api", "app", "livenessProbe.httpGet.scheme"), "HTTPS", ""},
+		{wish(engine.WishProbe, "Deployment", "api", "app", "livenessProbe.httpGet.colour"), "", ""},
+		{wish(engine.WishProbe, "Deployment", "api", "app", "livenessProbe.tcpSocket.port"), "", ""},
+		{wish(engine.WishProbe, "Deployment", "api", "app", "readinessProbe.tcpSocket.port"), "5432", ""},
+		{wish(engine.WishProbe, "Deployment", "api", "app", "startupProbe.grpc.port"), "9000", ""},
+		{wish(engine.WishProbe, "Deployment", "api", "proxy", "livenessProbe.timeoutSeconds"), "", ""},
 		{wish(engine.WishProbe, "Deployment", "api", "app", "livenessProbe.colour"), "", ""},
 		{wish(engine.WishTarget, "Deployment", "api", "app", "cpu"), "70", ""},
 		{wish(engine.WishTarget, "Deployment", "api", "app", "memory"), "80", ""},
