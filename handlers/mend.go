@@ -133,7 +133,7 @@ func (h *Handlers) ownerOf(ctx context.Context, c Cluster, w engine.Workload) (e
 
 // outdatedMend says why what waits for an approval is no longer what would be offered; "" where it is, and where there is nothing to
 // offer instead.
-func outdatedMend(p engine.Proposal, offer engine.Proposal) string {
+func outdatedMend(p, offer engine.Proposal) string {
 	if !p.IsMend() || p.Status != engine.ProposalPending || len(offer.Items) == 0 {
 		return ""
 	}

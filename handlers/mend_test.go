@@ -233,7 +233,9 @@ func TestMendIsWithdrawn(t *testing.T) {
 
 func TestMendIsNotOffered(t *testing.T) {
 	for name, then := range map[string]func(*changing){
-		"the value is templated":   func(c *changing) { c.forge.files["apps/api.yaml"] = strings.ReplaceAll(limitedManifest, "512Mi", "${MEMORY}") },
+		"the value is templated": func(c *changing) {
+			c.forge.files["apps/api.yaml"] = strings.ReplaceAll(limitedManifest, "512Mi", "${MEMORY}")
+		},
 		"no GitHub":                func(c *changing) { c.Changes.Forge = nil },
 		"no pull requests":         func(c *changing) { c.Changes = nil },
 		"nobody knows where it is": func(c *changing) { c.Changes.Mappings = nil },
@@ -268,7 +270,9 @@ func TestMendIsNotOffered(t *testing.T) {
 // onlyOffer fails with nothing but an offer.
 type onlyOffer struct{ *fakeProposals }
 
-func (onlyOffer) Proposals(context.Context, ProposalFilter) ([]engine.Proposal, error) { return nil, nil }
+func (onlyOffer) Proposals(context.Context, ProposalFilter) ([]engine.Proposal, error) {
+	return nil, nil
+}
 
 func TestMendNamesTheTeam(t *testing.T) {
 	c := mendFixture(t)
