@@ -153,3 +153,16 @@ func TestAuditIsAboutASubject(t *testing.T) {
 		equal(t, "about "+subject, strings.Join(got, ", "), want)
 	}
 }
+
+func TestAuditHashesGiveWhatIsThere(t *testing.T) {
+	w := newWorld(t)
+	w.audited(3)
+	rows, err := w.Audit(t.Context(), "", 0) // newest first
+	w.must(err)
+	got, err := w.AuditHashes(t.Context(), []int64{1, 3, 3, 4})
+	w.must(err)
+	equal(t, "hashes", got, map[int64]string{1: rows[2].Hash, 3: rows[0].Hash})
+	got, err = w.AuditHashes(t.Context(), nil)
+	w.must(err)
+	equal(t, "hashes of no row", len(got), 0)
+}
