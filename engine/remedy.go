@@ -23,6 +23,29 @@ var RemedyKinds = []RemedyKind{RemedyUndo, RemedyRestart, RemedyScale, RemedyCor
 // Action is what a role must allow.
 func (k RemedyKind) Action() Action { return Action(k) }
 
+// Past says that it was done: how the line of the timeline begins that tells of it.
+func (k RemedyKind) Past() string {
+	switch k {
+	case RemedyUndo:
+		return "Rollout undone"
+	case RemedyRestart:
+		return "Restarted"
+	case RemedyScale:
+		return "Scaled"
+	case RemedyCordon:
+		return "Cordoned"
+	}
+	return string(k)
+}
+
+// Infinitive says what it would do, after "to".
+func (k RemedyKind) Infinitive() string {
+	if k == RemedyUndo {
+		return "undo the rollout"
+	}
+	return string(k)
+}
+
 // RemedyFor gives the kind of remedy that an action asks for; ok is false for one that asks for none.
 func RemedyFor(a Action) (kind RemedyKind, ok bool) {
 	for _, k := range RemedyKinds {

@@ -72,7 +72,7 @@ func (h *Handlers) onOffer(a engine.Action, i engine.Incident) (Cluster, engine.
 	kind, _ := engine.RemedyFor(a)
 	c, ok := h.cluster(i.Workload.Cluster)
 	if !ok || c.Remedy == nil || !slices.Contains(h.Remedies.Allowed, kind) {
-		return c, engine.Remedy{}, engine.Errorf(engine.Invalid, "the bot does not %s here; `remedies:` in the configuration switches it on", remedy.Future(kind))
+		return c, engine.Remedy{}, engine.Errorf(engine.Invalid, "the bot does not %s here; `remedies:` in the configuration switches it on", kind.Infinitive())
 	}
 	offer, ok := i.Offer(kind)
 	if ok {
@@ -81,7 +81,7 @@ func (h *Handlers) onOffer(a engine.Action, i engine.Incident) (Cluster, engine.
 	if e, asked := i.LastRemedy(); asked && e.Kind == engine.EventRemedyAsked && i.IsOpen() {
 		return c, offer, engine.Errorf(engine.Conflict, "<@%s> asked for a remedy at %s, and it is on its way; the thread tells what comes of it", e.By.ID, e.At.UTC().Format("15:04 UTC"))
 	}
-	return c, offer, engine.Errorf(engine.Conflict, "there is nothing to %s on %s any more", remedy.Future(kind), i.Workload)
+	return c, offer, engine.Errorf(engine.Conflict, "there is nothing to %s on %s any more", kind.Infinitive(), i.Workload)
 }
 
 // stopped refuses while writes are paused.

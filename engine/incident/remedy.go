@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
-	"github.com/eks-autopilot/autopilot/engine/remedy"
 )
 
 // lookAfter is how long after a remedy the cause is looked for again: by then the cluster shows whether it helped.
@@ -28,7 +27,7 @@ func (d *draft) askRemedy(dec engine.Decision) error {
 	asked := *r
 	asked.ID, asked.Incident, asked.By, asked.Status, asked.Outcome = dec.ID, d.i.ID, dec.By, engine.RemedyAsked, ""
 	d.attend(dec.By)
-	d.tell(engine.EventRemedyAsked, dec.By, "Asked to %s: %s", remedy.Future(r.Kind), r.Text)
+	d.tell(engine.EventRemedyAsked, dec.By, "Asked to %s: %s", r.Kind.Infinitive(), r.Text)
 	d.plan.Remedy = &asked
 	d.after(0, engine.TaskRemedy, asked.ID)
 	return nil
@@ -44,12 +43,12 @@ func Remedied(i engine.Incident, r engine.Remedy, status engine.RemedyStatus, ou
 	r.Status, r.Outcome = status, outcome
 	d.plan.Remedy = &r
 	if status == engine.RemedyDone {
-		d.tell(engine.EventRemedyDone, engine.Person{}, "%s: %s", remedy.Past(r.Kind), outcome)
+		d.tell(engine.EventRemedyDone, engine.Person{}, "%s: %s", r.Kind.Past(), outcome)
 		if d.i.IsOpen() {
 			d.after(lookAfter, engine.TaskDiagnose, "")
 		}
 	} else {
-		d.tell(engine.EventRemedyRefused, engine.Person{}, "Did not %s: %s", remedy.Future(r.Kind), outcome)
+		d.tell(engine.EventRemedyRefused, engine.Person{}, "Did not %s: %s", r.Kind.Infinitive(), outcome)
 	}
 	return d.finish()
 }

@@ -57,31 +57,8 @@ func Offer(i engine.Incident, d engine.Diagnosis, s Situation, allowed []engine.
 // done tells whether the remedy was tried since the incident was opened: what did not help once is no offer again.
 func done(i engine.Incident, k engine.RemedyKind) bool {
 	return slices.ContainsFunc(i.Timeline, func(e engine.Event) bool {
-		return e.Kind == engine.EventRemedyDone && strings.HasPrefix(e.Text, Past(k))
+		return e.Kind == engine.EventRemedyDone && strings.HasPrefix(e.Text, k.Past())
 	})
-}
-
-// Past says that a kind of remedy was done: how the line of the timeline begins that tells of it.
-func Past(k engine.RemedyKind) string {
-	switch k {
-	case engine.RemedyUndo:
-		return "Rollout undone"
-	case engine.RemedyRestart:
-		return "Restarted"
-	case engine.RemedyScale:
-		return "Scaled"
-	case engine.RemedyCordon:
-		return "Cordoned"
-	}
-	return string(k)
-}
-
-// Future says what a kind of remedy would do, after "to".
-func Future(k engine.RemedyKind) string {
-	if k == engine.RemedyUndo {
-		return "undo the rollout"
-	}
-	return string(k)
 }
 
 // rolls tells whether a workload is of a kind that has revisions and makes its pods anew.
