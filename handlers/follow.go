@@ -25,18 +25,23 @@ func (h *Handlers) follow(ctx context.Context, t engine.Task) error {
 	if err != nil {
 		return err
 	}
-	err = h.followOn(ctx, t)
-	if _, waits := errors.AsType[*engine.Waiting](err); waits && once {
-		return nil // the one that waits sees to the rest
-	}
-	return err
-}
-
-func (h *Handlers) followOn(ctx context.Context, t engine.Task) error {
-	p, err := h.proposalOf(ctx, t)
+	before, err := h.proposalOf(ctx, t)
 	if err != nil {
 		return err
 	}
+	err = h.followOn(ctx, before)
+	if _, waits := errors.AsType[*engine.Waiting](err); !waits || !once {
+		return err
+	}
+	// The one that waits sees to the rest. It may have looked just before, and wait for minutes for what has happened by now.
+	after, err := h.proposalOf(ctx, t)
+	if err != nil || after.Status == before.Status {
+		return err
+	}
+	return h.Changes.Proposals.Follow(ctx, before.ID)
+}
+
+func (h *Handlers) followOn(ctx context.Context, p engine.Proposal) error {
 	switch p.Status {
 	case engine.ProposalOpened:
 		return h.followPull(ctx, p)

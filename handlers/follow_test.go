@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,12 @@ func TestFollowOnce(t *testing.T) {
 	c.forge.merge(1)
 	if err := c.follow(t.Context(), engine.Task{Detail: engine.FollowDetail(1, true)}); err != nil || c.store.all[1].Status != engine.ProposalMerged {
 		t.Errorf("%v, %s; want it seen, and the waiting left to the other", err, c.store.all[1].Status)
+	}
+	if want := []int64{1}; !slices.Equal(c.store.followed, want) {
+		t.Errorf("%v look again; want the one that waits, which may wait for the merge that was seen", c.store.followed)
+	}
+	if err := c.follow(t.Context(), engine.Task{Detail: engine.FollowDetail(1, true)}); err != nil || len(c.store.followed) != 1 {
+		t.Errorf("%v, %v look again where nothing happened", err, c.store.followed)
 	}
 	c.absent = engine.Errorf(engine.Unavailable, "does not answer")
 	if err := c.follow(t.Context(), engine.Task{Detail: engine.FollowDetail(1, true)}); engine.CodeOf(err) != engine.Unavailable {
