@@ -26,12 +26,14 @@ func crash(ctx context.Context, args []string, out io.Writer) error {
 	again := f.Int("again", 100, "how often each task is done again when all is over")
 	clicks := f.Int("clicks", 50, "double clicks of each of two people at once")
 	atOnce := f.Int("at-once", 2, "worlds at the same time")
+	kills := f.Int("kills", 10, "how often the bot, a process of its own, is killed at a random moment")
+	seed := f.Uint64("seed", 1, "chooses those moments")
 	list := f.Bool("list", false, "print the steps, and cut at none")
 	if err := parse(f, args); err != nil {
 		return err
 	}
-	if *every < 1 || *from < 1 || *atOnce < 1 || *again < 0 || *clicks < 0 {
-		return fmt.Errorf("%w: -every, -from and -at-once are 1 or more, -again and -clicks 0 or more", errUsage)
+	if *every < 1 || *from < 1 || *atOnce < 1 || *again < 0 || *clicks < 0 || *kills < 0 {
+		return fmt.Errorf("%w: -every, -from and -at-once are 1 or more, -again, -clicks and -kills 0 or more", errUsage)
 	}
 	dir, err := os.MkdirTemp("", "autopilot-bench-")
 	if err != nil {
@@ -47,21 +49,24 @@ func crash(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	return quietly(func() error { return ws.close(ctx) }, func() error {
-		return ws.matrix(ctx, matrix{every: *every, from: *from, atOnce: *atOnce, again: *again, clicks: *clicks, list: *list}, out)
+		return ws.matrix(ctx, matrix{every: *every, from: *from, atOnce: *atOnce, again: *again, clicks: *clicks, kills: *kills, seed: *seed, dir: dir, list: *list}, out)
 	})
 }
 
 // matrix is what of the matrix is done.
 type matrix struct {
-	every, from, atOnce, again, clicks int
-	list                               bool
+	every, from, atOnce, again, clicks, kills int
+
+	seed uint64
+	dir  string
+	list bool
 }
 
 // crashed counts what came of the matrix.
 type crashed struct {
 	mu sync.Mutex // guards all below
 
-	cuts, restarts, retried, violations int
+	cuts, restarts, retried, killed, violations int
 
 	problems []string          // each once
 	first    map[string]string // where it was seen first
@@ -120,6 +125,12 @@ func (ws *worlds) matrix(ctx context.Context, m matrix, out io.Writer) error {
 			return err
 		}
 	}
+	if m.kills > 0 {
+		progress("the bot is killed %d times", m.kills)
+		if err := ws.killed(ctx, m.kills, m.seed, m.dir, &c); err != nil {
+			return err
+		}
+	}
 	kinds := table{{"steps by kind", "steps"}}
 	for _, k := range byKind(steps) {
 		kinds.add(k.name, fmt.Sprint(k.n))
@@ -134,8 +145,9 @@ func (ws *worlds) matrix(ctx context.Context, m matrix, out io.Writer) error {
 	t.add("tasks that failed for now otherwise, and were done again", fmt.Sprint(c.retried))
 	t.add("each task done again at the end", fmt.Sprintf("%d times", m.again))
 	t.add("double clicks at once", fmt.Sprintf("%d of each of two people", m.clicks))
+	t.add("kills of a process at random moments of one way", fmt.Sprint(c.killed))
 	t.add("violations (wanted: 0)", fmt.Sprint(c.violations))
-	t.add("time", seconds(took))
+	t.add("time of the cuts", seconds(took))
 	if err := t.print(out, "On "+machine()); err != nil {
 		return err
 	}
@@ -212,10 +224,15 @@ func (w *world) again(ctx context.Context, times int, where string, c *crashed) 
 	if err != nil {
 		return err
 	}
+	var proposal int64
+	if err := w.db.QueryRow(ctx, `SELECT max(id) FROM proposal`).Scan(&proposal); err != nil {
+		return err
+	}
+	id := engine.FollowDetail(proposal, false)
 	for range times {
 		for _, t := range []engine.Task{
-			{Kind: engine.TaskDraft, Detail: "1"}, {Kind: engine.TaskPropose, Detail: "1"}, {Kind: engine.TaskFollow, Detail: "1"},
-			{Kind: engine.TaskFollow, Detail: "1/once"}, {Kind: engine.TaskMeasure},
+			{Kind: engine.TaskDraft, Detail: "1"}, {Kind: engine.TaskPropose, Detail: id}, {Kind: engine.TaskFollow, Detail: id},
+			{Kind: engine.TaskFollow, Detail: engine.FollowDetail(proposal, true)}, {Kind: engine.TaskMeasure},
 		} {
 			err := w.p.tasks[t.Kind](ctx, t)
 			if _, waits := errors.AsType[*engine.Waiting](err); err != nil && !waits {
@@ -265,8 +282,14 @@ func (ws *worlds) doubleClicks(ctx context.Context, clicks int, c *crashed) erro
 			})
 		}
 		all.Wait()
+		var proposal int64
+		if err := w.db.QueryRow(ctx, `SELECT max(id) FROM proposal`).Scan(&proposal); err != nil {
+			return err
+		}
 		for range 8 { // as many replicas, each of which believes that the task is its own
-			all.Go(func() { _ = w.p.tasks[engine.TaskPropose](ctx, engine.Task{Kind: engine.TaskPropose, Detail: "1"}) })
+			all.Go(func() {
+				_ = w.p.tasks[engine.TaskPropose](ctx, engine.Task{Kind: engine.TaskPropose, Detail: engine.FollowDetail(proposal, false)})
+			})
 		}
 		all.Wait()
 		if err := w.until(ctx, `status = 'opened'`); err != nil {

@@ -18,20 +18,34 @@ type outcome []string
 // outcomeSQL is what is in the database at the end of a way. Of the audit log and of decisions each line counts once: who was told by
 // Slack that a press was lost presses again, and that is another decision.
 var outcomeSQL = []struct{ name, sql string }{
-	{"proposal", `SELECT id, status, hash, key, title, repo, base, monthly, reason, pull - 'seen_at' - 'head' - 'parent' - 'merged_sha', thread_key FROM proposal ORDER BY id`},
+	{"proposal", `SELECT id, status, hash, key, title, repo, base, monthly, reason, pull - 'seen_at' - 'head' - 'parent' - 'merged_sha' - 'merged_at' AS pull, thread_key FROM proposal ORDER BY id`},
 	{"item", `SELECT proposal_id, finding_id, what, monthly, hash, live FROM proposal_item ORDER BY proposal_id, finding_id, id`},
 	{"approval", `SELECT proposal_id, by_id, hash, role FROM proposal_approval ORDER BY proposal_id, by_id`},
 	{"timeline", `SELECT proposal_id, n, kind, by_id, text FROM proposal_event ORDER BY proposal_id, n`},
 	{"ledger", `SELECT chain, kind, day, proposal, finding_id, amount, cash, low, high, work, by_id, ref, corrects IS NOT NULL, baseline FROM ledger ORDER BY id`},
 	{"finding", `SELECT id, status, reopened, group_id FROM finding ORDER BY id`},
-	{"message", `SELECT key, kind, subject, detail, thread_key, channel FROM messages ORDER BY key`},
+	{"message", `SELECT key, kind, thread_key, channel FROM messages ORDER BY key`},
 	{"audit", `SELECT DISTINCT action, subject, by_id, allowed, reason, plan FROM audit_log ORDER BY 1, 2, 3, 4`},
-	{"decision", `SELECT DISTINCT action, proposal_id, by_id, allowed, reason, hash, items, role FROM decisions ORDER BY 1, 2, 3`},
-	{"task", `SELECT kind, args ->> 'detail', count(*) FROM river_job WHERE finalized_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2`},
+	{"decision", `SELECT DISTINCT action, proposal_id, by_id, allowed, reason, hash, role FROM decisions ORDER BY 1, 2, 3`},
+	{"task", `SELECT kind, args ->> 'detail' AS detail, count(*) FROM river_job WHERE finalized_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2`},
 }
 
-// commitForm is a commit as it is told: its id depends on the second in which it was made.
-var commitForm = regexp.MustCompile(`(Merged as )[0-9a-f]+`)
+// Commits depend on the second in which they were made, and a proposal's number on whether one was begun before and not kept: of two
+// that began, one was committed.
+var (
+	commitForm   = regexp.MustCompile(`(Merged as )[0-9a-f]+`)
+	branchForm   = regexp.MustCompile(`((?:autopilot/payments|revert)-|Autopilot-Proposal: |autopilot:proposal )[0-9a-f]{12}`)
+	proposalForm = regexp.MustCompile(`(proposal/|"proposal_id":|"proposal":|Proposal |^proposal \{"id":|^task .*"detail":")\d+`)
+)
+
+// plain takes out of a line what differs from world to world.
+func (w *world) plain(line string) string {
+	line = strings.ReplaceAll(line, w.github.URL(), "https://github.example")
+	for _, form := range []*regexp.Regexp{commitForm, branchForm, proposalForm} {
+		line = form.ReplaceAllString(line, "${1}#")
+	}
+	return line
+}
 
 // look reads what there is.
 func (w *world) look(ctx context.Context) (outcome, error) {
@@ -42,15 +56,15 @@ func (w *world) look(ctx context.Context) (outcome, error) {
 			return nil, fmt.Errorf("%s: %w", q.name, err)
 		}
 		for _, row := range rows {
-			o = append(o, q.name+" "+commitForm.ReplaceAllString(strings.ReplaceAll(row, w.github.URL(), "https://github.example"), "${1}a commit"))
+			o = append(o, w.plain(q.name+" "+row))
 		}
 	}
 	for _, p := range w.github.Pulls(crashRepo) {
-		o = append(o, fmt.Sprintf("pull #%d %s %s → %s, %d commits, %v, %v, %s\n%s\n%s", p.Number, p.State, p.Head, p.Base, p.Commits, p.Labels, p.Reviewers, p.Title, p.Body, p.Diff))
+		o = append(o, w.plain(fmt.Sprintf("pull #%d %s %s → %s, %d commits, %v, %v, %s\n%s\n%s", p.Number, p.State, p.Head, p.Base, p.Commits, p.Labels, p.Reviewers, p.Title, p.Body, p.Diff)))
 	}
 	branches := w.github.Branches(crashRepo)
 	for _, name := range slices.Sorted(maps.Keys(branches)) {
-		o = append(o, "branch "+name)
+		o = append(o, w.plain("branch "+name))
 	}
 	return o, nil
 }
@@ -98,9 +112,8 @@ var onceSQL = []struct{ want, sql string }{
 	{"a message for each line of the timeline", `SELECT (SELECT count(*) FROM proposal_event) = (SELECT count(*) FROM messages WHERE key LIKE 'proposal/%/event/%')`},
 	{"no line told twice", `SELECT bool_and(n = 1) FROM (SELECT count(*) n FROM proposal_event GROUP BY kind, text, by_id) s`},
 	{"the findings are closed", `SELECT bool_and(status = 'closed') FROM finding`},
-	{"no payload left or given up", `SELECT count(*) = 0 FROM inbox WHERE finished_at IS NULL OR problem <> ''`},
-	{"one task left, which looks after the change", `SELECT count(*) = 1 AND bool_and(kind = 'follow') FROM river_job WHERE finalized_at IS NULL`},
-	{"no task ended by a failure", `SELECT count(*) = 0 FROM river_job WHERE state IN ('cancelled', 'discarded')`},
+	{"one task left, which looks after the change", `SELECT count(*) = 1 AND bool_and(kind = 'follow') FROM river_job WHERE finalized_at IS NULL AND kind IN ('draft', 'propose', 'follow', 'scan')`},
+	{"no task ended by a failure", `SELECT count(*) = 0 FROM river_job WHERE state IN ('cancelled', 'discarded') AND kind IN ('draft', 'propose', 'follow', 'scan')`},
 }
 
 // judge says what is not as it must be at the end of a way.

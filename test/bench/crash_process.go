@@ -32,34 +32,34 @@ type process struct {
 	end   context.CancelFunc
 }
 
-// newProcess starts the bot in a world. It is cut off at step at, 0 for never, before or after that took effect.
-func newProcess(ctx context.Context, w *world, at int, after bool) (*process, error) {
+// newProcess starts the bot. It is cut off at step at, 0 for never, before or after that took effect.
+func newProcess(ctx context.Context, n *nature, at int, after bool) (*process, error) {
 	p := &process{gate: &gate{at: at, after: after}, forge: http.DefaultTransport.(*http.Transport).Clone()}
 	var err error
-	if p.wire, err = newWire(ctx, w.url, p.gate); err != nil {
+	if p.wire, err = newWire(ctx, n.url, p.gate); err != nil {
 		return nil, err
 	}
 	p.ctx, p.end = context.WithCancel(ctx)
 	p.gate.off = func() { p.wire.sever(); p.end() }
 	log := slog.New(slog.DiscardHandler)
 	if p.st, err = store.Open(ctx, p.wire.url, store.Options{
-		Rules: func() incident.Rules { return incident.Rules{} }, Now: w.now, Log: log, MaxConns: 8,
+		Rules: func() incident.Rules { return incident.Rules{} }, Now: n.now, Log: log, MaxConns: 8,
 		Cards: func() waste.Cards { return waste.Cards{Threshold: engine.USD, PerDay: 10, Channel: "C0SAVINGS"} },
 	}); err != nil {
 		return nil, err
 	}
 	forge, err := github.New(github.Options{
-		URL: w.github.APIURL(), Token: crashToken, MaxOpen: 5, MaxPerHour: 10, Transport: line{p.gate, p.forge}, Now: w.now, Log: log,
+		URL: n.api, Token: crashToken, MaxOpen: 5, MaxPerHour: 10, Transport: line{p.gate, p.forge}, Now: n.now, Log: log,
 	})
 	if err != nil {
 		return nil, err
 	}
 	p.Handlers = &handlers.Handlers{
-		Incidents: p.st, Decisions: p.st, Progress: p.st, Diagnoses: p.st, Signals: p.st, Groups: p.live(w),
-		Clusters: []handlers.Cluster{{Name: crashCluster, Source: p.live(w).source()}},
+		Incidents: p.st, Decisions: p.st, Progress: p.st, Diagnoses: p.st, Signals: p.st, Groups: p.live(n),
+		Clusters: []handlers.Cluster{{Name: crashCluster, Source: p.live(n).source()}},
 		Waste: &handlers.Waste{
 			Scans: p.st, Memory: p.st, Savings: p.st, Ledger: p.st, Rules: waste.DefaultRules(),
-			Clusters: []handlers.WasteCluster{p.live(w).cluster()},
+			Clusters: []handlers.WasteCluster{p.live(n).cluster()},
 		},
 		Changes: &handlers.Changes{
 			Proposals: proposals{p.st}, Forge: forge, Labels: []string{"savings"}, Logins: map[string]string{"U0ANA": "ana-github"},
@@ -71,10 +71,10 @@ func newProcess(ctx context.Context, w *world, at int, after bool) (*process, er
 			}},
 			Approvals: policy.Approvals{TwoAbove: 10 * engine.USD, Expires: 7 * 24 * time.Hour},
 		},
-		Now: w.now, Log: log,
+		Now: n.now, Log: log,
 	}
 	p.tasks = p.Tasks()
-	p.tasks[engine.TaskScan] = p.scan(w)
+	p.tasks[engine.TaskScan] = p.scan(n)
 	return p, nil
 }
 
@@ -103,11 +103,11 @@ func (p proposals) Proposals(ctx context.Context, f handlers.ProposalFilter) ([]
 
 // live is what the process reads of a cluster, of Prometheus and of Slack's user groups: each reading is a step.
 type live struct {
-	w    *world
+	*nature
 	gate *gate
 }
 
-func (p *process) live(w *world) live { return live{w, p.gate} }
+func (p *process) live(n *nature) live { return live{n, p.gate} }
 
 // Groups implements handlers.Groups.
 func (l live) Groups(ctx context.Context, user string) (groups []string, err error) {
@@ -126,7 +126,7 @@ func (l live) source() handlers.Source {
 			return change.Hints{}, unavailable(l.gate.through(ctx, "live object", func(context.Context) error { return nil }))
 		},
 		Value: func(ctx context.Context, wish engine.Wish) (value string, err error) {
-			err = l.gate.through(ctx, "live value of "+wish.Field, func(context.Context) error { value = l.w.value(wish.Field); return nil })
+			err = l.gate.through(ctx, "live value of "+wish.Field, func(context.Context) error { value = l.value(wish.Field); return nil })
 			return value, unavailable(err)
 		},
 	}
@@ -168,7 +168,7 @@ func (l live) cluster() handlers.WasteCluster {
 		Replicas: func(ctx context.Context, _ *waste.Cluster, day time.Time, of []waste.ContainerKey) (use handlers.ReplicaUse) {
 			err := l.gate.through(ctx, "replicas of a day", func(context.Context) error {
 				use = handlers.ReplicaUse{Seen: 1, Of: map[waste.ContainerKey]handlers.ReplicaHours{}}
-				cores, gib := l.w.requestedOn(day)
+				cores, gib := l.requestedOn(day)
 				for _, key := range of {
 					use.Of[key] = handlers.ReplicaHours{Hours: 24 * replicas, CPUHours: 24 * replicas * cores, GiBHours: 24 * replicas * gib}
 				}

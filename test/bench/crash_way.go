@@ -30,6 +30,10 @@ func (w *world) way(ctx context.Context) error {
 			return fmt.Errorf("%s approves: %w", who, err)
 		}
 	}
+	var lost int
+	if err := w.db.QueryRow(ctx, `SELECT count(*) FROM inbox WHERE finished_at IS NULL OR problem <> ''`).Scan(&lost); err != nil || lost > 0 {
+		return errors.Join(err, fmt.Errorf("%d payloads are left or were given up", lost))
+	}
 	if err := w.until(ctx, `status = 'opened'`); err != nil {
 		return err
 	}
@@ -86,7 +90,7 @@ func (w *world) do(ctx context.Context, doing string, f func(context.Context, *p
 	}
 	p.close()
 	w.restarts++
-	if w.p, err = newProcess(ctx, w, 0, false); err != nil {
+	if w.p, err = newProcess(ctx, w.nature, 0, false); err != nil {
 		return err
 	}
 	// River finds out that the worker is gone, and has its tasks done again.

@@ -137,24 +137,30 @@ func (ws *worlds) name() string {
 
 // world is everything that outlives the bot: its database, GitHub, the cluster, and people.
 type world struct {
-	url    string
+	*nature
 	db     *pgx.Conn // of whoever looks on
 	github *github.Server
 	p      *process
 	first  *gate // of the first process, which is the one that is cut off
 
 	restarts int
-	retried  int // tasks that failed for now, and were done again
-	presses  int // of people
-
-	mu       sync.Mutex
-	clock    time.Time
-	arrived  time.Time // when the change came to the cluster; zero before
+	retried  int       // tasks that failed for now, and were done again
+	presses  int       // of people
 	periodic time.Time // when the hourly tasks were last done
 }
 
+// nature is what a process finds where it is started: where its database and GitHub are, what time it is, and what runs in the cluster.
+type nature struct {
+	url string // of the database
+	api string // of GitHub
+
+	mu      sync.Mutex
+	clock   time.Time
+	arrived time.Time // when the change came to the cluster; zero before
+}
+
 func openWorld(ctx context.Context, url string, at int, after bool) (w *world, err error) {
-	w = &world{url: url, clock: crashStart}
+	w = &world{nature: &nature{url: url, clock: crashStart}}
 	if w.github, err = github.New(github.Config{
 		Now: w.now, Tokens: []github.Token{{Value: crashToken, Login: "autopilot-bot", Scopes: []string{"repo"}}},
 	}); err != nil {
@@ -168,6 +174,7 @@ func openWorld(ctx context.Context, url string, at int, after bool) (w *world, e
 	if err := w.github.Start("127.0.0.1:0"); err != nil {
 		return nil, err
 	}
+	w.api = w.github.APIURL()
 	if err := w.github.CreateRepo(github.Repo{
 		Name: crashRepo, Files: map[string]string{crashFile: crashManifest, "README.md": "# deploy\n"},
 		Access: map[string]string{"autopilot-bot": "push", "ana-github": "push"},
@@ -177,7 +184,7 @@ func openWorld(ctx context.Context, url string, at int, after bool) (w *world, e
 	if w.db, err = pgx.Connect(ctx, url); err != nil {
 		return nil, err
 	}
-	if w.p, err = newProcess(ctx, w, at, after); err != nil {
+	if w.p, err = newProcess(ctx, w.nature, at, after); err != nil {
 		return nil, err
 	}
 	w.first = w.p.gate
@@ -195,48 +202,48 @@ func (w *world) close(ctx context.Context) error {
 	return errors.Join(err, w.github.Close(ctx))
 }
 
-func (w *world) now() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.clock
+func (n *nature) now() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.clock
 }
 
 // wait lets time pass.
-func (w *world) wait(until time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if until.After(w.clock) {
-		w.clock = until
+func (n *nature) wait(until time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if until.After(n.clock) {
+		n.clock = until
 	}
 }
 
 // value is what the live object asks for.
-func (w *world) value(field string) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (n *nature) value(field string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	switch {
-	case field == "cpu" && w.arrived.IsZero():
+	case field == "cpu" && n.arrived.IsZero():
 		return "1"
 	case field == "cpu":
 		return "250m"
-	case w.arrived.IsZero():
+	case n.arrived.IsZero():
 		return "2Gi"
 	}
 	return "1280Mi"
 }
 
 // arrive has the change come to the cluster, as something like Argo CD would bring it.
-func (w *world) arrive() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.arrived = w.clock
+func (n *nature) arrive() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.arrived = n.clock
 }
 
 // requestedOn is what a replica asked for on a day.
-func (w *world) requestedOn(day time.Time) (cores, gib float64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.arrived.IsZero() || !day.After(w.arrived) {
+func (n *nature) requestedOn(day time.Time) (cores, gib float64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.arrived.IsZero() || !day.After(n.arrived) {
 		return 1, 2
 	}
 	return 0.25, 1.25
@@ -268,7 +275,7 @@ func (w *world) scan(ctx context.Context) error {
 
 // scan keeps what a scan finds: what payments/api asks for too much, until the change came. The histories that a scan reads are another
 // figure's matter.
-func (p *process) scan(w *world) func(context.Context, engine.Task) error {
+func (p *process) scan(n *nature) func(context.Context, engine.Task) error {
 	return func(ctx context.Context, t engine.Task) error {
 		id, err := strconv.ParseInt(t.Detail, 10, 64)
 		if err != nil {
@@ -279,7 +286,7 @@ func (p *process) scan(w *world) func(context.Context, engine.Task) error {
 			return err
 		}
 		if scan.Finished.IsZero() {
-			report := waste.Report{Scan: scan, Outcome: waste.Outcome{Findings: w.wasted()}, Judged: func(engine.Finding) bool { return true }}
+			report := waste.Report{Scan: scan, Outcome: waste.Outcome{Findings: n.wasted()}, Judged: func(engine.Finding) bool { return true }}
 			if _, err := p.st.SaveScan(ctx, report); err != nil {
 				return err
 			}
@@ -289,8 +296,8 @@ func (p *process) scan(w *world) func(context.Context, engine.Task) error {
 }
 
 // wasted is what a scan finds now.
-func (w *world) wasted() []engine.Finding {
-	if w.value("cpu") != "1" {
+func (n *nature) wasted() []engine.Finding {
+	if n.value("cpu") != "1" {
 		return nil
 	}
 	target := engine.Target{Workload: engine.Workload{Cluster: crashCluster, Namespace: "payments", Kind: "Deployment", Name: "api"}, Container: "app"}

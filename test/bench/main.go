@@ -30,6 +30,7 @@ var figures = []figure{
 	{"edits", "every value of every YAML and HCL file of a folder edited: what else changed, what is refused, edits a second", edits},
 	{"informer", "a bare informer of pods, and its memory: what memory compares the bot with", informer},
 	{"crash", "the bot cut off at every step from the click to the verified saving: what was lost, what was doubled", crash},
+	{"crash-bot", "the part of crash that is killed, as a process of its own", crashBot},
 	{"soak", "kill -9, PostgreSQL and Slack outages over and over: what was lost, what was doubled", soak},
 	{"waste", "the histories of thousands of containers from a real Prometheus, and the detection of waste on them", wasteScan},
 	{"waste-load", "the part of waste that is measured, as a process of its own", wasteLoad},
