@@ -31,6 +31,7 @@ func (s ProposalStatus) IsOver() bool {
 	switch s {
 	case ProposalDenied, ProposalExpired, ProposalStale, ProposalClosed, ProposalReversed:
 		return true
+	case ProposalPending, ProposalApproved, ProposalOpened, ProposalMerged, ProposalDeployed, ProposalVerified:
 	}
 	return false
 }

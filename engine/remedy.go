@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -130,10 +131,10 @@ func ParseRemedy(value string) (RemedyButton, error) {
 
 // LastRemedy gives the line of the timeline that says how far the newest remedy is; ok is false when nobody asked for one.
 func (i Incident) LastRemedy() (e Event, ok bool) {
-	for n := len(i.Timeline) - 1; n >= 0; n-- {
-		switch i.Timeline[n].Kind {
+	for _, e := range slices.Backward(i.Timeline) {
+		switch e.Kind {
 		case EventRemedyAsked, EventRemedyDone, EventRemedyRefused:
-			return i.Timeline[n], true
+			return e, true
 		}
 	}
 	return Event{}, false

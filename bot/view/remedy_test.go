@@ -13,7 +13,8 @@ import (
 func undoable() engine.Incident {
 	i := diagnosed()
 	i.Diagnosis.Remedies = []engine.Remedy{
-		{Kind: engine.RemedyUndo, Target: i.Workload, From: "7", To: "6"}, {Kind: engine.RemedyRestart, Target: i.Workload},
+		{Kind: engine.RemedyUndo, Target: i.Workload, From: "7", To: "6"},
+		{Kind: engine.RemedyRestart, Target: i.Workload},
 		{Kind: engine.RemedyScale, Target: i.Workload, From: "4", To: "6"},
 	}
 	return i

@@ -183,7 +183,7 @@ func (o *orphans) proposal(id int64) engine.Proposal {
 func (o *orphans) step(id int64) (more bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			if p != errKilled {
+			if err, ok := p.(error); !ok || !errors.Is(err, errKilled) {
 				panic(p)
 			}
 			more, err = true, errKilled

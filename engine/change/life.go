@@ -37,7 +37,7 @@ func ValueKey(w engine.Wish) string {
 		t = engine.Target{Workload: engine.Workload{Cluster: t.Cluster}, Account: t.Account, Region: t.Region} // whichever node it is for
 	}
 	return strings.Join([]string{
-		string(w.Kind), t.Cluster, t.Namespace, t.Kind, t.Workload.Name, t.Container, t.Provider, t.Account, t.Region, w.Name, w.Field,
+		string(w.Kind), t.Cluster, t.Namespace, t.Kind, t.Name, t.Container, t.Provider, t.Account, t.Region, w.Name, w.Field,
 	}, "|")
 }
 

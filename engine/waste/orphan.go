@@ -9,7 +9,9 @@ import (
 // Orphan judges one volume anew, before anything is done to it: why is "" when it is still the orphan that a finding says. known is
 // false when not everyone who could want it was asked: why names who, and nothing is proved then.
 func Orphan(s *Snapshot, r Rules, t engine.Target) (why string, known bool) {
-	same := func(o engine.Target) bool { return o.Provider == t.Provider && o.Account == t.Account && o.Region == t.Region }
+	same := func(o engine.Target) bool {
+		return o.Provider == t.Provider && o.Account == t.Account && o.Region == t.Region
+	}
 	if blind := s.unasked(); blind != "" {
 		return blind, false
 	}

@@ -104,7 +104,7 @@ func (c *call) s3Action(r *http.Request) {
 const (
 	lockMode  = "X-Amz-Object-Lock-Mode"
 	lockUntil = "X-Amz-Object-Lock-Retain-Until-Date"
-	bypass    = "X-Amz-Bypass-Governance-Retention"
+	bypass    = "X-Amz-Bypass-Governance-Retention" //nolint:gosec // the name of a header
 	sumSHA256 = "X-Amz-Checksum-Sha256"
 	versionID = "X-Amz-Version-Id"
 )

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"time"
 
@@ -201,11 +202,7 @@ func (w *world) handle(ctx context.Context, payload engine.Payload) (reply engin
 
 // isRefusal tells whether an error is an answer to the person.
 func isRefusal(err error) bool {
-	switch engine.CodeOf(err) {
-	case engine.Invalid, engine.NotFound, engine.Conflict, engine.Forbidden:
-		return true
-	}
-	return false
+	return slices.Contains([]engine.Code{engine.Invalid, engine.NotFound, engine.Conflict, engine.Forbidden}, engine.CodeOf(err))
 }
 
 // take hands a payload to the handlers.

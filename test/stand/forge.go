@@ -55,7 +55,7 @@ func (f *Forge) Stop(ctx context.Context) error {
 	if f.Server == nil {
 		return nil
 	}
-	return f.Server.Close(ctx)
+	return f.Close(ctx)
 }
 
 // Config is what the bot's configuration says of it: where it is, that everything is declared there, and how many must approve.

@@ -83,8 +83,8 @@ type state struct {
 
 func (h states) add(era int, value resource.Quantity, name string, pairs ...string) {
 	labels := []block.Label{{Name: "__name__", Value: name}, {Name: "job", Value: "kube-state-metrics"}}
-	for i := 0; i < len(pairs); i += 2 {
-		labels = append(labels, block.Label{Name: pairs[i], Value: pairs[i+1]})
+	for pair := range slices.Chunk(pairs, 2) {
+		labels = append(labels, block.Label{Name: pair[0], Value: pair[1]})
 	}
 	slices.SortFunc(labels, func(a, b block.Label) int { return strings.Compare(a.Name, b.Name) })
 	key := name + "|" + strings.Join(pairs, "|")
