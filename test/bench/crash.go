@@ -231,8 +231,11 @@ func (w *world) again(ctx context.Context, times int, where string, c *crashed) 
 	id := engine.FollowDetail(proposal, false)
 	for range times {
 		for _, t := range []engine.Task{
-			{Kind: engine.TaskDraft, Detail: "1"}, {Kind: engine.TaskPropose, Detail: id}, {Kind: engine.TaskFollow, Detail: id},
-			{Kind: engine.TaskFollow, Detail: engine.FollowDetail(proposal, true)}, {Kind: engine.TaskMeasure},
+			{Kind: engine.TaskDraft, Detail: "1"},
+			{Kind: engine.TaskPropose, Detail: id},
+			{Kind: engine.TaskFollow, Detail: id},
+			{Kind: engine.TaskFollow, Detail: engine.FollowDetail(proposal, true)},
+			{Kind: engine.TaskMeasure},
 		} {
 			err := w.p.tasks[t.Kind](ctx, t)
 			if _, waits := errors.AsType[*engine.Waiting](err); err != nil && !waits {
