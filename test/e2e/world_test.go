@@ -36,7 +36,7 @@ var shared struct {
 func TestMain(m *testing.M) { os.Exit(runAll(m)) }
 
 // most is how many worlds there may be at once: each has a server for its database and a bot.
-const most = 6
+const most = 4
 
 var worlds = make(chan struct{}, most)
 
