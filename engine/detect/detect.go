@@ -135,13 +135,13 @@ func (v *view) due(since time.Time, d time.Duration) bool {
 	return false
 }
 
-// within tells whether something happened no longer than d ago; if so, the scene is looked at again when it no longer has.
+// within tells whether something happened less than d ago; if so, the scene is looked at again at the moment when it no longer has.
 func (v *view) within(at time.Time, d time.Duration) bool {
 	left := d - v.Now.Sub(at)
-	if left < 0 {
+	if left <= 0 {
 		return false
 	}
-	v.recheck(left + time.Second)
+	v.recheck(left)
 	return true
 }
 

@@ -41,7 +41,7 @@ func TestApproveRefused(t *testing.T) {
 	w.detect("ben")
 	w.scanned(2)
 	w.eventually(30*time.Second, "the plan is made anew", func(ctx context.Context) (bool, error) {
-		return w.value(ctx, `SELECT count(*)::text FROM proposal_item WHERE proposal_id IS NULL AND body::text LIKE '%for the sale%'`) != "0", nil
+		return w.value(ctx, `SELECT count(*)::text FROM proposal_item WHERE proposal_id IS NULL AND body::text LIKE '%# for the sale%'`) != "0", nil
 	})
 	w.choose("ben")
 	w.eventually(20*time.Second, "the new plan is shown", func(ctx context.Context) (bool, error) {
