@@ -80,6 +80,7 @@ type Reply struct {
 	Group     *FindingGroup // opens a modal with all that is known of it
 	Plan      *Plan         // opens a modal that asks for an approval
 	Ledger    *Ledger
+	Digest    *Digest
 	File      *File             // beside any body; it comes as a direct message
 	Form      *Form             // opens a modal
 	Invalid   map[string]string // a submission's wrong fields: name to what would be right
@@ -88,7 +89,7 @@ type Reply struct {
 // IsZero tells whether there is nothing to answer.
 func (r Reply) IsZero() bool {
 	return r.Text == "" && r.Help == nil && r.Overview == nil && r.Incidents == nil && r.Incident == nil &&
-		r.Logs == nil && r.Savings == nil && r.Costs == nil && r.Ledger == nil && r.File == nil && r.Group == nil && r.Plan == nil && r.Form == nil && len(r.Invalid) == 0
+		r.Logs == nil && r.Savings == nil && r.Costs == nil && r.Ledger == nil && r.Digest == nil && r.File == nil && r.Group == nil && r.Plan == nil && r.Form == nil && len(r.Invalid) == 0
 }
 
 // File is a file for the asker.

@@ -213,6 +213,7 @@ type FindingGroup struct {
 	Monthly  MicroUSD  // of the open ones
 	Thread   Thread
 	Version  int64
+	Round    int // how often it came back after all of it was closed: each time has a card of its own, which Thread is
 
 	Drafts    []ProposalItem // what could be approved now, and what only a person can edit
 	Proposals []Proposal     // of its findings: those that are not over first, then the newest of the others
@@ -229,8 +230,13 @@ func (g FindingGroup) Open() []Finding {
 	return open
 }
 
-// SavingsKey is the key of a group's card.
-func SavingsKey(group int64) string { return fmt.Sprintf("savings/%d/card", group) }
+// SavingsKey is the key of a group's card in a round of it.
+func SavingsKey(group int64, round int) string {
+	if round == 0 {
+		return fmt.Sprintf("savings/%d/card", group)
+	}
+	return fmt.Sprintf("savings/%d/card/%d", group, round)
+}
 
 // FindingFilter chooses findings. Empty fields choose all.
 type FindingFilter struct {

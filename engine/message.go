@@ -17,6 +17,8 @@ const (
 	MessageHome       MessageKind = "home"       // a person's Home tab
 	MessageSavings    MessageKind = "savings"    // a finding group's card, in the channel
 	MessageProposal   MessageKind = "proposal"   // where a proposal stands, in the thread of its card
+	MessageDigest     MessageKind = "digest"     // a week's or month's digest, in the channel; its files in the thread
+	MessageDetails    MessageKind = "details"    // the tables of a digest, in its thread
 )
 
 // Message is a wanted message: code declares it, a deliverer makes Slack equal to it.
@@ -24,7 +26,7 @@ const (
 type Message struct {
 	Key       string // stable: "incident/42/card"
 	Kind      MessageKind
-	Subject   int64  // the incident's id, or the finding group's
+	Subject   int64  // the incident's id, the finding group's, or the digest's
 	Detail    int64  // the event's id, or the number of the escalation
 	Person    string // the Slack user of a Home tab
 	Channel   string // a channel id or "#name" as the configuration routes it; "" for a Home tab
@@ -35,6 +37,9 @@ type Message struct {
 
 // CardKey is the key of an incident's card.
 func CardKey(incident int64) string { return fmt.Sprintf("incident/%d/card", incident) }
+
+// DigestKey is the key of a digest's message for one delivery: "digest/2026-W47/finops".
+func DigestKey(p Period, delivery string) string { return "digest/" + p.String() + "/" + delivery }
 
 // Delivery is a message that is due, and what is known of its life in Slack.
 type Delivery struct {

@@ -28,13 +28,16 @@ const (
 	TaskRemedy        TaskKind = "remedy"         // do to a cluster what a person asked for
 	TaskAnchor        TaskKind = "anchor"         // keep the audit log's head elsewhere when that is due
 	TaskMend          TaskKind = "mend"           // offer the change that mends an incident, or withdraw it
+	TaskReportDue     TaskKind = "report_due"     // see which digests are due, and close the months that are over
+	TaskReportSend    TaskKind = "report_send"    // bring a digest to where Slack is not: e-mail, S3
+	TaskCount         TaskKind = "count"          // count yesterday's units of work
 )
 
 // Task is a piece of durable background work. It may run twice: doing it again must change nothing.
 type Task struct {
 	Kind       TaskKind
 	IncidentID int64
-	Detail     string // page: see PageDetail; silence: the silence's end as RFC 3339; scan: the scan's id; draft: the finding group's; propose: the proposal's; follow: see FollowDetail; remedy: the decision's
+	Detail     string // page: see PageDetail; silence: the silence's end as RFC 3339; scan: the scan's id; draft: the finding group's; propose: the proposal's; follow: see FollowDetail; remedy: the decision's; report_send: the sending's
 	Attempt    int
 }
 
