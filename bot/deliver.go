@@ -300,6 +300,9 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (m view.Message, sa
 		if err != nil {
 			return m, news, err
 		}
+		if d.Detail < int64(g.Round) {
+			return view.FormerCard(g, engine.Thread{Channel: d.ChannelID, TS: d.TS}, b.workspaceURL()), news, nil
+		}
 		return view.SavingsCard(g), news, nil
 	}
 	if d.Kind == engine.MessageProposal {

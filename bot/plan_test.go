@@ -74,7 +74,7 @@ func TestProposalIsToldInItsThread(t *testing.T) {
 		Timeline: []engine.Event{{ID: 1, Kind: "opened", Text: "pull request #12 is open"}},
 	}}
 	r.outbox.want(savingsCard(7))
-	state := engine.Message{Key: engine.ProposalKey(5), Kind: engine.MessageProposal, Subject: 5, Channel: "#finops", ThreadKey: engine.SavingsKey(7)}
+	state := engine.Message{Key: engine.ProposalKey(5), Kind: engine.MessageProposal, Subject: 5, Channel: "#finops", ThreadKey: engine.SavingsKey(7, 0)}
 	line := state
 	line.Key, line.Detail = "proposal/5/event/1", 1
 	r.outbox.want(state)
@@ -82,7 +82,7 @@ func TestProposalIsToldInItsThread(t *testing.T) {
 	r.start()
 	r.delivered(line.Key, 1)
 	r.delivered(state.Key, 1)
-	card := r.once("#finops", engine.SavingsKey(7))
+	card := r.once("#finops", engine.SavingsKey(7, 0))
 	var said []string
 	for _, m := range r.thread("#finops", card.TS) {
 		said = append(said, m.Text)

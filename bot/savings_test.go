@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func savings(id int64) engine.FindingGroup {
 }
 
 func savingsCard(id int64) engine.Message {
-	return engine.Message{Key: engine.SavingsKey(id), Kind: engine.MessageSavings, Subject: id, Channel: "#finops"}
+	return engine.Message{Key: engine.SavingsKey(id, 0), Kind: engine.MessageSavings, Subject: id, Channel: "#finops"}
 }
 
 func charts(m slack.Message) int {
@@ -55,8 +56,8 @@ func TestSavingsCardHasItsChart(t *testing.T) {
 	r.content.groups = map[int64]engine.FindingGroup{7: savings(7)}
 	r.outbox.want(savingsCard(7))
 	r.start()
-	r.delivered(engine.SavingsKey(7), 1)
-	m := r.once("#finops", engine.SavingsKey(7))
+	r.delivered(engine.SavingsKey(7, 0), 1)
+	m := r.once("#finops", engine.SavingsKey(7, 0))
 	if charts(m) != 1 || !strings.Contains(m.Text, "$93.00/month") || m.ReplyCount != 0 {
 		t.Errorf("%d charts, %d replies, text %q", charts(m), m.ReplyCount, m.Text)
 	}
@@ -69,12 +70,12 @@ func TestSavingsWithoutCharts(t *testing.T) {
 	r.content.groups = map[int64]engine.FindingGroup{7: savings(7)}
 	r.outbox.want(savingsCard(7))
 	r.start()
-	r.delivered(engine.SavingsKey(7), 1)
+	r.delivered(engine.SavingsKey(7, 0), 1)
 	again := savingsCard(7)
 	again.Version = 2
 	r.outbox.want(again)
-	r.delivered(engine.SavingsKey(7), 2)
-	m := r.once("#finops", engine.SavingsKey(7))
+	r.delivered(engine.SavingsKey(7, 0), 2)
+	m := r.once("#finops", engine.SavingsKey(7, 0))
 	if charts(m) != 0 || len(m.Blocks) < 4 {
 		t.Errorf("%d charts in %d blocks; want the card without its chart", charts(m), len(m.Blocks))
 	}
@@ -82,6 +83,34 @@ func TestSavingsWithoutCharts(t *testing.T) {
 	if len(names) != 1 || !strings.HasPrefix(names[0], "savings-7-card-1-") || !strings.HasSuffix(names[0], ".png") {
 		t.Errorf("pictures %q; want one", names)
 	}
+}
+
+// TestACardOfBefore edits the card of an earlier round, while the one of now is posted.
+func TestACardOfBefore(t *testing.T) {
+	r := newRig(t, slack.Config{})
+	g := savings(7)
+	r.content.groups = map[int64]engine.FindingGroup{7: g}
+	r.outbox.want(savingsCard(7))
+	r.start()
+	r.delivered(engine.SavingsKey(7, 0), 1)
+
+	g.Round, g.Thread = 1, engine.Thread{Channel: "C9", TS: "1700000000.000100"}
+	r.content.mu.Lock()
+	r.content.groups[7] = g
+	r.content.mu.Unlock()
+	now, before := savingsCard(7), savingsCard(7)
+	now.Key, now.Detail, before.Version = engine.SavingsKey(7, 1), 1, 2
+	r.outbox.want(now)
+	r.outbox.want(before)
+	r.delivered(now.Key, 1)
+	r.delivered(before.Key, 2)
+	if m := r.once("#finops", now.Key); !strings.Contains(m.Text, "$93.00/month") {
+		t.Errorf("the card of now says %q", m.Text)
+	}
+	if m := r.once("#finops", before.Key); !strings.Contains(m.Text, "came back") || strings.Contains(m.Text, "$93") || !strings.Contains(fmt.Sprint(m.Blocks), "/archives/C9/p1700000000000100") {
+		t.Errorf("the card of before says %q: %v", m.Text, m.Blocks)
+	}
+	r.noViolations()
 }
 
 func TestDetailsOpenAWindow(t *testing.T) {

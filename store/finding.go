@@ -24,8 +24,8 @@ const (
 	// openFirst is the order of findings within a group.
 	openFirst = `ORDER BY f.status <> 'open', f.status = 'closed', f.monthly DESC, f.key`
 
-	selectGroup = `SELECT g.id, g.key, g.cluster, g.title, g.team, g.team_by, g.version, coalesce(m.channel_id, ''), coalesce(m.ts, '')
-		FROM finding_group g LEFT JOIN messages m ON m.key = 'savings/' || g.id || '/card' `
+	selectGroup = `SELECT g.id, g.key, g.cluster, g.title, g.team, g.team_by, g.version, g.round, coalesce(m.channel_id, ''), coalesce(m.ts, '')
+		FROM finding_group g LEFT JOIN messages m ON m.key = g.card `
 )
 
 // findingRow is a finding and the group that it is in.
@@ -67,7 +67,7 @@ func collectFindings(ctx context.Context, tx pgx.Tx, sql string, args ...any) ([
 
 func scanGroup(row pgx.CollectableRow) (engine.FindingGroup, error) {
 	var g engine.FindingGroup
-	err := row.Scan(&g.ID, &g.Key, &g.Cluster, &g.Title, &g.Owner.Team, &g.Owner.By, &g.Version, &g.Thread.Channel, &g.Thread.TS)
+	err := row.Scan(&g.ID, &g.Key, &g.Cluster, &g.Title, &g.Owner.Team, &g.Owner.By, &g.Version, &g.Round, &g.Thread.Channel, &g.Thread.TS)
 	return g, err
 }
 

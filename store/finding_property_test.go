@@ -26,12 +26,12 @@ const brokenLives = `
 		WHERE f.reopened <> (SELECT count(*) FROM finding_event e WHERE e.finding_id = f.id AND e.kind = 'reopened') HAVING count(*) > 0
 	UNION ALL SELECT 'a person''s word without a name or a reason', string_agg(f.id::text, ' ') FROM finding f
 		WHERE (f.status IN ('snoozed', 'not_waste')) <> (f.by_id <> '' AND f.reason <> '') AND f.status <> 'closed' HAVING count(*) > 0
-	UNION ALL SELECT 'an old card is wanted', string_agg(g.id::text, ' ') FROM finding_group g JOIN messages m ON m.key = 'savings/' || g.id || '/card'
+	UNION ALL SELECT 'an old card is wanted', string_agg(g.id::text, ' ') FROM finding_group g JOIN messages m ON m.key = g.card
 		WHERE m.wanted <> g.version HAVING count(*) > 0
 	UNION ALL SELECT 'too many cards in a day', string_agg(day::text, ' ') FROM
 		(SELECT date_trunc('day', carded_at AT TIME ZONE 'UTC'), channel FROM finding_group WHERE carded_at IS NOT NULL GROUP BY 1, 2 HAVING count(*) > 2) q(day) HAVING count(*) > 0
 	UNION ALL SELECT 'a card and no message', count(*)::text FROM finding_group g WHERE carded_at IS NOT NULL
-		AND NOT EXISTS (SELECT FROM messages m WHERE m.key = 'savings/' || g.id || '/card') HAVING count(*) > 0
+		AND NOT EXISTS (SELECT FROM messages m WHERE m.key = g.card) HAVING count(*) > 0
 	UNION ALL SELECT 'a decision that is not audited', '' WHERE (SELECT count(*) FROM decisions) <> (SELECT count(*) FROM audit_log)`
 
 // next begins a scan: the one that an undo asked for, if one waits.

@@ -34,10 +34,10 @@ const (
 		SELECT f.id, coalesce((SELECT max(n) FROM finding_event e WHERE e.finding_id = f.id), 0) + 1, $2, $3, $4, $5, $6, f.monthly, $7
 		FROM finding f WHERE f.key = $1`
 
-	bumpGroupsSQL = `WITH bumped AS (UPDATE finding_group SET version = version + 1 WHERE id = ANY ($1) RETURNING id, version)
+	bumpGroupsSQL = `WITH bumped AS (UPDATE finding_group SET version = version + 1 WHERE id = ANY ($1) RETURNING card, version)
 		UPDATE messages m SET wanted = bumped.version,
 			place = CASE WHEN m.shown < m.wanted THEN m.place ELSE nextval('message_places') END
-		FROM bumped WHERE m.key = 'savings/' || bumped.id || '/card' AND bumped.version > m.wanted`
+		FROM bumped WHERE m.key = bumped.card AND bumped.version > m.wanted`
 )
 
 // SaveScan keeps what a scan found, all at once: findings made, seen, closed and opened again by waste.Live, their groups, their
@@ -139,7 +139,14 @@ func (s *Store) saveChanges(ctx context.Context, tx pgx.Tx, changes []waste.Chan
 	if err != nil {
 		return err
 	}
+	back, err := s.backAgain(ctx, tx, changes, groups)
+	if err != nil {
+		return err
+	}
 	b := &pgx.Batch{}
+	if len(back) > 0 {
+		b.Queue(`UPDATE finding_group SET round = round + 1, carded_at = NULL WHERE id = ANY ($1)`, back)
+	}
 	shown := map[int64]bool{}
 	var scanID *int64
 	if scan != 0 {
@@ -209,48 +216,4 @@ func saveGroups(ctx context.Context, tx pgx.Tx, changes []waste.Change, before m
 		return nil
 	})
 	return ids, err
-}
-
-// giveCards declares the cards of the dearest groups that have none, as far as the configuration lets it.
-func (s *Store) giveCards(ctx context.Context, tx pgx.Tx, now time.Time) error {
-	cards := s.cards()
-	rows, err := tx.Query(ctx, `SELECT g.id, g.key, g.cluster, g.title, g.team, g.team_by, g.version, sum(f.monthly)::bigint
-		FROM finding_group g JOIN finding f ON f.group_id = g.id
-		WHERE g.carded_at IS NULL AND f.status = 'open' GROUP BY g.id HAVING sum(f.monthly) >= $1`, int64(cards.Threshold))
-	if err != nil {
-		return err
-	}
-	waiting, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (engine.FindingGroup, error) {
-		var g engine.FindingGroup
-		err := row.Scan(&g.ID, &g.Key, &g.Cluster, &g.Title, &g.Owner.Team, &g.Owner.By, &g.Version, &g.Monthly)
-		return g, err
-	})
-	if err != nil {
-		return err
-	}
-	rows, err = tx.Query(ctx, `SELECT channel, count(*) FROM finding_group WHERE carded_at >= $1 GROUP BY channel`, cards.Today(now))
-	if err != nil {
-		return err
-	}
-	today := map[string]int{}
-	var channel string
-	var n int
-	if _, err = pgx.ForEachRow(rows, []any{&channel, &n}, func() error {
-		today[channel] = n
-		return nil
-	}); err != nil {
-		return err
-	}
-	b := &pgx.Batch{}
-	for _, g := range cards.Choose(waiting, today) {
-		channel := cards.ChannelOf(g)
-		b.Queue(`UPDATE finding_group SET carded_at = $2, channel = $3 WHERE id = $1`, g.ID, now, channel)
-		declare(b, engine.Message{
-			Key: engine.SavingsKey(g.ID), Kind: engine.MessageSavings, Subject: g.ID, Channel: s.channel(channel), Version: g.Version,
-		}, now)
-	}
-	if b.Len() == 0 {
-		return nil
-	}
-	return tx.SendBatch(ctx, b).Close()
 }

@@ -296,3 +296,56 @@ func TestOneScanOfAClusterAtATime(t *testing.T) {
 	_, err = w.SaveScan(t.Context(), waste.Report{Scan: engine.Scan{ID: 99}, Judged: everything})
 	code(t, "an unknown scan's findings", err, engine.NotFound)
 }
+
+// TestWasteThatReturnsGetsACardOfItsOwn closes all of a group and lets it come back: soon, to the same card; later, to a new one,
+// within the day's cap, while the old one says so once.
+func TestWasteThatReturnsGetsACardOfItsOwn(t *testing.T) {
+	w := newSavers(t)
+	cards := func() string {
+		return strings.ReplaceAll(w.sql(`SELECT key, detail, wanted FROM messages WHERE kind = 'savings' ORDER BY key`), "\n", "; ")
+	}
+	group := func() engine.FindingGroup {
+		g, err := w.FindingGroup(t.Context(), 1)
+		w.must(err)
+		return g
+	}
+	post := func() {
+		for {
+			d, ok, err := w.Lease(t.Context(), "r1", time.Minute)
+			w.must(err)
+			if !ok {
+				return
+			}
+			w.must(w.Delivered(t.Context(), d.Key, d.Version, "C1", "ts of "+d.Key, 0))
+		}
+	}
+	w.scan(sizing("api", 30))
+	post()
+	w.pass(60 * 24 * time.Hour)
+	w.scan()
+	w.pass(6 * time.Hour)
+	w.scan(sizing("api", 30))
+	equal(t, "what comes and goes keeps its card", cards(), "savings/1/card 0 3")
+
+	w.pass(6 * time.Hour)
+	w.scan()
+	post()
+	w.pass(18 * time.Hour)
+	w.scan()
+	w.pass(18 * time.Hour)
+	w.scan(sizing("api", 30), sizing("b", 90), sizing("c", 80))
+	equal(t, "the day's cap holds", w.sql(`SELECT count(*) FROM messages WHERE key LIKE 'savings/1/%'`), "1")
+	equal(t, "no card of now", group().Thread, engine.Thread{})
+	w.pass(24 * time.Hour)
+	w.scan(sizing("api", 30), sizing("b", 90), sizing("c", 80))
+	equal(t, "one more card, and the old one once more", w.sql(`SELECT key, detail, wanted FROM messages WHERE key LIKE 'savings/1/%' ORDER BY place`),
+		"savings/1/card/1 1 5\nsavings/1/card 0 5")
+	post()
+	equal(t, "the card of now", group().Thread, engine.Thread{Channel: "C1", TS: "ts of savings/1/card/1"})
+
+	before := w.sql(`SELECT wanted FROM messages WHERE key = 'savings/1/card'`)
+	w.pass(6 * time.Hour)
+	w.scan(sizing("api", 45), sizing("b", 90), sizing("c", 80))
+	equal(t, "news of it are the new card's", w.sql(`SELECT wanted = shown FROM messages WHERE key LIKE 'savings/1/%' ORDER BY key`), "true\nfalse")
+	equal(t, "the old one rests", w.sql(`SELECT wanted FROM messages WHERE key = 'savings/1/card'`), before)
+}

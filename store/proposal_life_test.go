@@ -77,7 +77,7 @@ func TestAProposalsWay(t *testing.T) {
 	equal(t, "a finding that is still open begins anew", w.sql(`SELECT reopened, status FROM finding`), "1 open")
 	equal(t, "chains", w.sql(`SELECT chain, kind FROM ledger ORDER BY id DESC LIMIT 1`), engine.LedgerChain(items[0].FindingID, 1)+" detected")
 	g := w.group("api")
-	equal(t, "card", w.sql(`SELECT wanted FROM messages WHERE key = $1`, engine.SavingsKey(g.ID)), fmt.Sprint(g.Version))
+	equal(t, "card", w.sql(`SELECT wanted FROM messages WHERE key = $1`, engine.SavingsKey(g.ID, 0)), fmt.Sprint(g.Version))
 	equal(t, "state", w.sql(`SELECT wanted FROM messages WHERE key = $1`, engine.ProposalKey(p.ID)), fmt.Sprint(p.Version))
 }
 

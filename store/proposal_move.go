@@ -112,10 +112,10 @@ func (s *Store) threadFor(ctx context.Context, tx pgx.Tx, p engine.Proposal) (st
 	if err != nil {
 		return "", err
 	}
-	key := engine.SavingsKey(group)
+	key := engine.SavingsKey(group, g.Round)
 	if tag.RowsAffected() == 1 {
 		b := &pgx.Batch{}
-		declare(b, engine.Message{Key: key, Kind: engine.MessageSavings, Subject: group, Channel: s.channel(channel), Version: g.Version}, s.now())
+		s.declareCard(b, g, channel, s.now())
 		return key, tx.SendBatch(ctx, b).Close()
 	}
 	err = tx.QueryRow(ctx, `SELECT coalesce((SELECT key FROM messages WHERE key = $1), '')`, key).Scan(&key)

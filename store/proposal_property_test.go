@@ -34,7 +34,7 @@ const brokenProposals = `
 		WHERE NOT EXISTS (SELECT FROM messages m WHERE m.key = 'proposal/' || e.proposal_id || '/event/' || e.n) HAVING count(*) > 0
 	UNION ALL SELECT 'an old state is told', string_agg(p.id::text, ' ') FROM proposal p LEFT JOIN messages m ON m.key = 'proposal/' || p.id || '/state'
 		WHERE m.wanted IS DISTINCT FROM p.version HAVING count(*) > 0
-	UNION ALL SELECT 'an old card', string_agg(g.id::text, ' ') FROM finding_group g JOIN messages m ON m.key = 'savings/' || g.id || '/card' WHERE m.wanted <> g.version HAVING count(*) > 0
+	UNION ALL SELECT 'an old card', string_agg(g.id::text, ' ') FROM finding_group g JOIN messages m ON m.key = g.card WHERE m.wanted <> g.version HAVING count(*) > 0
 	UNION ALL SELECT 'not one task for an approval', string_agg(p.id::text, ' ') FROM proposal p WHERE p.approved_at IS NOT NULL
 		AND (SELECT count(*) FROM river_job j WHERE j.kind = 'propose' AND j.args ->> 'detail' = p.id::text) <> 1 HAVING count(*) > 0
 	UNION ALL SELECT 'approved and not in the ledger', string_agg(p.id::text, ' ') FROM proposal p JOIN proposal_item i ON i.proposal_id = p.id

@@ -137,7 +137,7 @@ func TestOneApprovalIsEnough(t *testing.T) {
 	w.must(err)
 	equal(t, "audit", []any{len(rows), rows[0].Plan, rows[0].Allowed, rows[0].By}, []any{1, p.Hash, true, ada})
 
-	card := engine.SavingsKey(items[0].GroupID)
+	card := engine.SavingsKey(items[0].GroupID, 0)
 	equal(t, "messages", w.sql(`SELECT key, kind, subject, detail, thread_key, wanted FROM messages WHERE kind = 'proposal' ORDER BY key`),
 		fmt.Sprintf("proposal/%[1]d/event/1 proposal %[1]d 1 %[2]s 1\nproposal/%[1]d/state proposal %[1]d 0 %[2]s 1", p.ID, card))
 	g := w.group("api")
@@ -415,5 +415,5 @@ func TestAnApprovedGroupGetsACard(t *testing.T) {
 	w.must(w.SaveDrafts(t.Context(), g.ID, []engine.ProposalItem{draft(w.one("tiny"))}))
 	equal(t, "no card", w.sql(`SELECT count(*) FROM messages`), "0")
 	w.approve("c", 1, w.group("tiny").Drafts...)
-	equal(t, "messages", w.sql(`SELECT key, channel FROM messages WHERE thread_key = ''`), engine.SavingsKey(g.ID)+" #savings")
+	equal(t, "messages", w.sql(`SELECT key, channel FROM messages WHERE thread_key = ''`), engine.SavingsKey(g.ID, 0)+" #savings")
 }

@@ -20,7 +20,7 @@ const (
 
 // SavingsCard draws a group's card: what is wasted, where and how much, the proof, how sure we are, and the buttons that apply.
 func SavingsCard(g engine.FindingGroup) Message {
-	key := engine.SavingsKey(g.ID)
+	key := engine.SavingsKey(g.ID, g.Round)
 	open := g.Open()
 	c := newCanvas(savingsButtons(g, key)...)
 	c.header(savingsHeading(g, open))

@@ -56,6 +56,17 @@ func oversized() engine.FindingGroup {
 	}
 }
 
+// cameBack is a group with a card of now, beside a proposal that was told under the one before and one that is told under this.
+func cameBack() engine.FindingGroup {
+	g := oversized()
+	g.Round, g.Thread = 1, engine.Thread{Channel: "C1", TS: "1800000000.000200"}
+	g.Proposals = []engine.Proposal{
+		{ID: 5, Title: "payments/api cpu 2 → 1", Status: engine.ProposalPending, Need: engine.ApprovalNeed{People: 2}, Thread: g.Thread},
+		{ID: 4, Title: "payments/api cpu 4 → 2", Status: engine.ProposalReversed, Reason: "the request is what it was", Thread: engine.Thread{Channel: "C1", TS: "1700000000.000100"}},
+	}
+	return g
+}
+
 func idleNode() engine.FindingGroup {
 	return engine.FindingGroup{
 		ID: 8, Cluster: "prod-eu", Title: "node group workers", Monthly: 140_160_000,
@@ -109,6 +120,7 @@ func TestGoldenSavings(t *testing.T) {
 		"savings_node":        view.SavingsCard(idleNode()),
 		"savings_volume":      view.SavingsCard(orphan()),
 		"savings_settled":     view.SavingsCard(settled()),
+		"savings_former":      view.FormerCard(cameBack(), engine.Thread{Channel: "C1", TS: "1700000000.000100"}, "https://shop.slack.com/"),
 		"savings_details":     view.SavingsDetails(oversized()),
 		"savings_details_vol": view.SavingsDetails(orphan()),
 		"reply_savings":       view.Reply(engine.Reply{Savings: new(found())}, workspace),
