@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,6 +62,38 @@ func (m MicroUSD) String() string {
 	}
 	b.WriteString(strconv.FormatUint(cents%100, 10))
 	return b.String()
+}
+
+// ToCents rounds amounts to cents so that they still come to their total, rounded: what rounding leaves goes to the largest remainders,
+// the first of equal ones. Amounts that do not come to total are rounded each on its own, for no cent of theirs may be made up.
+func ToCents(amounts []MicroUSD, total MicroUSD) []MicroUSD {
+	const cent = USD / 100
+	nearest := func(m MicroUSD) MicroUSD { // away from zero, as String does
+		if m < 0 {
+			return -((-m + cent/2) / cent * cent)
+		}
+		return (m + cent/2) / cent * cent
+	}
+	out, order := make([]MicroUSD, len(amounts)), make([]int, len(amounts))
+	var sum MicroUSD
+	for k, m := range amounts {
+		out[k], sum = nearest(m), sum+m
+	}
+	if sum != total {
+		return out
+	}
+	left := nearest(total)
+	for k, m := range amounts {
+		if out[k] = m / cent * cent; out[k] > m {
+			out[k] -= cent
+		}
+		order[k], left = k, left-out[k]
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(amounts[b]-out[b], amounts[a]-out[a]) })
+	for _, k := range order[:min(max(left/cent, 0), MicroUSD(len(order)))] { // outside of this only where a sum overflows
+		out[k] += cent
+	}
+	return out
 }
 
 func abs(m MicroUSD) uint64 {

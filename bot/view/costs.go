@@ -3,7 +3,6 @@ package view
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -42,7 +41,7 @@ func costs(c *canvas, s engine.Costs) string {
 		own = "own and idle"
 	}
 	table := [][4]string{{costHeading(s.By), own, "shared", "sum"}}
-	for k, amount := range toCents(amounts, s.Total) {
+	for k, amount := range engine.ToCents(amounts, s.Total) {
 		table = append(table, [4]string{rows[k].name, rows[k].own, rows[k].shared, amount.String()})
 	}
 	c.section(fence(strings.Join(columns(append(table, [4]string{"Sum", "", "", head})), "\n"), maxSection))
@@ -121,32 +120,6 @@ func costRows(s engine.Costs) []costRow {
 		}
 	}
 	return rows
-}
-
-// toCents rounds amounts to cents so that they still come to the rounded total: what rounding leaves goes to the largest remainders.
-func toCents(amounts []engine.MicroUSD, total engine.MicroUSD) []engine.MicroUSD {
-	const cent = engine.USD / 100
-	floor := func(m engine.MicroUSD) engine.MicroUSD {
-		down := m / cent * cent
-		if down > m {
-			down -= cent
-		}
-		return down
-	}
-	out, order := make([]engine.MicroUSD, len(amounts)), make([]int, len(amounts))
-	left := floor(total + cent/2)
-	if total < 0 {
-		left = -floor(-total + cent/2)
-	}
-	for k, m := range amounts {
-		out[k], order[k] = floor(m), k
-		left -= out[k]
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(amounts[b]-out[b], amounts[a]-out[a]) })
-	for n := range int(left / cent) {
-		out[order[n%len(order)]] += cent
-	}
-	return out
 }
 
 // columns lines up a table: the first column to the left, the others to the right.

@@ -95,7 +95,7 @@ func ledgerTable(l engine.Ledger) []string {
 		for k, s := range rows {
 			amounts[k] = of(s)
 		}
-		return toCents(amounts, total)
+		return engine.ToCents(amounts, total)
 	}
 	verified := columnsOf(func(s engine.LedgerShare) engine.MicroUSD { return s.Verified }, l.Verified)
 	cash := columnsOf(func(s engine.LedgerShare) engine.MicroUSD { return s.Cash }, l.Cash)
