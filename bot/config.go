@@ -2,6 +2,7 @@ package bot
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"net/http"
 	"os"
@@ -27,6 +28,9 @@ type Config struct {
 	Log      *slog.Logger
 	Now      func() time.Time
 	Timing   Timing
+	// Attachments makes the files that go with a digest, such as its page; what could not be made is said in sentences for people, and
+	// is no error. nil for none. A file is uploaded once for each content of the digest, whatever bytes it has when made again.
+	Attachments func(context.Context, engine.Digest) (files []engine.File, without []string, err error)
 }
 
 // Timing is how long things take. A zero field is the default, which is right for Slack.

@@ -148,8 +148,8 @@ func (b *Bot) show(ctx context.Context, d engine.Delivery, channel string, m vie
 
 // shown uploads what did not fit and records the delivery.
 func (b *Bot) shown(ctx context.Context, d engine.Delivery, channel, ts string, m view.Message, pace time.Duration) {
-	if m.File != nil {
-		if err := b.attach(ctx, d, channel, ts, *m.File); err != nil {
+	for _, f := range m.Files {
+		if err := b.attach(ctx, d, channel, ts, f); err != nil {
 			// The message itself is there; the file is tried with its next version.
 			b.log.WarnContext(ctx, "the full text could not be uploaded", "key", d.Key, "error", explain(err))
 		}

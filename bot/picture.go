@@ -21,7 +21,7 @@ func (b *Bot) pictures(ctx context.Context, d engine.Delivery, channel, ts strin
 		}
 		if err == nil {
 			name := fmt.Sprintf("%s-%d-%d-week%02d.png", strings.ReplaceAll(d.Key, "/", "-"), n+1, year, week)
-			err = b.attach(ctx, d, channel, ts, view.File{Name: name, Title: c.Title, Content: string(data)})
+			err = b.attach(ctx, d, channel, ts, engine.File{Name: name, Title: c.Title, Content: string(data)})
 		}
 		if err != nil {
 			b.log.WarnContext(ctx, "a chart could not be uploaded", "key", d.Key, "chart", c.Title, "error", explain(err))

@@ -154,7 +154,7 @@ func (b *Bot) page(ctx context.Context, channel, thread, oldest, cursor string) 
 
 // attach puts a file into the thread of a message, once: its name carries the message's key and a digest of its content, and a
 // file of that name in the thread is it.
-func (b *Bot) attach(ctx context.Context, d engine.Delivery, channel, ts string, f view.File) error {
+func (b *Bot) attach(ctx context.Context, d engine.Delivery, channel, ts string, f engine.File) error {
 	thread := ts
 	if d.ThreadTS != "" {
 		thread = d.ThreadTS

@@ -41,6 +41,14 @@ func CardKey(incident int64) string { return fmt.Sprintf("incident/%d/card", inc
 // DigestKey is the key of a digest's message for one delivery: "digest/2026-W47/finops".
 func DigestKey(p Period, delivery string) string { return "digest/" + p.String() + "/" + delivery }
 
+// DigestParts is how many messages the tables of a digest take in its thread. Message.Detail counts them from 1.
+const DigestParts = 2
+
+// DetailsKey is the key of one of them: "digest/2026-W47/finops/details/1".
+func DetailsKey(p Period, delivery string, part int) string {
+	return fmt.Sprintf("%s/details/%d", DigestKey(p, delivery), part)
+}
+
 // Delivery is a message that is due, and what is known of its life in Slack.
 type Delivery struct {
 	Message

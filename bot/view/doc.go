@@ -9,18 +9,17 @@ import (
 	"strings"
 
 	"github.com/slack-go/slack"
+
+	"github.com/eks-autopilot/autopilot/engine"
 )
 
 // Message is one drawing: the blocks, and the text that notifications and screen readers get.
 type Message struct {
 	Blocks []slack.Block
 	Text   string
-	File   *File   // what did not fit, to be uploaded into the thread; nil when all did
-	Charts []Chart // those that Blocks hold, to be uploaded as pictures where Slack takes no charts
+	Files  []engine.File // what did not fit, to be uploaded into the thread; a name is stable for the same content
+	Charts []Chart       // those that Blocks hold, to be uploaded as pictures where Slack takes no charts
 }
-
-// File is a text too long for a message. The name is stable for the same content.
-type File struct{ Name, Title, Content string }
 
 // A block's id carries the key of its message, since an interaction does not say on which of our messages it was made.
 const keyEnd = "#"
@@ -49,5 +48,5 @@ func ActionOf(actionID string) string {
 func Plain(m Message) Message {
 	text := cut(m.Text, maxText)
 	block := slack.NewSectionBlock(slack.NewTextBlockObject(slack.PlainTextType, text, false, false), nil, nil)
-	return Message{Text: text, Blocks: []slack.Block{block}, File: m.File}
+	return Message{Text: text, Blocks: []slack.Block{block}, Files: m.Files}
 }

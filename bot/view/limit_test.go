@@ -72,8 +72,10 @@ func checkDrawing(t failer, name string, m view.Message) {
 			t.Errorf("%s: a block id of %d units", name, units(b.ID()))
 		}
 	}
-	if m.File != nil && (m.File.Name == "" || m.File.Content == "" || units(m.File.Name) > 255) {
-		t.Errorf("%s: file %q of %d bytes", name, m.File.Name, len(m.File.Content))
+	for _, f := range m.Files {
+		if f.Name == "" || f.Content == "" || units(f.Name) > 255 {
+			t.Errorf("%s: file %q of %d bytes", name, f.Name, len(f.Content))
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ func Diagnosis(i engine.Incident) Message {
 	}
 	m := Message{Blocks: c.done(), Text: diagnosisNotice(i)}
 	if cutShort || c.full {
-		m.File = fullDiagnosis(i)
+		m.Files = []engine.File{fullDiagnosis(i)}
 	}
 	return m
 }
@@ -157,7 +157,7 @@ func considered(i engine.Incident) []string {
 
 // fullDiagnosis is everything as a text file. Its name changes with the causes and their evidence, not with every signal that
 // joins, so that a storm does not fill the thread with files.
-func fullDiagnosis(i engine.Incident) *File {
+func fullDiagnosis(i engine.Incident) engine.File {
 	var b strings.Builder
 	d := i.Diagnosis
 	fmt.Fprintf(&b, "Incident %d: %s\nDiagnosed %s\n", i.ID, tame(title(i)), stamp(d.At))
@@ -194,7 +194,7 @@ func fullDiagnosis(i engine.Incident) *File {
 	for _, c := range i.Considered {
 		fmt.Fprintf(&b, "  %s  %s: %s (%s)\n", stamp(c.At), tame(c.Verdict), tame(c.Signal), tame(c.Reason))
 	}
-	return &File{
+	return engine.File{
 		Name:    fmt.Sprintf("incident-%d-diagnosis-%s.txt", i.ID, hex.EncodeToString(sum[:4])),
 		Title:   fmt.Sprintf("Incident %d: the whole diagnosis", i.ID),
 		Content: b.String(),

@@ -214,8 +214,8 @@ func TestKeysSurviveTheButton(t *testing.T) {
 func TestDiagnosisTooLongBecomesAFile(t *testing.T) {
 	i := diagnosed()
 	short := view.Diagnosis(i)
-	if short.File != nil {
-		t.Fatalf("a short diagnosis has a file: %+v", short.File)
+	if len(short.Files) > 0 {
+		t.Fatalf("a short diagnosis has a file: %+v", short.Files)
 	}
 	for n := range 60 {
 		id := "log/" + strings.Repeat("i", n+2)
@@ -223,19 +223,19 @@ func TestDiagnosisTooLongBecomesAFile(t *testing.T) {
 		i.Diagnosis.Causes[0].For = append(i.Diagnosis.Causes[0].For, id)
 	}
 	long := view.Diagnosis(i)
-	if long.File == nil {
+	if len(long.Files) != 1 {
 		t.Fatal("a long diagnosis has no file")
 	}
-	if !strings.Contains(long.File.Content, "line number log/"+strings.Repeat("i", 61)) {
+	if !strings.Contains(long.Files[0].Content, "line number log/"+strings.Repeat("i", 61)) {
 		t.Error("the file does not hold the last line")
 	}
 	i.Considered = append(i.Considered, engine.Consideration{At: t0, Signal: "one more", Verdict: "joined"})
-	if again := view.Diagnosis(i); again.File.Name != long.File.Name {
-		t.Errorf("a joining signal makes a new file: %s, then %s", long.File.Name, again.File.Name)
+	if again := view.Diagnosis(i); again.Files[0].Name != long.Files[0].Name {
+		t.Errorf("a joining signal makes a new file: %s, then %s", long.Files[0].Name, again.Files[0].Name)
 	}
 	i.Diagnosis.Causes[0].Title = "something else"
-	if other := view.Diagnosis(i); other.File.Name == long.File.Name {
-		t.Errorf("another cause keeps the file %s", other.File.Name)
+	if other := view.Diagnosis(i); other.Files[0].Name == long.Files[0].Name {
+		t.Errorf("another cause keeps the file %s", other.Files[0].Name)
 	}
 }
 
