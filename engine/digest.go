@@ -19,9 +19,9 @@ type Digest struct {
 
 	Spend      Spend         `json:"spend"`
 	Trend      []SpendDay    `json:"trend"`              // the days up to the period's end, oldest first; a day without a bill is missing, not 0
-	Forecast   *Forecast     `json:"forecast,omitempty"` // of the calendar month that the period ends in; nil when too little is known
-	Waterfall  []SpendStep   `json:"waterfall"`          // from Spend.Before to Spend.Total; the steps come to the difference
-	Movers     []Mover       `json:"movers"`             // the largest change first, whatever its sign
+	Forecast   *Forecast     `json:"forecast,omitempty"` // of the month that a week ends in, or the one after a month; nil when too little is known
+	Waterfall  []SpendStep   `json:"waterfall"`          // from Spend.Before to Spend.Total; the steps come to the difference. Empty without SameDays
+	Movers     []Mover       `json:"movers"`             // of SameDays, the largest change first, whatever its sign; who did not change is not there
 	Breakdowns []Breakdown   `json:"breakdowns"`         // of Spend.Total by team, cluster and kind; the lines of each come to it
 	Budgets    []Budget      `json:"budgets,omitempty"`
 	Units      []UnitCost    `json:"units,omitempty"`
@@ -40,10 +40,14 @@ type Digest struct {
 	Audit       *Anchor      `json:"audit,omitempty"`   // the head of the audit log at AsOf; nil while it is empty
 }
 
-// Spend is what a period cost, beside the one before.
+// Spend is what a period cost, beside the one before. What changed is SameTotal less SameBefore, over SameDays: days of which no bill,
+// or only a part of one, is there yet would look like a fall.
 type Spend struct {
 	Total       MicroUSD `json:"total"`
-	Before      MicroUSD `json:"before"` // the period before; where days of it have no bill, what its days with a bill came to
+	Before      MicroUSD `json:"before"`      // the period before; where days of it have no bill, what its days with a bill came to
+	SameTotal   MicroUSD `json:"same_total"`  // of Total: the days that can be compared
+	SameBefore  MicroUSD `json:"same_before"` // of Before: the same days of the period before
+	SameDays    int      `json:"same_days"`   // how many days of the period those are; 0 when nothing can be compared
 	DaysKnown   int      `json:"days_known"`
 	DaysBefore  int      `json:"days_before"` // of the period before, with a bill
 	Provisional MicroUSD `json:"provisional"` // of Total: AWS may still change it
@@ -56,26 +60,28 @@ type Spend struct {
 	Allocated   float64  `json:"allocated"` // share in [0,1] of Total that is put to a team
 }
 
-// Comparable tells whether the two periods can be compared: each of their days is known.
+// Comparable tells whether the two periods can be compared as a whole: each of their days is there, and all of it. Otherwise SameDays
+// says what can.
 func (s Spend) Comparable(p Period) bool {
-	return s.DaysKnown == p.Days() && s.DaysBefore == p.Before().Days()
+	return s.DaysKnown == p.Days() && s.DaysBefore == p.Before().Days() && s.SameDays == p.Days()
 }
 
 // SpendDay is a day of the trend.
 type SpendDay struct {
 	Day         time.Time `json:"day"`
 	Amount      MicroUSD  `json:"amount"`
-	Provisional bool      `json:"provisional,omitempty"`
+	Provisional bool      `json:"provisional,omitempty"` // it may still change
+	Estimated   bool      `json:"estimated,omitempty"`   // list prices, no bill
 }
 
 // Forecast is what a month will come to, if it goes on as it did.
 type Forecast struct {
-	Month  time.Time     `json:"month"` // its first day
-	SoFar  MicroUSD      `json:"so_far"`
-	Mid    MicroUSD      `json:"mid"` // of the whole month
-	Low    MicroUSD      `json:"low"` // 80 % of such months end between Low and High
+	Month  time.Time     `json:"month"`  // its first day
+	SoFar  MicroUSD      `json:"so_far"` // what its days have cost up to the period's end, as far as there are bills
+	Mid    MicroUSD      `json:"mid"`    // of the whole month
+	Low    MicroUSD      `json:"low"`    // 80 % of such months end between Low and High
 	High   MicroUSD      `json:"high"`
-	Days   []ForecastDay `json:"days"`   // those to come
+	Days   []ForecastDay `json:"days"`   // those to come, and those without a whole bill
 	Basis  int           `json:"basis"`  // days of history that it rests on
 	Before MicroUSD      `json:"before"` // the month before; 0 when not known
 }
@@ -92,10 +98,10 @@ type SpendStep struct {
 	Amount MicroUSD `json:"amount"` // that it added; below zero where it took away
 }
 
-// Mover is a team or cluster, or a part of the bill that is nobody's, whose cost changed.
+// Mover is a team or cluster, or a part of the bill that is no team's, whose cost changed.
 type Mover struct {
-	By     string   `json:"by"` // "team", "cluster", "kind"
-	Name   string   `json:"name"`
+	By     string   `json:"by"`   // "team", "cluster", "kind"
+	Name   string   `json:"name"` // of the team or cluster; of a kind as price rows have it: "workload", "shared", "idle", "outside", ...
 	Before MicroUSD `json:"before"`
 	Now    MicroUSD `json:"now"`
 }

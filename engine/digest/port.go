@@ -1,50 +1,83 @@
 package digest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-// Facts are the rows that a digest rests on, added up by the database where only sums are wanted. They are read in one snapshot.
+// Facts are the rows that a digest rests on, added up where only sums are wanted. They are read in one snapshot. All of them are of
+// the scope alone, but for Known, Counts, Own and what stands below it.
 type Facts struct {
 	Period engine.Period
 	Scope  engine.DigestScope
 	AsOf   time.Time // when the newest row among them was written
 	Closed bool      // the invoice of each payer is final, so costs change by corrections alone
 
-	Parts   []Part             // of the period and the one before, summed by what Part names but its days
-	Days    []DaySum           // of the scope, from TrendFrom on to the period's end, in order
-	Scopes  []ScopeDays        // the same for other scopes that were asked for, from MonthFrom on
-	Known   []time.Time        // days with a bill or an estimate, of the period and the one before
-	Guessed int                // days of the period
-	Since   time.Time          // the first day of which costs are known; zero without
-	Newest  time.Time          // and the newest
-	Payers  []engine.PayerLine // of the period
+	Known  []KnownDay         // days with a bill or an estimate, from HistoryFrom to the period's end
+	Parts  []Part             // of the period and the one before, summed by all that a Part names
+	Days   []DaySum           // from HistoryFrom to the period's end; one that is known and not here cost 0
+	Scopes []ScopeDays        // the same for the scopes that Rules.Scopes wants, whatever the digest's is
+	Since  time.Time          // the first day of which costs are known at all; zero without
+	Newest time.Time          // and the newest
+	Payers []engine.PayerLine // of the period
 
-	Ledger []engine.LedgerEntry // all entries of the chains that have one in the period
-	Year   engine.MicroUSD      // verified since 1 January of the year that the period ends in, corrections too
-	Open   engine.Opportunities
+	// What ledger.Summary makes of all entries of the chains that have one in the period, or that are to be measured on a day of it:
+	// the span is the period's, Limit is LedgerLines. Funnel.Year is what was verified since 1 January of the year that the period's
+	// last day is in, up to the period's end, corrections too.
+	Ledger    engine.Ledger // its Shares are by team
+	ByType    []engine.LedgerShare
+	ByCluster []engine.LedgerShare
+	Funnel    engine.Funnel
 
-	Incidents []engine.IncidentLine // that were open in the period, whenever they began
-	Earlier   int                   // incidents opened in the period before
+	Open engine.Opportunities // Top: the OpenGroups dearest
+
+	// Incidents that were open in the period, whenever they began; of a parent and its children the parent alone. Lasted, Cost and
+	// Costed are Make's to fill in.
+	Incidents []engine.IncidentLine
+	Earlier   int // incidents opened in the period before, again without children
 
 	Own         engine.OwnCost
-	Counts      []UnitDay // of the period and the one before
+	Counts      []UnitDay // from the first day of the period before
 	Corrections []engine.Correction
 	Scan        time.Time
 	Audit       *engine.Anchor
 	Missing     []engine.Gap
 }
 
-// Part is a sum of cost rows.
+const (
+	// LedgerLines is how many chains a digest lists; its sums are of all.
+	LedgerLines = 500
+	// OpenGroups is how many open opportunities a digest lists.
+	OpenGroups = 10
+)
+
+// KnownDay is a day with costs.
+type KnownDay struct {
+	Day       time.Time
+	SavedAt   time.Time // when the oldest of its bills was kept, for it is kept again while it settles
+	Estimated bool      // list prices: no payer has a bill of it
+	Partial   bool      // a payer that has bills of days before it has none of it
+	Guessed   bool      // who used what was not measured on the whole of it
+}
+
+// settling is how long after a day its bill still grows: Cost Explorer is complete a day later.
+const settling = 24 * time.Hour
+
+// settled tells whether the costs of a day are all there. What AWS changes later, it changes by little.
+func (k KnownDay) settled() bool {
+	return !k.Partial && (k.Estimated || !k.SavedAt.Before(k.Day.Add(24*time.Hour+settling)))
+}
+
+// Part is a sum of cost rows of the period or of the one before.
 type Part struct {
 	Before      bool // of the period before
+	Same        bool // of the days that Same gives
 	Payer       string
 	Cluster     string
 	Team        string
 	Kind        string // of the row: workload, shared, idle, outside, unallocatable, adjustment
-	What        string // of an unallocatable row: "tax", "credit", "support"; "" otherwise
 	Amount      engine.MicroUSD
 	Provisional bool
 }
@@ -53,6 +86,7 @@ type Part struct {
 type DaySum struct {
 	Day         time.Time
 	Amount      engine.MicroUSD
+	Adjustment  engine.MicroUSD // of Amount: what an invoice differs from its days by, which is kept with the month's first day
 	Provisional bool
 }
 
@@ -123,12 +157,39 @@ func TrendFrom(p engine.Period) time.Time {
 	return p.From.AddDate(0, 0, -12*7)
 }
 
-// MonthFrom is the first day that the scopes of budgets and units are wanted from: enough for a forecast, and the period before.
-func MonthFrom(p engine.Period) time.Time {
-	last := p.To.AddDate(0, 0, -1)
-	first := last.AddDate(0, 0, 1-last.Day()).AddDate(0, -2, 0)
-	if before := p.Before().From; before.Before(first) {
-		return before
+// HistoryFrom is the first day that sums of days are wanted from: that of the trend, which is enough for a forecast too.
+func HistoryFrom(p engine.Period) time.Time { return TrendFrom(p) }
+
+// Same gives the days of a period and of the one before that can be compared: the nth of one with the nth of the other, where both
+// are settled and both are billed or both estimated. Where all days of both are, those are all days, however long the months. They
+// are in order.
+func Same(p engine.Period, known []KnownDay) []time.Time {
+	at := map[time.Time]KnownDay{}
+	for _, k := range known {
+		if k.settled() {
+			at[k.Day.UTC()] = k
+		}
 	}
-	return first
+	before := p.Before()
+	var then, now, all []time.Time
+	for n := range max(p.Days(), before.Days()) {
+		a, b := before.From.AddDate(0, 0, n), p.From.AddDate(0, 0, n)
+		x, knownBefore := at[a]
+		y, knownNow := at[b]
+		knownBefore, knownNow = knownBefore && a.Before(before.To), knownNow && b.Before(p.To)
+		if knownBefore {
+			all = append(all, a)
+		}
+		if knownNow {
+			all = append(all, b)
+		}
+		if knownBefore && knownNow && x.Estimated == y.Estimated {
+			then, now = append(then, a), append(now, b)
+		}
+	}
+	if len(all) == p.Days()+before.Days() && len(now) == min(p.Days(), before.Days()) {
+		slices.SortFunc(all, time.Time.Compare)
+		return all
+	}
+	return append(then, now...)
 }

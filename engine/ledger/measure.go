@@ -20,31 +20,15 @@ const (
 // student is the quantile of Student's t that leaves 90 % in the middle, by degrees of freedom from 1.
 var student = []float64{6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812, 1.796, 1.782, 1.771, 1.761}
 
-// Measure says what a change saved on a day, by itself: the adjusted baseline (what a unit of work cost before, times the work of the
-// day) less what the day cost, at the baseline's prices. Day, Amount, Cash, Low, High and Work are set, all else is the caller's.
+// claim is what a chain says that it saved on a day: the adjusted baseline (what a unit of work cost before, times the work of the day)
+// less what the day cost, at the baseline's prices.
 //
-// Freed capacity is Amount less Cash. A volume that is gone, and a node-hour that its group no longer has, is cash, but for what
+// Freed capacity is the amount less the cash. A volume that is gone, and a node-hour that its group no longer has, is cash, but for what
 // commitments pay for whether it is used or not: that is cash only as far as the hours that the bills show beside the commitments
 // became fewer, or, without bills, in the share that was not covered. Requests are never cash by themselves; see MeasureDay.
 //
-// Low and High hold 90 % of the uncertainty: that of a new day against the mean of n, t * CV(RMSE) * sqrt(1 + 1/n), as in IPMVP and
-// ASHRAE Guideline 14, together with the error of looking at the day every quarter of an hour, and the part of it that was not seen. It
-// fails with engine.Unavailable when too little of the
-// day is known: there is no entry of such a day, never a zero.
-func Measure(b engine.Baseline, u Use) (engine.LedgerEntry, error) {
-	c := claim{b: b, use: u}
-	if err := c.check(); err != nil {
-		return engine.LedgerEntry{}, err
-	}
-	c.level = c.actual()
-	if c.b.Uncovered != nil && u.Uncovered != nil {
-		c.uncovered = *u.Uncovered
-	}
-	c.take(true)
-	return c.entry(), nil
-}
-
-// claim is what a chain says that it saved on a day.
+// Its bounds hold 90 % of the uncertainty: that of a new day against the mean of n, t * CV(RMSE) * sqrt(1 + 1/n), as in IPMVP and
+// ASHRAE Guideline 14, together with the error of looking at the day every quarter of an hour, and the part of it that was not seen.
 type claim struct {
 	b         engine.Baseline
 	use       Use

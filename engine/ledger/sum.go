@@ -32,12 +32,24 @@ func chains(entries []engine.LedgerEntry) map[string][]engine.LedgerEntry {
 // Fold gives each chain as it stands, the newest first. What was measured counts within the filter's span, all else as far as it
 // had come before its end. The same entries, in whatever order and however often they come, give the same lines.
 func Fold(entries []engine.LedgerEntry, f engine.LedgerFilter) []engine.LedgerLine {
-	var lines []engine.LedgerLine
-	for name, chain := range chains(entries) {
+	return foldAll(choose(entries, f), f)
+}
+
+// choose gives what a filter chooses, by chain.
+func choose(entries []engine.LedgerEntry, f engine.LedgerFilter) map[string][]engine.LedgerEntry {
+	byChain := chains(entries)
+	for name, chain := range byChain {
 		chain = slices.DeleteFunc(chain, func(e engine.LedgerEntry) bool { return !chosen(e, f) })
-		if len(chain) == 0 {
-			continue
+		if byChain[name] = chain; len(chain) == 0 {
+			delete(byChain, name)
 		}
+	}
+	return byChain
+}
+
+func foldAll(byChain map[string][]engine.LedgerEntry, f engine.LedgerFilter) []engine.LedgerLine {
+	var lines []engine.LedgerLine
+	for name, chain := range byChain {
 		lines = append(lines, fold(name, chain, f))
 	}
 	slices.SortFunc(lines, func(a, b engine.LedgerLine) int {
@@ -66,11 +78,12 @@ func inSpan(e engine.LedgerEntry, f engine.LedgerFilter) bool { return !when(e).
 
 func fold(name string, chain []engine.LedgerEntry, f engine.LedgerFilter) engine.LedgerLine {
 	l := engine.LedgerLine{Chain: name, Finding: chain[0].Finding, Type: chain[0].Type, Target: chain[0].Target, Team: chain[0].Team, State: State(chain)}
+	corrections := correctionsOf(chain)
 	for _, e := range chain {
 		if e.Kind == engine.EntryCorrected {
 			continue // with what it corrects
 		}
-		n := Net(chain, e)
+		n := Net(corrections, e)
 		if n.Proposal != 0 {
 			l.Proposal = n.Proposal
 		}
@@ -93,6 +106,16 @@ func fold(name string, chain []engine.LedgerEntry, f engine.LedgerFilter) engine
 	}
 	l.Missing = max(0, expected(chain, f)-l.Days)
 	return l
+}
+
+// correctionsOf are all that Net looks at: a chain of a year has few, and is not to be walked for each of its days.
+func correctionsOf(chain []engine.LedgerEntry) (list []engine.LedgerEntry) {
+	for _, e := range chain {
+		if e.Kind == engine.EntryCorrected {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // expected is how many days of a filter's span should have been measured of a chain.
@@ -122,24 +145,24 @@ func expected(chain []engine.LedgerEntry, f engine.LedgerFilter) int {
 // often, the entries come, and no dollar is in two chains. The bounds of a sum are the sums of the bounds, as if all errors went the
 // same way, which is wider than they are together and never too narrow.
 func Sum(entries []engine.LedgerEntry, f engine.LedgerFilter) engine.Ledger {
-	sum := engine.Ledger{From: f.From, To: f.To, Lines: Fold(entries, f), By: cmp.Or(f.By, engine.LedgerByTeam)}
-	shares := map[string]engine.LedgerShare{}
-	byChain := chains(entries)
+	byChain := choose(entries, f)
+	return sum(byChain, foldAll(byChain, f), f)
+}
+
+func sum(byChain map[string][]engine.LedgerEntry, lines []engine.LedgerLine, f engine.LedgerFilter) engine.Ledger {
+	sum := engine.Ledger{From: f.From, To: f.To, Lines: lines, By: cmp.Or(f.By, engine.LedgerByTeam)}
 	types := map[engine.FindingKind]engine.CalibrationLine{}
 	for _, l := range sum.Lines {
-		chain := slices.DeleteFunc(byChain[l.Chain], func(e engine.LedgerEntry) bool { return !chosen(e, f) })
 		for kind, into := range map[engine.EntryKind]*engine.MicroUSD{
 			engine.EntryDetected: &sum.Detected, engine.EntryApproved: &sum.Approved,
 			engine.EntryImplemented: &sum.Implemented, engine.EntryReversed: &sum.Reversed,
 		} {
-			if e, ok := step(chain, kind); ok {
+			if e, ok := step(byChain[l.Chain], kind); ok {
 				*into += e.Amount
 			}
 		}
 		sum.Verified, sum.Cash, sum.Missed = sum.Verified+l.Verified, sum.Cash+l.Cash, sum.Missed+l.Missing
 		sum.Low, sum.High = sum.Low+l.Low, sum.High+l.High
-		name := shareOf(l, sum.By)
-		shares[name] = addTo(shares[name], name, l, chain)
 		if l.Days > 0 {
 			c := types[l.Type]
 			c.Type, c.Chains = l.Type, c.Chains+1
@@ -155,14 +178,24 @@ func Sum(entries []engine.LedgerEntry, f engine.LedgerFilter) engine.Ledger {
 		}
 		sum.Calibration = append(sum.Calibration, c)
 	}
-	sum.Shares = slices.SortedFunc(maps.Values(shares), func(a, b engine.LedgerShare) int {
-		return cmp.Or(cmp.Compare(b.Verified, a.Verified), cmp.Compare(b.Detected, a.Detected), cmp.Compare(a.Name, b.Name))
-	})
+	sum.Shares = divide(byChain, lines, sum.By)
 	limit := cmp.Or(max(f.Limit, 0), mostLines)
 	if len(sum.Lines) > limit {
 		sum.Lines, sum.More = sum.Lines[:limit], len(sum.Lines)-limit
 	}
 	return sum
+}
+
+// divide gives the shares of all lines.
+func divide(byChain map[string][]engine.LedgerEntry, lines []engine.LedgerLine, by engine.LedgerBy) []engine.LedgerShare {
+	shares := map[string]engine.LedgerShare{}
+	for _, l := range lines {
+		name := shareOf(l, by)
+		shares[name] = addTo(shares[name], name, l, byChain[l.Chain])
+	}
+	return slices.SortedFunc(maps.Values(shares), func(a, b engine.LedgerShare) int {
+		return cmp.Or(cmp.Compare(b.Verified, a.Verified), cmp.Compare(b.Detected, a.Detected), cmp.Compare(a.Name, b.Name))
+	})
 }
 
 // promised is what a chain's estimate comes to for the days that were measured.
