@@ -412,12 +412,3 @@ func TestReconcile(t *testing.T) {
 		t.Errorf("another month: %v", err)
 	}
 }
-
-func TestAllocated(t *testing.T) {
-	if got := Allocated([]Row{{Namespace: "a", Amount: 3}, {Team: "b", Amount: 3}, {Kind: RowIdle, Amount: 2}, {Kind: RowUnallocatable, Amount: -9}}); got != 0.75 {
-		t.Errorf("allocated: %v", got)
-	}
-	if got := Allocated(nil); got != 0 {
-		t.Errorf("of nothing: %v", got)
-	}
-}

@@ -58,23 +58,6 @@ func Reconcile(v Invoice, rows []Row) ([]Row, error) {
 	return out, nil
 }
 
-// Allocated gives the share of what rows come to that a team or namespace answers for, in [0,1]; idle, what is outside of clusters and
-// what is nobody's are not. It is 0 when the rows come to nothing.
-func Allocated(rows []Row) float64 {
-	var owned, all float64
-	for _, row := range rows {
-		amount := max(0, row.Amount).Dollars()
-		all += amount
-		if row.Namespace != "" || row.Team != "" {
-			owned += amount
-		}
-	}
-	if all <= 0 {
-		return 0
-	}
-	return owned / all
-}
-
 // monthHours is how many hours the month of a day has.
 func monthHours(day time.Time) float64 {
 	return 24 * float64(day.AddDate(0, 1, -day.Day()).Day())
