@@ -33,6 +33,7 @@ const (
 	ActionDeny        Action = "deny"      // say no to it
 	ActionAudit       Action = "audit"     // read the audit log
 	ActionRemove      Action = "remove"    // in the audit log alone: the bot does what people approved about a volume
+	ActionReopen      Action = "reopen"    // in the audit log alone: somebody opened a pull request again that a person had closed
 	ActionUndo        Action = "undo"      // take a rollout back; this and what follows are the kinds of Remedy
 	ActionRestart     Action = "restart"
 	ActionScale       Action = "scale"

@@ -22,7 +22,7 @@ const (
 	ProposalDenied   ProposalStatus = "denied"   // by a person, with a reason
 	ProposalExpired  ProposalStatus = "expired"  // nobody decided in time
 	ProposalStale    ProposalStatus = "stale"    // what was approved is no longer what would be done
-	ProposalClosed   ProposalStatus = "closed"   // a person closed the pull request
+	ProposalClosed   ProposalStatus = "closed"   // a person closed the pull request; over, unless it is opened again
 	ProposalReversed ProposalStatus = "reversed" // taken back by another proposal, or by hand
 )
 

@@ -33,6 +33,7 @@ type Proposals interface {
 	Hold(ctx context.Context, id int64, reason string) (engine.Proposal, error)
 	Stale(ctx context.Context, id int64, reason string) (engine.Proposal, error)
 	Closed(ctx context.Context, id int64, pull engine.Pull, by engine.Person, reason string, until time.Time) (engine.Proposal, error)
+	Reopened(ctx context.Context, id int64, pull engine.Pull, status engine.ProposalStatus, reason string, told []engine.Event) (engine.Proposal, error)
 	Deployed(ctx context.Context, id int64, line string) (engine.Proposal, error)
 	Verified(ctx context.Context, id int64, entries []engine.LedgerEntry, line string) (engine.Proposal, error)
 	Reversed(ctx context.Context, id int64, by engine.Person, reason string) (engine.Proposal, error)

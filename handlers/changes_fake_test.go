@@ -25,6 +25,7 @@ type fakeProposals struct {
 	followed  []int64
 	snoozed   []string
 	audit     []engine.AuditRow
+	rival     bool // another proposal changes what a closed one would
 	subject   string
 	fail      error
 }
@@ -199,6 +200,15 @@ func (f *fakeProposals) Closed(_ context.Context, id int64, pull engine.Pull, by
 	p.Status, p.Reason, p.Pull = engine.ProposalClosed, reason, pull
 	f.snoozed = append(f.snoozed, fmt.Sprintf("%s %s until %s", by.ID+by.Name, reason, until.Format(time.DateOnly)))
 	return f.put(p), nil
+}
+
+func (f *fakeProposals) Reopened(_ context.Context, id int64, pull engine.Pull, status engine.ProposalStatus, reason string, told []engine.Event) (engine.Proposal, error) {
+	p := f.all[id]
+	if p.Status != engine.ProposalClosed || f.rival {
+		return p, f.fail
+	}
+	f.snoozed = nil
+	return f.SavePull(context.Background(), id, p.Version, pull, status, reason, told)
 }
 
 func (f *fakeProposals) Deployed(_ context.Context, id int64, line string) (engine.Proposal, error) {

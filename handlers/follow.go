@@ -13,7 +13,6 @@ import (
 )
 
 const (
-	closedFor  = 30 * 24 * time.Hour // findings whose pull request a person closed are put off
 	lookAgain  = 5 * time.Second     // when somebody else moved the proposal on meanwhile
 	lookBroken = time.Hour           // when a person must change something on GitHub first
 )
@@ -59,9 +58,40 @@ func (h *Handlers) followOn(ctx context.Context, p engine.Proposal) error {
 		return h.watchHarm(ctx, p)
 	case engine.ProposalStale, engine.ProposalDenied, engine.ProposalExpired, engine.ProposalReversed:
 		return h.takeAway(ctx, p)
-	case engine.ProposalPending, engine.ProposalApproved, engine.ProposalClosed:
+	case engine.ProposalClosed:
+		return h.followClosed(ctx, p)
+	case engine.ProposalPending, engine.ProposalApproved:
 	}
 	return nil
+}
+
+// followClosed sees whether somebody opened a pull request again that a person closed.
+func (h *Handlers) followClosed(ctx context.Context, p engine.Proposal) error {
+	if p.Pull.Number == 0 || h.Changes.Forge == nil {
+		return nil
+	}
+	seen, err := h.Changes.Forge.Status(ctx, p.Repo, p.Pull)
+	if code := engine.CodeOf(err); code == engine.NotFound || code == engine.Forbidden {
+		return nil // whoever closed it may have no use for the repository any more
+	}
+	if err != nil {
+		return err
+	}
+	step := change.Next(p, seen, "", h.Now())
+	if step.Act != change.ActReopen {
+		if step.Again == 0 {
+			return nil
+		}
+		return lookIn(step.Again, "the pull request is closed")
+	}
+	after, err := h.Changes.Proposals.Reopened(ctx, p.ID, step.Pull, step.Status, step.Reason, step.Tell)
+	if err != nil {
+		return err
+	}
+	if after.Status == engine.ProposalMerged {
+		return h.followMerged(ctx, after)
+	}
+	return lookIn(step.Again, "the pull request is "+string(after.Status))
 }
 
 func (h *Handlers) followPull(ctx context.Context, p engine.Proposal) error {
@@ -81,10 +111,13 @@ func (h *Handlers) followPull(ctx context.Context, p engine.Proposal) error {
 	step := change.Next(p, seen, h.newest(ctx, p, seen), h.Now())
 	switch step.Act {
 	case change.ActSnooze:
-		return h.advance(ctx, p, step)
+		if err := h.advance(ctx, p, step); err != nil {
+			return err
+		}
+		return lookIn(lookBroken, "the pull request is closed")
 	case change.ActRebuild:
 		return h.rebuild(ctx, p, step)
-	case change.ActNone, change.ActMerged, change.ActClose:
+	case change.ActNone, change.ActMerged, change.ActClose, change.ActReopen:
 	}
 	after, err := h.Changes.Proposals.SavePull(ctx, p.ID, p.Version, step.Pull, step.Status, step.Reason, step.Tell)
 	if engine.CodeOf(err) == engine.Conflict {

@@ -79,14 +79,62 @@ func TestClosedByAPerson(t *testing.T) {
 	c := changesFixture(t)
 	c.opened(t)
 	c.pull(func(p *engine.Pull) { p.State, p.ClosedBy = engine.PullClosed, "appy" })
-	if err := c.task(engine.TaskFollow, 1); err != nil || c.store.all[1].Status != engine.ProposalClosed {
+	if err := c.task(engine.TaskFollow, 1); waits(err) != lookBroken || c.store.all[1].Status != engine.ProposalClosed {
 		t.Fatalf("%v, %+v", err, c.store.all[1])
 	}
 	if want := "UAPPappy appy closed pull request acme/deploy#1 without merging it until " + noon.AddDate(0, 0, 30).Format(time.DateOnly); len(c.store.snoozed) != 1 || c.store.snoozed[0] != want {
 		t.Errorf("snoozed %q, want %q", c.store.snoozed, want)
 	}
-	if err := c.task(engine.TaskFollow, 1); err != nil || len(c.store.snoozed) != 1 {
+	if err := c.task(engine.TaskFollow, 1); len(c.store.snoozed) != 1 {
 		t.Errorf("looked at again: %v, %q", err, c.store.snoozed)
+	}
+}
+
+// TestOpenedAgain goes on with a pull request that a person closed and somebody opened again, to the very end.
+func TestOpenedAgain(t *testing.T) {
+	for _, mergedUnseen := range []bool{false, true} {
+		c := changesFixture(t)
+		c.opened(t)
+		c.pull(func(p *engine.Pull) { p.State = engine.PullClosed })
+		if err := c.task(engine.TaskFollow, 1); waits(err) == 0 || c.store.all[1].Status != engine.ProposalClosed {
+			t.Fatal(err)
+		}
+		if !mergedUnseen {
+			c.pull(func(p *engine.Pull) { p.State = engine.PullOpen })
+			c.store.rival = true
+			if err := c.task(engine.TaskFollow, 1); waits(err) == 0 || c.store.all[1].Status != engine.ProposalClosed {
+				t.Fatalf("another changes the same: %v, %s", err, c.store.all[1].Status)
+			}
+			c.store.rival = false
+			if err := c.task(engine.TaskFollow, 1); waits(err) == 0 || c.store.all[1].Status != engine.ProposalOpened || len(c.store.snoozed) != 0 {
+				t.Fatalf("opened again: %v, %s, %q", err, c.store.all[1].Status, c.store.snoozed)
+			}
+		}
+		c.forge.merge(1)
+		if err := c.task(engine.TaskFollow, 1); waits(err) != arriveSoon || c.store.all[1].Status != engine.ProposalMerged {
+			t.Fatalf("merged: %v, %s", err, c.store.all[1].Status)
+		}
+		c.values["memory"] = "1200Mi"
+		if err := c.task(engine.TaskFollow, 1); waits(err) == 0 || c.store.all[1].Status != engine.ProposalDeployed {
+			t.Errorf("%v, %s", err, c.store.all[1].Status)
+		}
+	}
+}
+
+func TestAClosedOneThatCannotBeSeen(t *testing.T) {
+	c := changesFixture(t)
+	c.opened(t)
+	c.pull(func(p *engine.Pull) { p.State = engine.PullClosed })
+	if err := c.task(engine.TaskFollow, 1); waits(err) == 0 {
+		t.Fatal(err)
+	}
+	c.forge.fail = engine.Errorf(engine.Unavailable, "does not answer")
+	if err := c.task(engine.TaskFollow, 1); engine.CodeOf(err) != engine.Unavailable {
+		t.Errorf("while GitHub is away: %v", err)
+	}
+	c.forge.fail = engine.Errorf(engine.NotFound, "no such repository")
+	if err := c.task(engine.TaskFollow, 1); err != nil || c.store.all[1].Status != engine.ProposalClosed {
+		t.Errorf("without the repository: %v", err)
 	}
 }
 

@@ -159,7 +159,7 @@ func movedOn(err error) error {
 // advance keeps what a look at a pull request came to. Where a person closed it, its findings are put off.
 func (h *Handlers) advance(ctx context.Context, p engine.Proposal, s change.Step) error {
 	if s.Act == change.ActSnooze {
-		_, err := h.Changes.Proposals.Closed(ctx, p.ID, s.Pull, h.onGitHub(s.Pull.ClosedBy), s.Reason, h.Now().Add(closedFor))
+		_, err := h.Changes.Proposals.Closed(ctx, p.ID, s.Pull, h.onGitHub(s.Pull.ClosedBy), s.Reason, h.Now().Add(change.ClosedFor))
 		return movedOn(err)
 	}
 	_, err := h.Changes.Proposals.SavePull(ctx, p.ID, p.Version, s.Pull, s.Status, s.Reason, s.Tell)

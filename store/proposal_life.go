@@ -352,12 +352,12 @@ func (s *Store) Follow(ctx context.Context, id int64) error {
 // harmWatch is how long a change is looked after once it is live: what goes wrong later is hardly its doing.
 const harmWatch = 7 * 24 * time.Hour
 
-// strayed gives the tasks that proposals on their way lack.
+// strayed gives the tasks that proposals lack which are on their way, or whose pull request may be opened again.
 func strayed(ctx context.Context, tx pgx.Tx, now time.Time) ([]incident.TaskAt, error) {
 	rows, err := tx.Query(ctx, `SELECT w.kind, p.id::text FROM proposal p
-			JOIN (VALUES ('approved', $1), ('opened', $2), ('merged', $2), ('deployed', $2), ('verified', $2)) w (status, kind) ON w.status = p.status
-		WHERE (p.deployed_at IS NULL OR p.deployed_at > $3) AND NOT EXISTS (SELECT FROM river_job j WHERE j.kind = w.kind AND j.finalized_at IS NULL AND j.args ->> 'detail' = p.id::text)
-		ORDER BY p.id LIMIT `+strconv.Itoa(mostOrphans), engine.TaskPropose, engine.TaskFollow, now.Add(-harmWatch))
+			JOIN (VALUES ('approved', $1), ('opened', $2), ('merged', $2), ('deployed', $2), ('verified', $2), ('closed', $2)) w (status, kind) ON w.status = p.status
+		WHERE (p.deployed_at IS NULL OR p.deployed_at > $3) AND (p.over_at IS NULL OR p.over_at > $4 AND p.pull_number > 0) AND NOT EXISTS (SELECT FROM river_job j WHERE j.kind = w.kind AND j.finalized_at IS NULL AND j.args ->> 'detail' = p.id::text)
+		ORDER BY p.id LIMIT `+strconv.Itoa(mostOrphans), engine.TaskPropose, engine.TaskFollow, now.Add(-harmWatch), now.Add(-change.ClosedFor))
 	if err != nil {
 		return nil, err
 	}

@@ -169,6 +169,73 @@ func TestAClosedPullRequestPutsItsFindingsOff(t *testing.T) {
 	code(t, "without a reason", err, engine.Invalid)
 }
 
+// TestAPullRequestThatIsOpenedAgain closes one and opens it again: its findings are found open, it goes on to the ledger, and whatever
+// is done twice is done once.
+func TestAPullRequestThatIsOpenedAgain(t *testing.T) {
+	w := newSavers(t)
+	items := w.drafted("api", "web")
+	p := w.opened(items...)
+	closed := openPull
+	closed.State = engine.PullClosed
+	_, err := w.Closed(t.Context(), p.ID, closed, engine.Person{Name: "octolin"}, "octolin closed it", w.now().Add(change.ClosedFor))
+	w.must(err)
+	_, err = w.Mute(t.Context(), engine.Decision{
+		ID: "m", Action: engine.ActionNotWaste, By: ada, At: w.now(), Allowed: true, Reason: "kept", GroupID: items[1].GroupID, FindingID: items[1].FindingID,
+	})
+	w.must(err)
+	w.sql(`DELETE FROM river_job`)
+	w.must(w.Sweep(t.Context()))
+	equal(t, "it is looked at", w.changeTasks(), fmt.Sprintf("follow %d", p.ID))
+
+	again := func() engine.Proposal {
+		after, err := w.Reopened(t.Context(), p.ID, openPull, engine.ProposalOpened, "waits for a review", []engine.Event{{Kind: change.EventReopened, Text: "Opened again"}})
+		w.must(err)
+		return after
+	}
+	after := again()
+	equal(t, "on its way", []any{after.Status, after.Reason, after.Pull, w.lines(after)},
+		[]any{engine.ProposalOpened, "waits for a review", openPull, "approve Ada, opened, closed octolin, pull_reopened"})
+	equal(t, "what closing put off is not any more", w.one("api").Status, engine.FindingOpen)
+	equal(t, "what a person said since stands", []any{w.one("web").Status, w.one("web").Reason}, []any{engine.FindingNotWaste, "kept"})
+	equal(t, "audited", w.sql(`SELECT subject, by_id, plan = $1, reason FROM audit_log WHERE action = 'reopen'`, p.Hash),
+		fmt.Sprintf("proposal/%d  true its pull request was opened again, after it had been closed: octolin closed it", p.ID))
+	equal(t, "nobody else may change it", w.sql(`SELECT count(*) FROM proposal_item WHERE live`), "2")
+	before := w.proposalState()
+	again()
+	equal(t, "once more", w.proposalState(), before)
+
+	p, err = w.SavePull(t.Context(), p.ID, after.Version, openPull, engine.ProposalMerged, "", nil)
+	w.must(err)
+	_, err = w.Deployed(t.Context(), p.ID, "Live")
+	w.must(err)
+	equal(t, "the chain goes on", w.sql(`SELECT kind FROM ledger WHERE chain = $1 ORDER BY id`, items[0].Chain), "detected\napproved\nimplemented")
+	w.must(w.VerifyAudit(t.Context()))
+}
+
+// TestAPullRequestThatIsOpenedTooLate is opened again after another proposal took up the same.
+func TestAPullRequestThatIsOpenedTooLate(t *testing.T) {
+	w := newSavers(t)
+	items := w.drafted("api")
+	p := w.opened(items...)
+	closed := openPull
+	closed.State = engine.PullClosed
+	_, err := w.Closed(t.Context(), p.ID, closed, grace, "not now", w.now().Add(change.ClosedFor))
+	w.must(err)
+	w.pass(change.ClosedFor)
+	w.must(w.Awaken(t.Context()))
+	w.sql(`DELETE FROM river_job`)
+	w.must(w.Sweep(t.Context()))
+	equal(t, "it is looked at no more", w.changeTasks(), "")
+	w.must(w.SaveDrafts(t.Context(), items[0].GroupID, []engine.ProposalItem{draft(w.one("api"))}))
+	other := w.approve("two", 1, w.group("api").Drafts...)
+	for range 2 {
+		after, err := w.Reopened(t.Context(), p.ID, openPull, engine.ProposalOpened, "", nil)
+		w.must(err)
+		equal(t, "it stays closed, told once", []any{after.Status, after.Reason, w.lines(after)}, []any{engine.ProposalClosed, "not now", "approve Ada, opened, closed Grace, pull_reopened"})
+	}
+	equal(t, "the other", w.sql(`SELECT proposal_id FROM proposal_item WHERE live`), fmt.Sprint(other.ID))
+}
+
 func TestAFindingIsApprovedAgainAfterItsPlanWentStale(t *testing.T) {
 	w := newSavers(t)
 	items := w.drafted("api")

@@ -193,6 +193,9 @@ func tasksAfter(p engine.Proposal, status engine.ProposalStatus) []incident.Task
 		for _, group := range groupsOf(p) {
 			add(engine.TaskDraft, group)
 		}
+		if status == engine.ProposalClosed && p.Status == engine.ProposalApproved { // nobody follows it yet
+			add(engine.TaskFollow, p.ID)
+		}
 	case engine.ProposalPending, engine.ProposalDeployed, engine.ProposalVerified, engine.ProposalReversed:
 	}
 	return tasks

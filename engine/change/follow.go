@@ -19,6 +19,7 @@ const (
 	ActRebuild Act = "rebuild" // make the edits again on the base's newest commit, and the branch's one commit of them
 	ActClose   Act = "close"   // close it: nobody wants the proposal any more
 	ActSnooze  Act = "snooze"  // a person closed it: put its findings off, with that reason
+	ActReopen  Act = "reopen"  // a person opened again what a person had closed: go on, and put its findings off no more
 	ActMerged  Act = "merged"  // look whether the change arrives
 )
 
@@ -39,10 +40,14 @@ const (
 	lookOpen    = 5 * time.Minute
 	lookOld     = time.Hour // for one of more than a day
 	lookMerged  = time.Minute
+	lookClosed  = 6 * time.Hour // for one that was closed more than a day ago
 	rebuildRest = time.Hour
 	rebuildMost = 24 * time.Hour
 	rebuildWait = 5 * time.Minute // after the one before, for a conflict
 )
+
+// ClosedFor is how long findings are put off whose pull request a person closed, and how long is looked whether it is opened again.
+const ClosedFor = 30 * 24 * time.Hour
 
 // EventRebuilt is the Kind of the event that whoever rebuilt a branch adds to the proposal; Next counts from it.
 const EventRebuilt = "rebuilt"
@@ -55,9 +60,10 @@ func Next(p engine.Proposal, seen engine.Pull, base string, now time.Time) Step 
 	case seen.State == engine.PullNone:
 		s.Pull = p.Pull
 		return s
-	case p.Status.IsOver():
-		// One that a person closed is that person's, and may be opened again; the others the bot itself takes away.
-		if seen.State == engine.PullOpen && !seen.Touched && p.Status != engine.ProposalClosed {
+	case p.Status == engine.ProposalClosed:
+		return closed(p, s, now)
+	case p.Status.IsOver(): // the bot itself takes it away
+		if seen.State == engine.PullOpen && !seen.Touched {
 			s.Act = ActClose
 		}
 		return s
@@ -85,6 +91,41 @@ func Next(p engine.Proposal, seen engine.Pull, base string, now time.Time) Step 
 	after.Status, after.Reason, after.Pull = s.Status, s.Reason, seen
 	s.Tell = Told(p, after, now)
 	return s
+}
+
+// closed is what follows from a look at a pull request that a person closed. It is that person's: it may be opened again, and even be
+// merged before anybody looks.
+func closed(p engine.Proposal, s Step, now time.Time) Step {
+	switch s.Pull.State {
+	case engine.PullOpen:
+		s.Act, s.Status, s.Reason, s.Again = ActReopen, engine.ProposalOpened, waitsFor(s.Pull), lookOpen
+	case engine.PullMerged:
+		s.Act, s.Status, s.Reason, s.Again = ActReopen, engine.ProposalMerged, "", lookMerged
+	case engine.PullNone, engine.PullClosed:
+		switch since := now.Sub(closedAt(p)); {
+		case since < 24*time.Hour:
+			s.Again = lookOld
+		case since < ClosedFor:
+			s.Again = lookClosed
+		}
+		return s
+	}
+	after := p
+	after.Status, after.Reason, after.Pull = s.Status, s.Reason, s.Pull
+	s.Tell = append([]engine.Event{{
+		At: now, Kind: EventReopened, Text: "Opened again on GitHub. It is followed again, and what it is for is put off no more.",
+	}}, Told(p, after, now)...)
+	return s
+}
+
+// closedAt is when a proposal was closed last.
+func closedAt(p engine.Proposal) time.Time {
+	for _, e := range slices.Backward(p.Timeline) {
+		if e.Kind == string(engine.ProposalClosed) {
+			return e.At
+		}
+	}
+	return time.Time{}
 }
 
 // wantsRebuild tells whether the branch is to be made anew, or else how long until it may be.

@@ -27,6 +27,14 @@ func followed(status engine.ProposalStatus, pull engine.Pull) engine.Proposal {
 	return p
 }
 
+// shut is one that a person closed so long before noon.
+func shut(pull engine.Pull, ago time.Duration) engine.Proposal {
+	p := followed(engine.ProposalClosed, pull)
+	p.Reason = "no need"
+	p.Timeline = append(p.Timeline, engine.Event{Kind: string(engine.ProposalClosed), At: noon.Add(-ago)})
+	return p
+}
+
 func TestNext(t *testing.T) {
 	with := func(f func(*engine.Pull)) engine.Pull {
 		p := openPull()
@@ -83,9 +91,19 @@ func TestNext(t *testing.T) {
 			[]string{"Closed: a person closed pull request shop/deploy#7 without merging it. What it was for is put off with that reason."},
 			0,
 		},
-		"stale, still open":        {followed(engine.ProposalStale, openPull()), openPull(), "new", ActClose, engine.ProposalStale, "", nil, 0},
-		"stale, but somebody's":    {followed(engine.ProposalStale, openPull()), touched, "new", ActNone, engine.ProposalStale, "", nil, 0},
-		"closed and opened again":  {followed(engine.ProposalClosed, closed), openPull(), "new", ActNone, engine.ProposalClosed, "", nil, 0},
+		"stale, still open":     {followed(engine.ProposalStale, openPull()), openPull(), "new", ActClose, engine.ProposalStale, "", nil, 0},
+		"stale, but somebody's": {followed(engine.ProposalStale, openPull()), touched, "new", ActNone, engine.ProposalStale, "", nil, 0},
+		"closed and opened again": {
+			shut(closed, time.Hour), openPull(), "new", ActReopen, opened, "waits for a review",
+			[]string{"Opened again on GitHub. It is followed again, and what it is for is put off no more."}, lookOpen,
+		},
+		"closed, opened again and merged": {
+			shut(closed, 40*24*time.Hour), merged, "new", ActReopen, engine.ProposalMerged, "",
+			[]string{"Opened again on GitHub. It is followed again, and what it is for is put off no more.", "Merged as 0123456789. It is watched until the live objects have the new values."}, lookMerged,
+		},
+		"closed an hour ago":       {shut(closed, time.Hour), closed, "", ActNone, engine.ProposalClosed, "no need", nil, lookOld},
+		"closed a week ago":        {shut(closed, 7*24*time.Hour), closed, "", ActNone, engine.ProposalClosed, "no need", nil, lookClosed},
+		"closed a month ago":       {shut(closed, 30*24*time.Hour), closed, "", ActNone, engine.ProposalClosed, "no need", nil, 0},
 		"after the merge":          {followed(engine.ProposalMerged, merged), merged, "new", ActNone, engine.ProposalMerged, "", nil, 0},
 		"verified":                 {followed(engine.ProposalVerified, merged), merged, "new", ActNone, engine.ProposalVerified, "", nil, 0},
 		"denied before it existed": {followed(engine.ProposalDenied, engine.Pull{}), engine.Pull{}, "new", ActNone, engine.ProposalDenied, "", nil, 0},
@@ -177,7 +195,7 @@ func applied(p engine.Proposal, s Step) engine.Proposal {
 }
 
 // TestNextIsSettled holds for whatever is seen: a second look says nothing, a status only goes where it may, what a person touched
-// is not touched, and what is over stays over.
+// is not touched, and what is over stays over, unless somebody opens again what a person had closed.
 func TestNextIsSettled(t *testing.T) {
 	statuses := []engine.ProposalStatus{
 		engine.ProposalPending, engine.ProposalApproved, engine.ProposalOpened, engine.ProposalMerged, engine.ProposalDeployed, engine.ProposalVerified,
@@ -206,11 +224,14 @@ func TestNextIsSettled(t *testing.T) {
 		if s.Act == ActRebuild && (s.Status != engine.ProposalOpened || base == "old" && seen.Parent == "old") {
 			t.Fatalf("rebuilt as %s on %q", s.Status, base)
 		}
-		if p.Status.IsOver() && (s.Status != p.Status || len(s.Tell) > 0) {
+		if p.Status.IsOver() && s.Act != ActReopen && (s.Status != p.Status || len(s.Tell) > 0) {
 			t.Fatalf("%s is over and became %s, told %v", p.Status, s.Status, s.Tell)
 		}
+		if s.Act == ActReopen && (p.Status != engine.ProposalClosed || seen.State == engine.PullClosed) {
+			t.Fatalf("%s, seen %s, goes on", p.Status, seen.State)
+		}
 		again := Next(applied(p, s), seen, base, noon)
-		if again.Status != s.Status || len(again.Tell) > 0 || again.Act != s.Act && again.Act != ActNone {
+		if again.Status != s.Status || len(again.Tell) > 0 || again.Act != s.Act && again.Act != ActNone && s.Act != ActReopen {
 			t.Fatalf("a second look: %+v after %+v", again, s)
 		}
 		for _, e := range s.Tell {

@@ -22,6 +22,7 @@ var arrows = map[engine.ProposalStatus][]engine.ProposalStatus{
 	engine.ProposalMerged:   {engine.ProposalDeployed, engine.ProposalReversed},
 	engine.ProposalDeployed: {engine.ProposalVerified, engine.ProposalReversed},
 	engine.ProposalVerified: {engine.ProposalReversed},
+	engine.ProposalClosed:   {engine.ProposalOpened, engine.ProposalMerged}, // a person opened it again, and may have merged it before anybody looked
 }
 
 // Leads tells whether a proposal's status may go from one to the other in one step.

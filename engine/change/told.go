@@ -18,6 +18,7 @@ const (
 	EventTouched  = "pull_touched"
 	EventMerged   = "pull_merged"
 	EventClosed   = "pull_closed"
+	EventReopened = "pull_reopened"
 )
 
 const maxFailing = 5 // names of checks in a line
