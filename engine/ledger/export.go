@@ -2,12 +2,9 @@ package ledger
 
 import (
 	"cmp"
-	"encoding/csv"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -16,25 +13,25 @@ import (
 // CSV writes the entries of a filter's span, one a row in the order in which they were kept, and says how many. Money is in dollars
 // with all six decimals, times are UTC. A text that a spreadsheet would take for a formula begins with an apostrophe.
 func CSV(entries []engine.LedgerEntry, f engine.LedgerFilter) (content string, rows int) {
-	t := table{header: []string{
+	t := engine.NewSheet(
 		"id", "chain", "step", "written_at", "day", "finding", "proposal", "type", "cluster", "namespace", "workload_kind", "workload", "container",
 		"resource_id", "account", "region", "team", "amount_usd", "cash_usd", "low_usd", "high_usd", "work", "unit", "baseline_per_unit_usd", "by",
 		"reference", "corrects",
-	}}
+	)
 	units := unitsOf(entries)
 	for _, e := range inOrder(entries, f) {
 		perUnit := ""
 		if e.Baseline != nil {
-			perUnit = exact(e.Baseline.PerUnit)
+			perUnit = e.Baseline.PerUnit.Exact()
 		}
-		t.row(
-			number(e.ID), text(e.Chain), text(string(e.Kind)), e.At.UTC().Format(time.RFC3339), dayOf(e), number(e.Finding), number(e.Proposal),
-			text(string(e.Type)), text(e.Target.Cluster), text(e.Target.Namespace), text(e.Target.Kind), text(e.Target.Name), text(e.Target.Container),
-			text(e.Target.Provider), text(e.Target.Account), text(e.Target.Region), text(e.Team), exact(e.Amount), exact(e.Cash), exact(e.Low),
-			exact(e.High), quantity(e.Work), text(units[e.Chain]), perUnit, text(e.By.Name), text(e.Ref), number(e.Corrects),
+		t.Row(
+			number(e.ID), engine.Cell(e.Chain), engine.Cell(string(e.Kind)), e.At.UTC().Format(time.RFC3339), dayOf(e), number(e.Finding), number(e.Proposal),
+			engine.Cell(string(e.Type)), engine.Cell(e.Target.Cluster), engine.Cell(e.Target.Namespace), engine.Cell(e.Target.Kind), engine.Cell(e.Target.Name), engine.Cell(e.Target.Container),
+			engine.Cell(e.Target.Provider), engine.Cell(e.Target.Account), engine.Cell(e.Target.Region), engine.Cell(e.Team), e.Amount.Exact(), e.Cash.Exact(), e.Low.Exact(),
+			e.High.Exact(), engine.Quantity(e.Work), engine.Cell(units[e.Chain]), perUnit, engine.Cell(e.By.Name), engine.Cell(e.Ref), number(e.Corrects),
 		)
 	}
-	return t.done()
+	return t.String(), t.Len()
 }
 
 // FOCUS writes the measured days of a filter's span as cost data of FOCUS 1.0, so that they can stand beside a bill: what was saved is
@@ -45,12 +42,12 @@ func CSV(entries []engine.LedgerEntry, f engine.LedgerFilter) (content string, r
 // The columns are those of the standard where it has one for what the ledger knows, and begin with x_ where it has none. What the ledger
 // does not know (the payer's account, list and contracted prices, SKUs) has no column.
 func FOCUS(entries []engine.LedgerEntry, f engine.LedgerFilter) (content string, rows int) {
-	t := table{header: []string{
+	t := engine.NewSheet(
 		"BilledCost", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart", "ChargeCategory", "ChargeClass", "ChargeDescription",
 		"ChargeFrequency", "ChargePeriodEnd", "ChargePeriodStart", "ConsumedQuantity", "ConsumedUnit", "EffectiveCost", "ProviderName",
 		"PublisherName", "RegionId", "ResourceId", "ResourceName", "ResourceType", "ServiceCategory", "ServiceName", "SubAccountId", "Tags",
 		"x_Chain", "x_EffectiveCostHigh", "x_EffectiveCostLow", "x_EntryId", "x_FindingType", "x_ProposalId",
-	}}
+	)
 	units := unitsOf(entries)
 	const hour = "2006-01-02T15:04:05Z"
 	for _, e := range inOrder(entries, f) {
@@ -66,14 +63,14 @@ func FOCUS(entries []engine.LedgerEntry, f engine.LedgerFilter) (content string,
 		if e.Type == engine.OrphanVolume {
 			category, service = "Storage", "Amazon Elastic Block Store"
 		}
-		t.row(
-			exact(-e.Cash), "USD", month.AddDate(0, 1, 0).Format(hour), month.Format(hour), "Adjustment", class, text(what),
-			"Usage-Based", e.Day.AddDate(0, 0, 1).Format(hour), e.Day.Format(hour), quantity(work), text(units[e.Chain]), exact(-e.Amount), "AWS",
-			"AWS", text(e.Target.Region), text(e.Target.Provider), text(e.Target.String()), text(resource), category, service,
-			text(e.Target.Account), tags(e), text(e.Chain), exact(-e.Low), exact(-e.High), number(e.ID), text(string(e.Type)), number(e.Proposal),
+		t.Row(
+			(-e.Cash).Exact(), "USD", month.AddDate(0, 1, 0).Format(hour), month.Format(hour), "Adjustment", class, engine.Cell(what),
+			"Usage-Based", e.Day.AddDate(0, 0, 1).Format(hour), e.Day.Format(hour), engine.Quantity(work), engine.Cell(units[e.Chain]), (-e.Amount).Exact(), "AWS",
+			"AWS", engine.Cell(e.Target.Region), engine.Cell(e.Target.Provider), engine.Cell(e.Target.String()), engine.Cell(resource), category, service,
+			engine.Cell(e.Target.Account), tags(e), engine.Cell(e.Chain), (-e.Low).Exact(), (-e.High).Exact(), number(e.ID), engine.Cell(string(e.Type)), number(e.Proposal),
 		)
 	}
-	return t.done()
+	return t.String(), t.Len()
 }
 
 // tags gives the team, cluster and namespace as FOCUS has tags: a JSON object.
@@ -123,50 +120,9 @@ func dayOf(e engine.LedgerEntry) string {
 	return e.Day.Format(time.DateOnly)
 }
 
-// table is a CSV file that is being written.
-type table struct {
-	header []string
-	rows   [][]string
-}
-
-func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
-
-func (t *table) done() (content string, rows int) {
-	var b strings.Builder
-	w := csv.NewWriter(&b)
-	w.UseCRLF = true                                        // RFC 4180
-	_ = w.WriteAll(append([][]string{t.header}, t.rows...)) // a strings.Builder takes everything
-	return b.String(), len(t.rows)
-}
-
-// text is a cell of what comes from outside. Spreadsheets take what begins with one of these for a formula, and would run it.
-func text(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
-	if trimmed := strings.TrimLeft(s, " \u00a0\ufeff"); trimmed != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(trimmed)[0]) {
-		return "'" + s
-	}
-	return s
-}
-
 func number(n int64) string {
 	if n == 0 {
 		return ""
 	}
 	return strconv.FormatInt(n, 10)
-}
-
-func quantity(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
-
-// exact gives an amount in dollars to the millionth.
-func exact(m engine.MicroUSD) string {
-	sign, whole := "", uint64(max(m, -m)) //nolint:gosec // entries are bounded
-	if m < 0 {
-		sign = "-"
-	}
-	return fmt.Sprintf("%s%d.%06d", sign, whole/uint64(engine.USD), whole%uint64(engine.USD))
 }

@@ -172,8 +172,8 @@ func TestVocabularyIsStandardLibraryOnly(t *testing.T) {
 			}
 		}
 	}
-	if lines > 2800 {
-		t.Errorf("the root of engine has %d lines; 2,800 at most", lines)
+	if lines > 3200 {
+		t.Errorf("the root of engine has %d lines; 3,200 at most", lines)
 	}
 }
 
