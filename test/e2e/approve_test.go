@@ -168,14 +168,10 @@ func (w *world) throughTheStorm(forge *stand.Forge) {
 // onlyTheTwoLines asserts that a diff changes the two requests and nothing else.
 func (w *world) onlyTheTwoLines(diff string) {
 	w.t.Helper()
-	var gone, come []string
-	for line := range strings.Lines(diff) {
-		switch {
-		case strings.HasPrefix(line, "---"), strings.HasPrefix(line, "+++"):
-		case strings.HasPrefix(line, "-"):
-			gone = append(gone, strings.TrimSpace(line[1:]))
-		case strings.HasPrefix(line, "+"):
-			come = append(come, strings.TrimSpace(line[1:]))
+	gone, come := changedLines(diff)
+	for _, lines := range [][]string{gone, come} {
+		for k := range lines {
+			lines[k] = strings.TrimSpace(lines[k][1:])
 		}
 	}
 	if fmt.Sprint(gone) != fmt.Sprint([]string{`cpu: "2"`, "memory: 4Gi   # a guess"}) || len(come) != 2 ||

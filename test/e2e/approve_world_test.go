@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -24,9 +23,7 @@ func approvalWorld(t *testing.T, name string, files map[string]string, cases ...
 	t.Helper()
 	forge := &stand.Forge{Name: declared, Files: files}
 	w, _, metrics := savingsWorld(t, name, append([]string{labelled.Pool}, cases...), withForge(t, forge))
-	argo := &stand.GitOps{URL: forge.URL() + "/" + declared + ".git", Branch: "main", Dir: filepath.Join(t.TempDir(), "clone"), Every: 500 * time.Millisecond}
-	w.must(argo.Start(t.Context(), w.cluster.RESTConfig()))
-	t.Cleanup(func() { _ = argo.Stop(context.Background()) })
+	w.syncs(forge, w.cluster)
 	return w, forge, metrics
 }
 

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,22 +36,31 @@ func (w *world) breakIt(s scenario.Scenario) slack.Message {
 	return w.card(90*time.Second, s.Namespace+"/"+name)
 }
 
-// ephemeral waits for an answer that one person alone sees.
+// ephemeral waits for an answer in the channel that one person alone sees.
 func (w *world) ephemeral(who string, texts ...string) slack.Message {
+	w.t.Helper()
+	return w.answered(who, "", texts...)
+}
+
+// answered waits for an answer that one person alone sees: in a thread, or in the channel where thread is "".
+func (w *world) answered(who, thread string, texts ...string) slack.Message {
 	w.t.Helper()
 	var found slack.Message
 	w.eventually(20*time.Second, who+" is answered", func(ctx context.Context) (bool, error) {
-		all, err := w.slack.Control().Messages(ctx, w.reader.Channel, w.people[who])
-		if err != nil {
-			return false, err
+		read := func() ([]slack.Message, error) {
+			return w.slack.Control().Messages(ctx, w.reader.Channel, w.people[who])
 		}
-		for _, m := range all {
-			if m.IsEphemeral && reader.Has(m, texts...) {
-				found = m
-				return true, nil
+		if thread != "" {
+			read = func() ([]slack.Message, error) {
+				return w.slack.Control().Thread(ctx, w.reader.Channel, thread, w.people[who])
 			}
 		}
-		return false, nil
+		all, err := read()
+		k := slices.IndexFunc(all, func(m slack.Message) bool { return m.IsEphemeral && reader.Has(m, texts...) })
+		if k >= 0 {
+			found = all[k]
+		}
+		return k >= 0, err
 	})
 	return found
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -222,7 +223,7 @@ func (w *world) logs() {
 	if err != nil {
 		return
 	}
-	lines := strings.Split(string(data), "\n")
+	lines := slices.DeleteFunc(strings.Split(string(data), "\n"), func(l string) bool { return strings.Contains(l, `"component":"client-go"`) })
 	w.t.Logf("the bot's log ends:\n%s", strings.Join(lines[max(0, len(lines)-60):], "\n"))
 }
 

@@ -190,15 +190,20 @@ func (r Reader) Press(ctx context.Context, user, ts, label string) (slack.Outcom
 	return slack.Outcome{}, fmt.Errorf("the message has no %q; it has %q", label, labels)
 }
 
+// message finds a message of the channel or of one of its threads.
 func (r Reader) message(ctx context.Context, ts string) (slack.Message, error) {
 	all, err := r.Messages(ctx, r.Channel, r.User)
 	if err != nil {
 		return slack.Message{}, err
 	}
-	for _, m := range all {
-		if m.TS == ts {
-			return m, nil
+	is := func(m slack.Message) bool { return m.TS == ts }
+	if !slices.ContainsFunc(all, is) { // the thread of a reply is the one that it stands in
+		if all, err = r.Thread(ctx, r.Channel, ts, r.User); err != nil {
+			return slack.Message{}, err
 		}
+	}
+	if k := slices.IndexFunc(all, is); k >= 0 {
+		return all[k], nil
 	}
 	return slack.Message{}, fmt.Errorf("no message %s in %s", ts, r.Channel)
 }
