@@ -18,7 +18,7 @@ func (h *Handlers) askApproval(ctx context.Context, d engine.Decision, g engine.
 	if h.Changes == nil {
 		return engine.Reply{}, changesOff()
 	}
-	plan, err := h.plan(ctx, g)
+	plan, err := h.plan(ctx, d.By, g)
 	if err != nil {
 		return engine.Reply{}, err
 	}
@@ -35,7 +35,7 @@ func (h *Handlers) askApproval(ctx context.Context, d engine.Decision, g engine.
 			plan.Wait = true
 			return engine.Reply{Plan: &plan}, h.Changes.Proposals.RequestDrafts(ctx)
 		}
-		if plan, err = h.plan(ctx, g); err != nil {
+		if plan, err = h.plan(ctx, d.By, g); err != nil {
 			return engine.Reply{}, err
 		}
 	}
@@ -86,8 +86,9 @@ func (h *Handlers) mayLook(ctx context.Context, d engine.Decision, items []engin
 	return h.refuseProposal(ctx, d, first)
 }
 
-// plan gives what of a group can be approved together: the edits of one repository and team, else the steps of one team.
-func (h *Handlers) plan(ctx context.Context, g engine.FindingGroup) (engine.Plan, error) {
+// plan gives what of a group can be approved together, and what that needs when it is this person who does: the edits of one repository
+// and team, else the steps of one team.
+func (h *Handlers) plan(ctx context.Context, by engine.Person, g engine.FindingGroup) (engine.Plan, error) {
 	own, others, err := h.Changes.Proposals.Drafts(ctx, g.ID)
 	if err != nil {
 		return engine.Plan{}, err
@@ -125,14 +126,18 @@ func (h *Handlers) plan(ctx context.Context, g engine.FindingGroup) (engine.Plan
 			}
 		}
 	}
-	plan.Need = h.need(plan.Items)
+	alone, err := h.Changes.Proposals.Alone(ctx, by, plan.Items[0], h.Policy.Approvals.Within)
+	if err != nil {
+		return engine.Plan{}, err
+	}
+	plan.Need = h.need(plan.Items, alone)
 	oneVolume(&plan)
 	return plan, nil
 }
 
 // need says who must approve these, and whether they are frozen now.
-func (h *Handlers) need(items []engine.ProposalItem) engine.ApprovalNeed {
-	need, err := h.Policy.Need(items, h.Now())
+func (h *Handlers) need(items []engine.ProposalItem, alone engine.MicroUSD) engine.ApprovalNeed {
+	need, err := h.Policy.Need(items, alone, h.Now())
 	if err != nil {
 		need.Why = append(need.Why, engine.UserMessage(err, "-"))
 	}
@@ -253,7 +258,7 @@ func (h *Handlers) submitApproval(ctx context.Context, s engine.Submission) (eng
 		return engine.Reply{}, changesOff()
 	}
 	d := engine.Decision{ID: s.ID, Action: engine.ActionApprove, By: s.By, At: h.Now(), Allowed: true}
-	a := Approving{Expires: h.Policy.Approvals.Expires}
+	a := Approving{Expires: h.Policy.Approvals.Expires, Within: h.Policy.Approvals.Within}
 	var items []engine.ProposalItem
 	if engine.IsProposalValue(s.Subject) {
 		b, err := engine.ParseProposal(s.Subject)
@@ -306,19 +311,19 @@ func (h *Handlers) submitApproval(ctx context.Context, s engine.Submission) (eng
 }
 
 // judge says who must approve. What takes back a change that did harm is held up by no freeze, and one person is enough for it.
-func (h *Handlers) judge(d engine.Decision, back bool) func([]engine.ProposalItem) (engine.ApprovalNeed, error) {
+func (h *Handlers) judge(d engine.Decision, back bool) func([]engine.ProposalItem, engine.MicroUSD) (engine.ApprovalNeed, error) {
 	now := d.At
-	return func(items []engine.ProposalItem) (engine.ApprovalNeed, error) {
+	return func(items []engine.ProposalItem, alone engine.MicroUSD) (engine.ApprovalNeed, error) {
 		if back {
 			return h.backNeed(items), nil
 		}
-		return h.Policy.Need(items, now)
+		return h.Policy.Need(items, alone, now)
 	}
 }
 
 // backNeed is who must approve that a change is taken back: anybody with the role, alone.
 func (h *Handlers) backNeed(items []engine.ProposalItem) engine.ApprovalNeed {
-	need := h.Policy.NeedAlways(items)
+	need := h.Policy.NeedAlways(items, 0)
 	need.People, need.NotProposer = 1, false
 	need.Why = []string{"one person, for it takes back what did harm"}
 	return need
@@ -338,7 +343,7 @@ func (h *Handlers) fresh(ctx context.Context, d engine.Decision, why error) (eng
 	if err != nil {
 		return engine.Reply{}, why
 	}
-	plan, err := h.plan(ctx, g)
+	plan, err := h.plan(ctx, d.By, g)
 	if err != nil || len(plan.Items) == 0 {
 		return engine.Reply{}, why
 	}

@@ -3,6 +3,7 @@ package handlers
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -95,6 +96,21 @@ func TestPlanThatIsNotMadeYet(t *testing.T) {
 	r, err = c.Click(t.Context(), click("UAPP", "approve", "g3"))
 	if err != nil || r.Plan == nil || !r.Plan.Wait || c.store.requested != 1 {
 		t.Errorf("GitHub is away: %+v, %v, requested %d times", r.Plan, err, c.store.requested)
+	}
+}
+
+// TestInParts shows and asks for the second person where the first has approved much alone already.
+func TestInParts(t *testing.T) {
+	c := changesFixture(t)
+	c.Policy.Approvals.TwoAbove, c.Policy.Approvals.Within = 50*engine.USD, 24*time.Hour
+	item := c.drafts(t)
+	c.store.alone = 10 * engine.USD
+	r, err := c.Click(t.Context(), click("UAPP", "approve", "g3"))
+	if err != nil || r.Plan == nil || r.Plan.Need.People != 2 || len(r.Plan.Need.Why) != 1 || !strings.Contains(r.Plan.Need.Why[0], "approved alone within 24 h") {
+		t.Fatalf("%+v, %v", r.Plan, err)
+	}
+	if r, err = c.submit("UAPP", "g3", item.Ref()); err != nil || r.Text != "1 of 2 approvals: one more person must approve." {
+		t.Errorf("%q, %v", r.Text, err)
 	}
 }
 

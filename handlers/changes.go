@@ -21,6 +21,8 @@ type Proposals interface {
 	DraftsByRef(ctx context.Context, refs []string) ([]engine.ProposalItem, error)
 
 	Approve(ctx context.Context, d engine.Decision, a Approving) (engine.Proposal, error)
+	// Alone gives what a person has approved alone within a time, of what could be one plan with an item.
+	Alone(ctx context.Context, by engine.Person, with engine.ProposalItem, within time.Duration) (engine.MicroUSD, error)
 	Deny(ctx context.Context, d engine.Decision) (engine.Proposal, error)
 	Offer(ctx context.Context, p engine.Proposal, expires time.Duration) (engine.Proposal, error)
 
@@ -41,12 +43,14 @@ type Proposals interface {
 	Audit(ctx context.Context, subject string, limit int) ([]engine.AuditRow, error)
 }
 
-// Approving is what an approval is judged by. Need says who must approve these, or why nobody may now; it does nothing but answer.
+// Approving is what an approval is judged by. Need says who must approve these, or why nobody may now; it does nothing but answer. alone
+// is what the person has approved alone Within so long, of the same repository and team.
 type Approving struct {
 	Refs     []string // of the drafts that were chosen
 	Proposer engine.Person
 	Expires  time.Duration
-	Need     func(items []engine.ProposalItem) (engine.ApprovalNeed, error)
+	Within   time.Duration
+	Need     func(items []engine.ProposalItem, alone engine.MicroUSD) (engine.ApprovalNeed, error)
 }
 
 // ProposalFilter chooses proposals. Empty fields choose all; no Statuses mean those that are not over.

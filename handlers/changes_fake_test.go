@@ -25,7 +25,8 @@ type fakeProposals struct {
 	followed  []int64
 	snoozed   []string
 	audit     []engine.AuditRow
-	rival     bool // another proposal changes what a closed one would
+	alone     engine.MicroUSD // what everybody has approved alone
+	rival     bool            // another proposal changes what a closed one would
 	subject   string
 	fail      error
 }
@@ -87,7 +88,7 @@ func (f *fakeProposals) Approve(ctx context.Context, d engine.Decision, a Approv
 			Title: change.Title(items), Status: engine.ProposalPending, Cluster: items[0].Wish.Target.Cluster,
 		}
 		p.Key = change.Key(p)
-		if p.Need, err = a.Need(items); err != nil {
+		if p.Need, err = a.Need(items, f.alone); err != nil {
 			return engine.Proposal{}, err
 		}
 	} else if d.Hash != p.Hash {
@@ -104,6 +105,10 @@ func (f *fakeProposals) put(p engine.Proposal) engine.Proposal {
 	p.Version++
 	f.all[p.ID] = p
 	return p
+}
+
+func (f *fakeProposals) Alone(context.Context, engine.Person, engine.ProposalItem, time.Duration) (engine.MicroUSD, error) {
+	return f.alone, f.fail
 }
 
 func (f *fakeProposals) Deny(_ context.Context, d engine.Decision) (engine.Proposal, error) {

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	lookAgain  = 5 * time.Second     // when somebody else moved the proposal on meanwhile
-	lookBroken = time.Hour           // when a person must change something on GitHub first
+	lookAgain  = 5 * time.Second // when somebody else moved the proposal on meanwhile
+	lookBroken = time.Hour       // when a person must change something on GitHub first
 )
 
 // follow sees where a proposal stands: its pull request, then whether what it changes is so where it runs, then whether that does harm.

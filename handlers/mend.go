@@ -108,7 +108,7 @@ func (h *Handlers) mendOf(ctx context.Context, i engine.Incident, offered []engi
 		return offer, "", engine.Wrap(engine.Unavailable, ctx.Err(), "the repositories were not read in time")
 	}
 	tellApart(offer.Items)
-	offer.Need = h.need(offer.Items)
+	offer.Need = h.need(offer.Items, 0)
 	return offer, "", nil
 }
 

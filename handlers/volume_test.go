@@ -104,7 +104,7 @@ func TestOneVolumeAtATime(t *testing.T) {
 	c.open(orphanFinding(), other)
 	c.Changes.Removing = &Removing{Accounts: []RemovalAccount{{ID: "1", Region: "eu-central-1"}}}
 	c.drafts(t)
-	plan, err := c.plan(t.Context(), c.scans.groups[3])
+	plan, err := c.plan(t.Context(), engine.Person{ID: "UAPP"}, c.scans.groups[3])
 	if err != nil || len(plan.Items) != 1 || len(plan.ByHand) != 0 || plan.Need.People != 2 || !strings.Contains(strings.Join(plan.Need.Why, "; "), "one volume at a time: 1 more") {
 		t.Errorf("%+v, %v", plan, err)
 	}

@@ -21,10 +21,12 @@ type Approving struct {
 	Refs     []string      // of the drafts that were chosen, for the approval that begins a proposal
 	Proposer engine.Person // of a proposal that begins; zero for the bot
 	Expires  time.Duration // how long a proposal waits for another approval; 0 means for ever
+	Within   time.Duration // how far back Need is told of what the person approved alone
 
 	// Need says who must approve these. An error says why this person may not, or why nobody may now: it is told and audited, and
 	// with engine.Forbidden the decision counts as refused.
-	Need func(items []engine.ProposalItem) (engine.ApprovalNeed, error)
+	// alone is what they approved alone as Alone has it.
+	Need func(items []engine.ProposalItem, alone engine.MicroUSD) (engine.ApprovalNeed, error)
 }
 
 // Approve keeps that a person approved, or was refused, and carries it out. Both are audited. Drafts become a proposal, or the
@@ -234,7 +236,11 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx, d *engine.Decision, a Appr
 		Cluster: items[0].Wish.Target.Cluster, Team: items[0].Owner.Team, Title: change.Title(items), Repo: items[0].Repo,
 		Base: items[0].Base, Items: items, Hash: d.Hash, Proposer: a.Proposer,
 	}
-	if p.Need, outcome = a.Need(items); outcome != nil {
+	alone, err := aloneWithin(ctx, tx, d.By, items[0], p.ID, s.now().Add(-a.Within))
+	if err != nil {
+		return nil, err
+	}
+	if p.Need, outcome = a.Need(items, alone); outcome != nil {
 		return outcome, nil
 	}
 	if p.Need.NotProposer && !p.Proposer.IsZero() && p.Proposer.ID == d.By.ID {
@@ -349,8 +355,19 @@ func (s *Store) addApproval(ctx context.Context, tx pgx.Tx, p engine.Proposal, d
 	case p.Need.NotProposer && p.Proposer.ID == d.By.ID:
 		return proposerDoesNotCount(), nil
 	}
-	if _, outcome := a.Need(p.Items); outcome != nil {
+	alone, err := aloneWithin(ctx, tx, d.By, p.Items[0], p.ID, s.now().Add(-a.Within))
+	if err != nil {
+		return nil, err
+	}
+	need, outcome := a.Need(p.Items, alone)
+	if outcome != nil {
 		return outcome, nil
+	}
+	if need.People > p.Need.People { // who proposed it did not know who would approve it
+		p.Need.People, p.Need.Why = need.People, need.Why
+		if _, err := tx.Exec(ctx, `UPDATE proposal SET need = $2 WHERE id = $1`, p.ID, p.Need); err != nil {
+			return nil, err
+		}
 	}
 	return nil, s.countIn(ctx, tx, p, *d)
 }

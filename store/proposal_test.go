@@ -66,8 +66,8 @@ func refs(items ...engine.ProposalItem) []string {
 	return all
 }
 
-func needs(people int) func([]engine.ProposalItem) (engine.ApprovalNeed, error) {
-	return func([]engine.ProposalItem) (engine.ApprovalNeed, error) {
+func needs(people int) func([]engine.ProposalItem, engine.MicroUSD) (engine.ApprovalNeed, error) {
+	return func([]engine.ProposalItem, engine.MicroUSD) (engine.ApprovalNeed, error) {
 		return engine.ApprovalNeed{People: people, Roles: []string{"savers"}}, nil
 	}
 }
@@ -271,7 +271,7 @@ func (w *savers) snooze(group int64) {
 func TestWhoMayNotApproveIsRefusedAndAudited(t *testing.T) {
 	w := newSavers(t)
 	items := w.drafted("api")
-	no := func([]engine.ProposalItem) (engine.ApprovalNeed, error) {
+	no := func([]engine.ProposalItem, engine.MicroUSD) (engine.ApprovalNeed, error) {
 		return engine.ApprovalNeed{}, engine.Errorf(engine.Forbidden, "frozen until Monday")
 	}
 	_, err := w.Approve(t.Context(), w.yes("frozen", ada), store.Approving{Refs: refs(items...), Need: no})
@@ -282,7 +282,7 @@ func TestWhoMayNotApproveIsRefusedAndAudited(t *testing.T) {
 	p, err := w.Approve(t.Context(), refused, store.Approving{Refs: refs(items...), Need: needs(1)})
 	w.must(err)
 	equal(t, "nothing is made", p.ID, int64(0))
-	own := func(items []engine.ProposalItem) (engine.ApprovalNeed, error) {
+	own := func([]engine.ProposalItem, engine.MicroUSD) (engine.ApprovalNeed, error) {
 		return engine.ApprovalNeed{People: 1, NotProposer: true}, nil
 	}
 	_, err = w.Approve(t.Context(), w.yes("own", lin), store.Approving{Refs: refs(items...), Need: own, Proposer: lin})

@@ -42,10 +42,11 @@ type ChangeConfig struct {
 
 // ApprovalsConfig says what approvals need beside a role that may approve.
 type ApprovalsConfig struct {
-	TwoPeopleAbove float64        `yaml:"two_people_above"` // dollars a month; 0 for never
-	NotTheProposer bool           `yaml:"not_the_proposer"`
-	Expires        time.Duration  `yaml:"expires"` // of a proposal that waits for the second person; default 72h
-	Freeze         []FreezeConfig `yaml:"freeze"`
+	TwoPeopleAbove  float64        `yaml:"two_people_above"`  // dollars a month; 0 for never
+	TwoPeopleWithin time.Duration  `yaml:"two_people_within"` // what one person approved alone so shortly before counts as well; default 24h
+	NotTheProposer  bool           `yaml:"not_the_proposer"`
+	Expires         time.Duration  `yaml:"expires"` // of a proposal that waits for the second person; default 72h
+	Freeze          []FreezeConfig `yaml:"freeze"`
 }
 
 // FreezeConfig is when nothing may be approved: each week, or from one day to another.
@@ -73,12 +74,15 @@ func (c ApprovalsConfig) withDefaults() ApprovalsConfig {
 	if c.Expires == 0 {
 		c.Expires = 72 * time.Hour
 	}
+	if c.TwoPeopleWithin == 0 {
+		c.TwoPeopleWithin = 24 * time.Hour
+	}
 	return c
 }
 
 // approvals puts the section into the terms in which approvals are judged. It was checked when it was read.
 func (c ApprovalsConfig) approvals() policy.Approvals {
-	a := policy.Approvals{TwoAbove: engine.Dollars(c.TwoPeopleAbove), NotProposer: c.NotTheProposer, Expires: c.Expires}
+	a := policy.Approvals{TwoAbove: engine.Dollars(c.TwoPeopleAbove), Within: c.TwoPeopleWithin, NotProposer: c.NotTheProposer, Expires: c.Expires}
 	for _, f := range c.Freeze {
 		freeze := policy.Freeze{Reason: f.Reason, Clusters: f.Clusters, Namespaces: f.Namespaces, From: f.From, To: f.To, Zone: time.UTC}
 		if z, err := zone(f.TimeZone); f.TimeZone != "" && err == nil {
@@ -188,6 +192,7 @@ func (v *validator) approvals(c ApprovalsConfig) {
 	if c.TwoPeopleAbove < 0 {
 		v.bad(at{"approvals", "two_people_above"}, "%v is below zero; dollars a month", c.TwoPeopleAbove)
 	}
+	v.within(at{"approvals", "two_people_within"}, c.TwoPeopleWithin, time.Hour, 30*24*time.Hour)
 	v.within(at{"approvals", "expires"}, c.Expires, time.Hour, 90*24*time.Hour)
 	for i, f := range c.Freeze {
 		v.freeze(at{"approvals", "freeze", i}, f)

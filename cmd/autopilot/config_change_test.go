@@ -44,7 +44,7 @@ func TestChangesAsConfigured(t *testing.T) {
 	}
 	got := c.policy()
 	want := policy.Approvals{
-		TwoAbove: 200 * engine.USD, NotProposer: true, Expires: 48 * time.Hour,
+		TwoAbove: 200 * engine.USD, Within: 36 * time.Hour, NotProposer: true, Expires: 48 * time.Hour,
 		Freeze: []policy.Freeze{
 			{Reason: "weekend", Zone: berlin, Weekly: &weekend},
 			{Reason: "Christmas", Zone: time.UTC, From: "2026-12-20", To: "2027-01-02", Clusters: []string{"prod"}, Namespaces: []string{"pay*"}},
@@ -63,7 +63,7 @@ func TestChangesAsConfigured(t *testing.T) {
 
 func TestChangeDefaults(t *testing.T) {
 	c, err := parseConfig("f", []byte(smallest))
-	if err != nil || c.GitHub != nil || c.Approvals.Expires != 72*time.Hour {
+	if err != nil || c.GitHub != nil || c.Approvals.Expires != 72*time.Hour || c.Approvals.TwoPeopleWithin != 24*time.Hour {
 		t.Fatalf("without the sections: %+v, %+v, %v", c.GitHub, c.Approvals, err)
 	}
 	if got, err := connectChanges(t.Context(), c, Secrets{}, nil, nil); got != nil || err != nil {

@@ -13,29 +13,38 @@ import (
 // Approvals is what the configuration asks of approvals. The zero value asks for one person, whom a role lets approve.
 type Approvals struct {
 	TwoAbove    engine.MicroUSD // a month: what saves or costs more needs two people; 0 means never
+	Within      time.Duration   // what one person approved alone so shortly before is added to it; 0 means nothing is
 	NotProposer bool            // who proposed a change does not count
 	Expires     time.Duration   // how long a proposal waits for the next approval; 0 means for ever
 	Freeze      []Freeze
 }
 
-// Need says who must approve these together, as of now. It fails with engine.Forbidden while a freeze is on for one of them: the
+// Need says who must approve these together, as of now. alone is what the person who is asking has approved alone within
+// Approvals.Within, of what could have been one plan with these: in parts, nobody gets more through than at once. It fails with engine.Forbidden while a freeze is on for one of them: the
 // message says until when.
-func (p Policy) Need(items []engine.ProposalItem, now time.Time) (engine.ApprovalNeed, error) {
+func (p Policy) Need(items []engine.ProposalItem, alone engine.MicroUSD, now time.Time) (engine.ApprovalNeed, error) {
+	need := p.NeedAlways(items, alone)
 	for _, i := range items {
 		if err := p.frozen(i.Wish.Target.Workload, now); err != nil {
-			return p.NeedAlways(items), err
+			return need, err
 		}
 	}
-	return p.NeedAlways(items), nil
+	return need, nil
 }
 
 // NeedAlways is Need for what no freeze holds up, such as taking back what did harm.
-func (p Policy) NeedAlways(items []engine.ProposalItem) engine.ApprovalNeed {
+func (p Policy) NeedAlways(items []engine.ProposalItem, alone engine.MicroUSD) engine.ApprovalNeed {
 	n := engine.ApprovalNeed{People: 1, NotProposer: p.Approvals.NotProposer}
 	sum := size(items)
-	if above := p.Approvals.TwoAbove; above > 0 && sum > above {
+	switch above := p.Approvals.TwoAbove; {
+	case above <= 0:
+	case sum > above:
 		n.People = 2
 		n.Why = append(n.Why, fmt.Sprintf("two people, for %s/month is above %s", sum, above))
+	case add(sum, alone) > above:
+		n.People = 2
+		n.Why = append(n.Why, fmt.Sprintf("two people, for %s/month and the %s/month that the same person approved alone within %g h are above %s",
+			sum, alone, p.Approvals.Within.Hours(), above))
 	}
 	if slices.ContainsFunc(items, func(i engine.ProposalItem) bool { return len(i.Edits) == 0 && len(i.Steps) > 0 }) {
 		if n.People < 2 {

@@ -109,15 +109,77 @@ func TestNeed(t *testing.T) {
 			engine.ApprovalNeed{People: 2, Roles: []string{"payments-lead", "platform"}, Why: []string{"two people, for it is done at once and no pull request is reviewed"}},
 		},
 	} {
-		got, err := p.Need(c.items, time.Now())
+		got, err := p.Need(c.items, 0, time.Now())
 		if diff := cmp.Diff(c.want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v\n%s", c.name, err, diff)
 		}
 	}
 	p.Approvals = policy.Approvals{NotProposer: true}
-	got := p.NeedAlways([]engine.ProposalItem{item("prod", "shop", cpu, 1e12)})
+	got := p.NeedAlways([]engine.ProposalItem{item("prod", "shop", cpu, 1e12)}, 0)
 	if want := (engine.ApprovalNeed{People: 1, NotProposer: true, Roles: []string{"platform"}, Why: []string{"who proposed it does not count"}}); cmp.Diff(want, got) != "" {
 		t.Error(cmp.Diff(want, got))
+	}
+}
+
+// TestInPartsNobodyGetsMoreThroughThanAtOnce lets people approve whatever, in whatever parts and whenever: what rests on one person's word
+// alone within the time is never above the limit, and nobody is asked for a second who stays below it.
+func TestInPartsNobodyGetsMoreThroughThanAtOnce(t *testing.T) {
+	p := approvers
+	p.Approvals = policy.Approvals{TwoAbove: 100 * engine.USD, Within: 24 * time.Hour}
+	type yes struct {
+		by, what string
+		at       time.Time
+		sum      engine.MicroUSD
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+		var alone []yes
+		for range rapid.IntRange(1, 20).Draw(t, "approvals") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 30*60).Draw(t, "minutes")) * time.Minute)
+			y := yes{by: rapid.SampledFrom([]string{"UPIA", "UKIM"}).Draw(t, "by"), what: rapid.SampledFrom([]string{"deploy", "infra"}).Draw(t, "what"), at: now}
+			var items []engine.ProposalItem
+			for range rapid.IntRange(1, 3).Draw(t, "items") {
+				dollars := rapid.IntRange(-70, 70).Draw(t, "dollars")
+				items = append(items, item("prod", "payments", engine.OverRequestedCPU, float64(dollars)))
+				y.sum += engine.MicroUSD(max(dollars, -dollars)) * engine.USD
+			}
+			var before engine.MicroUSD
+			for _, b := range alone {
+				if b.by == y.by && b.what == y.what && b.at.After(now.Add(-24*time.Hour)) {
+					before += b.sum
+				}
+			}
+			need, err := p.Need(items, before, now)
+			if err != nil || need.People != 1 && need.People != 2 || (need.People == 2) != (before+y.sum > 100*engine.USD) {
+				t.Fatalf("%s after %s alone needs %d people, %v", y.sum, before, need.People, err)
+			}
+			if (need.People == 2) != (len(need.Why) == 1) {
+				t.Fatalf("%d people, because %q", need.People, need.Why)
+			}
+			if need.People == 1 {
+				alone = append(alone, y)
+			}
+		}
+		for _, last := range alone {
+			var sum engine.MicroUSD
+			for _, y := range alone {
+				if y.by == last.by && y.what == last.what && !y.at.After(last.at) && y.at.After(last.at.Add(-24*time.Hour)) {
+					sum += y.sum
+				}
+			}
+			if sum > 100*engine.USD {
+				t.Fatalf("%s moved %s alone in a day", last.by, sum)
+			}
+		}
+	})
+}
+
+func TestWhyInParts(t *testing.T) {
+	p := policy.Policy{Approvals: policy.Approvals{TwoAbove: 100 * engine.USD, Within: 24 * time.Hour}}
+	got := p.NeedAlways([]engine.ProposalItem{item("prod", "shop", engine.OverRequestedCPU, 60)}, 50*engine.USD)
+	want := []string{"two people, for $60.00/month and the $50.00/month that the same person approved alone within 24 h are above $100.00"}
+	if d := cmp.Diff(want, got.Why); d != "" || got.People != 2 {
+		t.Errorf("%d people\n%s", got.People, d)
 	}
 }
 

@@ -78,7 +78,7 @@ func TestFreeze(t *testing.T) {
 			p := approvers
 			p.Approvals.Freeze = []policy.Freeze{c.freeze}
 			fine := item("elsewhere", "elsewhere", engine.OverRequestedCPU, 1)
-			need, err := p.Need([]engine.ProposalItem{fine, item(c.cluster, c.namespace, engine.OverRequestedCPU, 1)}, at)
+			need, err := p.Need([]engine.ProposalItem{fine, item(c.cluster, c.namespace, engine.OverRequestedCPU, 1)}, 0, at)
 			if need.People != 1 {
 				t.Errorf("%d people", need.People)
 			}

@@ -91,7 +91,7 @@ type proposals struct{ *store.Store }
 
 // Approve implements handlers.Proposals.
 func (p proposals) Approve(ctx context.Context, d engine.Decision, a handlers.Approving) (engine.Proposal, error) {
-	return p.Store.Approve(ctx, d, store.Approving{Refs: a.Refs, Proposer: a.Proposer, Expires: a.Expires, Need: a.Need})
+	return p.Store.Approve(ctx, d, store.Approving{Refs: a.Refs, Proposer: a.Proposer, Expires: a.Expires, Within: a.Within, Need: a.Need})
 }
 
 // Proposals implements handlers.Proposals.
