@@ -86,15 +86,18 @@ type Forecast struct {
 	Before MicroUSD      `json:"before"` // the month before; 0 when not known
 }
 
-// ForecastDay is a day to come.
+// ForecastDay is a day to come. The Mids of a forecast's days and what is known come to its Mid; Low and High are the day's own.
 type ForecastDay struct {
-	Day            time.Time `json:"day"`
-	Mid, Low, High MicroUSD
+	Day  time.Time `json:"day"`
+	Mid  MicroUSD  `json:"mid"`
+	Low  MicroUSD  `json:"low"`
+	High MicroUSD  `json:"high"`
 }
 
 // SpendStep is one bar of the waterfall.
 type SpendStep struct {
-	Name   string   `json:"name"`
+	By     string   `json:"by"`     // "team", "cluster" or "kind", as of a Mover; "" of what is gathered: "others", "days that cannot be compared"
+	Name   string   `json:"name"`   // of the team, cluster or kind, or what is gathered
 	Amount MicroUSD `json:"amount"` // that it added; below zero where it took away
 }
 
@@ -173,16 +176,17 @@ type Opportunities struct {
 
 // Opportunity is a finding group that could be approved.
 type Opportunity struct {
-	Group      int64    `json:"group"`
-	Title      string   `json:"title"`
-	Team       string   `json:"team"`
-	Cluster    string   `json:"cluster"`
-	Monthly    MicroUSD `json:"monthly"`
-	Cash       bool     `json:"cash"` // all of it
-	Confidence float64  `json:"confidence"`
-	Risk       Risk     `json:"risk"`
-	Drafted    bool     `json:"drafted"` // there is something to approve
-	Thread     Thread   `json:"thread"`
+	Group      int64     `json:"group"`
+	Title      string    `json:"title"`
+	Team       string    `json:"team"`
+	Cluster    string    `json:"cluster"`
+	Monthly    MicroUSD  `json:"monthly"`
+	Cash       bool      `json:"cash"` // all of it
+	Confidence float64   `json:"confidence"`
+	Risk       Risk      `json:"risk"`
+	Drafted    bool      `json:"drafted"` // there is something to approve
+	Since      time.Time `json:"since"`   // its oldest open finding was first seen
+	Thread     Thread    `json:"thread"`
 }
 
 // IncidentTally is what happened in the period.

@@ -45,3 +45,12 @@ type Sending struct {
 	Via      Via
 	Done     bool // it was sent, or given up for good
 }
+
+// Unsent is what did not get through on a way.
+type Unsent struct {
+	Delivery string
+	Via      Via
+	Period   engine.Period
+	Problem  string // of the newest attempt
+	Attempts int
+}
