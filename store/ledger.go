@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
@@ -133,7 +134,11 @@ func lockLedger(ctx context.Context, tx pgx.Tx) error {
 }
 
 func ledgerRows(ctx context.Context, tx pgx.Tx, rest string, args ...any) ([]engine.LedgerEntry, error) {
-	rows, err := tx.Query(ctx, selectLedger+rest, args...)
+	return queryLedger(ctx, tx, selectLedger+rest, args...)
+}
+
+func queryLedger(ctx context.Context, tx pgx.Tx, sql string, args ...any) ([]engine.LedgerEntry, error) {
+	rows, err := tx.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -155,12 +160,22 @@ func (s *Store) LedgerEntries(ctx context.Context, f engine.LedgerFilter) ([]eng
 	return list, err
 }
 
+// chainsOfSpan gives the chains that a filter chooses, see spanOf: those with an entry in the span, and those of which a day of it was to
+// be measured. What nobody could measure is missed, not gone.
+var chainsOfSpan = `SELECT chain FROM ledger WHERE ($1 = '' OR cluster = $1) AND ($2 = '' OR namespace = $2) AND ($3 = '' OR team = $3)
+	AND ($4 = '' OR type = $4) AND (
+		day IS NULL AND at >= coalesce($5, '-infinity'::timestamptz) AND at < coalesce($6, 'infinity'::timestamptz)
+		OR day >= coalesce($5 AT TIME ZONE 'UTC', '-infinity') AND day < coalesce($6 AT TIME ZONE 'UTC', 'infinity')
+		OR kind = 'implemented' AND at >= $5 - interval '` + strconv.Itoa(ledger.MeasuredDays+1) + ` days' AND at < $6 AND NOT EXISTS (
+			SELECT FROM ledger b WHERE b.chain = ledger.chain AND b.kind = 'reversed' AND b.at < $5))`
+
+// spanOf gives the arguments of chainsOfSpan.
+func spanOf(f engine.LedgerFilter) []any {
+	return []any{f.Cluster, f.Namespace, f.Team, f.Type, orNull(f.From), orNull(f.To)}
+}
+
 func ledgerOf(ctx context.Context, tx pgx.Tx, f engine.LedgerFilter) ([]engine.LedgerEntry, error) {
-	const inSpan = `EXISTS (SELECT FROM ledger e WHERE e.chain = l.chain
-		AND coalesce(e.day::timestamp AT TIME ZONE 'UTC', e.at) >= coalesce($5, '-infinity'::timestamptz)
-		AND coalesce(e.day::timestamp AT TIME ZONE 'UTC', e.at) < coalesce($6, 'infinity'::timestamptz))`
-	return ledgerRows(ctx, tx, `l WHERE ($1 = '' OR cluster = $1) AND ($2 = '' OR namespace = $2) AND ($3 = '' OR team = $3)
-		AND ($4 = '' OR type = $4) AND `+inSpan+` ORDER BY id`, f.Cluster, f.Namespace, f.Team, f.Type, orNull(f.From), orNull(f.To))
+	return ledgerRows(ctx, tx, `WHERE chain IN (`+chainsOfSpan+`) ORDER BY id`, spanOf(f)...)
 }
 
 // Ledger adds up the chains that a filter chooses.
