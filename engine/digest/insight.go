@@ -197,7 +197,12 @@ func whatIs(kind engine.FindingKind) string {
 	return bounded(string(kind), longestName)
 }
 
-// reversed says what was taken back. Its amount is that of a month.
+// overPeriod is what an amount a month comes to in the period.
+func overPeriod(s subject, monthly engine.MicroUSD) engine.MicroUSD {
+	return monthly / engine.HoursPerMonth * engine.MicroUSD(s.digest.Period.Days()*24)
+}
+
+// reversed says what was taken back. Its amount is what that comes to in the period.
 func reversed(s subject) (engine.Insight, bool) {
 	r := s.digest.Funnel.Reversed
 	verb := "were"
@@ -206,7 +211,7 @@ func reversed(s subject) (engine.Insight, bool) {
 	}
 	return engine.Insight{
 		Text:   fmt.Sprintf("%s worth %s a month %s taken back.", many(r.Chains, "saving"), money(r.Monthly), verb),
-		Amount: -r.Monthly, Rows: "ledger state reversed",
+		Amount: -overPeriod(s, r.Monthly), Rows: "ledger state reversed",
 	}, r.Chains > 0
 }
 
@@ -237,7 +242,7 @@ func waiting(s subject) (engine.Insight, bool) {
 	return engine.Insight{
 		Text: fmt.Sprintf("The largest open opportunity, %s at %s a month, has waited for %s.", bounded(o.Title, longestName), money(o.Monthly),
 			many(int(waits/oneDay), "day")),
-		Amount: o.Monthly * engine.MicroUSD(s.digest.Period.Days()*24) / engine.HoursPerMonth,
+		Amount: overPeriod(s, o.Monthly),
 		Rows:   "group " + strconv.FormatInt(o.Group, 10),
 	}, true
 }
