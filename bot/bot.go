@@ -89,7 +89,7 @@ func (b *Bot) authTest(ctx context.Context) (*identity, http.Header, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("auth.test: %w", err)
 	}
-	return &identity{url: r.URL, userID: r.UserID, botID: r.BotID}, r.Header, nil
+	return &identity{url: r.URL, team: r.TeamID, userID: r.UserID, botID: r.BotID}, r.Header, nil
 }
 
 // watchToken tries a refused token again from time to time: it may be restored, or the app installed anew.

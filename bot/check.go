@@ -33,6 +33,7 @@ func Scopes() []Scope {
 		{"groups:history", "the same as channels:history, in private channels"},
 		{"groups:read", "finding private channels that the bot is in"},
 		{"usergroups:read", "roles and mentions by user group"},
+		{"users:read", "telling members from guests and people of other workspaces, who are not `everyone`"},
 	}
 }
 
@@ -56,6 +57,12 @@ func (b *Bot) Check(ctx context.Context) []engine.Check {
 			"add the scope usergroups:read and reinstall the app; until then only roles by person work"))
 	} else {
 		checks = append(checks, engine.Passed(area, "user groups", "can be read"))
+	}
+	if err := patiently(ctx, func() error { _, err := b.Member(ctx, "U0"); return err }); err != nil {
+		checks = append(checks, engine.Missed(engine.CheckWarn, area, "guests", explain(err), "to see who is one",
+			"add the scope users:read and reinstall the app; until then nobody counts as everyone"))
+	} else {
+		checks = append(checks, engine.Passed(area, "guests", "can be told from members"))
 	}
 	return checks
 }

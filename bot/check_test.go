@@ -72,6 +72,10 @@ func TestCheckFindsWhatIsMissing(t *testing.T) {
 			"user groups", engine.CheckWarn, "missing_scope",
 		},
 		{
+			"guests", func(r *rig) error { return r.control.Scopes(r.t.Context(), []string{"users:read"}, nil) },
+			"guests", engine.CheckWarn, "missing_scope",
+		},
+		{
 			"bot token", func(r *rig) error { return r.control.Token(r.t.Context(), "revoke", "bot") },
 			"bot token", engine.CheckFail, "token_revoked",
 		},

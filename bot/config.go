@@ -91,6 +91,7 @@ type Bot struct {
 // identity is who the bot is, as auth.test tells.
 type identity struct {
 	url    string // of the workspace, with a trailing slash
+	team   string // its id
 	userID string
 	botID  string
 }

@@ -2,8 +2,11 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,9 +20,10 @@ const (
 	groupsKeep   = time.Minute // a person taken out of a group loses its rights within this time
 	channelsKeep = 10 * time.Minute
 	missesKeep   = 30 * time.Second // a channel that was not found is looked for again
+	peopleKeep   = 10 * time.Minute // who was made a guest loses its rights within this time
 )
 
-// directory remembers for a while who is in which user group, and which channel has which name.
+// directory remembers for a while who is in which user group, who is a member, and which channel has which name.
 type directory struct {
 	api *slack.Client
 	now func() time.Time
@@ -29,6 +33,13 @@ type directory struct {
 	groupsAt   time.Time
 	channels   map[string]string // id by name
 	channelsAt time.Time
+	people     map[string]person // by Slack user
+}
+
+// person is whether somebody was a full member of the workspace, and when.
+type person struct {
+	member bool
+	at     time.Time
 }
 
 // Groups gives the user groups that a Slack user is in: the id and the handle of each. The answer is at most a minute old.
@@ -51,6 +62,51 @@ func (b *Bot) Groups(ctx context.Context, user string) ([]string, error) {
 		}
 	}
 	return in, nil
+}
+
+// Member tells whether a Slack user is a full member of the workspace that the bot is in: neither a guest, nor of another workspace that
+// shares a channel with it, nor gone. The answer is at most ten minutes old. It fails as Groups does.
+func (b *Bot) Member(ctx context.Context, user string) (bool, error) {
+	who := b.self.Load()
+	var err error
+	if who == nil {
+		who, err = b.whoAmI(ctx)
+	}
+	is := false
+	if err == nil {
+		is, err = b.directory.member(ctx, user, who.team)
+	}
+	switch kind := classify(err).kind; {
+	case err == nil:
+		return is, nil
+	case kind == notPermitted || kind == refusedCall || kind == refusedToken:
+		return false, engine.Wrap(engine.Forbidden, err, "Slack does not let the bot see who is a guest; run `autopilot doctor`")
+	}
+	return false, engine.Wrap(engine.Unavailable, err, "Slack does not say at the moment whether you are a member of the workspace")
+}
+
+func (d *directory) member(ctx context.Context, user, team string) (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.now()
+	if p, known := d.people[user]; known && now.Sub(p.at) < peopleKeep {
+		return p.member, nil
+	}
+	u, err := d.api.GetUserInfoContext(ctx, user)
+	if answer, refused := errors.AsType[slack.SlackErrorResponse](err); refused && (answer.Err == "user_not_found" || answer.Err == "user_not_visible") {
+		u, err = &slack.User{IsStranger: true}, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("users.info: %w", err)
+	}
+	maps.DeleteFunc(d.people, func(_ string, p person) bool { return now.Sub(p.at) >= peopleKeep })
+	if d.people == nil {
+		d.people = map[string]person{}
+	}
+	ours := u.TeamID == team || slices.Contains(u.Enterprise.Teams, team) // an organisation's people have a home elsewhere
+	is := ours && !u.IsRestricted && !u.IsUltraRestricted && !u.IsStranger && !u.Deleted
+	d.people[user] = person{is, now}
+	return is, nil
 }
 
 func (d *directory) usergroups(ctx context.Context) ([]slack.UserGroup, error) {

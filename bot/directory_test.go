@@ -45,6 +45,35 @@ func TestGroupsAreRememberedForAMinute(t *testing.T) {
 	}
 }
 
+func TestWhoIsAMember(t *testing.T) {
+	people := []slack.User{{Name: "ana"}, {Name: "gil", IsGuest: true}, {Name: "sam", Team: "T0OTHER"}}
+	r := newRig(t, slack.Config{Users: people, Groups: []slack.Usergroup{}})
+	now := time.Unix(1e9, 0)
+	r.config.Now = func() time.Time { return now }
+	b := bot.New(r.config, r.inbox, r.outbox, r.content, r.handler)
+	for range 2 {
+		for user, want := range map[string]bool{r.ids["ana"]: true, r.ids["gil"]: false, r.ids["sam"]: false, "U404": false} {
+			if got, err := b.Member(t.Context(), user); err != nil || got != want {
+				t.Errorf("%s is a member: %t, %v", user, got, err)
+			}
+		}
+	}
+	if n := len(r.calls("users.info")); n != 4 {
+		t.Errorf("%d calls for four people", n)
+	}
+	now = now.Add(10 * time.Minute)
+	for fault, want := range map[slack.Fault]engine.Code{
+		{Method: "users.info", Kind: "http500"}:                       engine.Unavailable,
+		{Method: "users.info", Kind: "error", Error: "missing_scope"}: engine.Forbidden,
+	} {
+		r.must(r.control.Fault(t.Context(), fault))
+		if is, err := b.Member(t.Context(), r.ids["ana"]); is || engine.CodeOf(err) != want {
+			t.Errorf("%s: %t, %v; an old answer must not grant rights", fault.Error, is, err)
+		}
+		r.must(r.control.ClearFaults(t.Context()))
+	}
+}
+
 func TestResolveChannel(t *testing.T) {
 	var channels []slack.Channel
 	for n := range 450 { // three pages

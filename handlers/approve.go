@@ -224,19 +224,14 @@ func (h *Handlers) mayDecide(ctx context.Context, d engine.Decision, items []eng
 	if d.Action == engine.ActionDeny {
 		ask = h.Policy.MayDeny
 	}
-	if ok, role, reason = ask(d.By, nil, items); ok {
-		return true, role, reason, nil
+	ok, reason, err = h.ask(ctx, d.By, func(groups []string) (ok bool, reason string) {
+		ok, role, reason = ask(d.By, groups, items)
+		return ok, reason
+	})
+	if !ok {
+		role = ""
 	}
-	groups, err := h.Groups.Groups(ctx, d.By.ID)
-	if engine.CodeOf(err) == engine.Unavailable {
-		return false, "", "", err
-	}
-	if err != nil {
-		h.Log.WarnContext(ctx, "cannot read user groups", "user", d.By.ID, "error", err)
-		return false, "", reason + " (" + engine.UserMessage(err, d.By.ID) + ")", nil
-	}
-	ok, role, reason = ask(d.By, groups, items)
-	return ok, role, reason, nil
+	return ok, role, reason, err
 }
 
 // refuseProposal records a refusal and gives it as the error that the person sees.

@@ -130,6 +130,16 @@ func (g fakeGroups) Groups(_ context.Context, user string) ([]string, error) {
 	return g[user], nil
 }
 
+func (g fakeGroups) Member(_ context.Context, user string) (bool, error) {
+	switch user {
+	case "UDOWN":
+		return false, engine.Errorf(engine.Unavailable, "Slack does not answer")
+	case "UHIDDEN":
+		return false, engine.Errorf(engine.Forbidden, "Slack does not let the bot see who is a guest")
+	}
+	return user != "UGUEST", nil
+}
+
 // fakeAlertmanager keeps silences by their comment, as the real client does.
 type fakeAlertmanager struct {
 	alerts   []engine.Alert

@@ -52,10 +52,11 @@ type Signals interface {
 	SawWatchdog(ctx context.Context, cluster string, at time.Time) error
 }
 
-// Groups gives the Slack user groups that a person is in now. It fails with Unavailable while Slack does not tell, and otherwise
-// when it never will.
+// Groups gives the Slack user groups that a person is in now, and tells whether they are a full member of the workspace: neither a guest
+// nor of another one. Both fail with Unavailable while Slack does not tell, and otherwise when it never will.
 type Groups interface {
 	Groups(ctx context.Context, user string) ([]string, error)
+	Member(ctx context.Context, user string) (bool, error)
 }
 
 // Silencer is an Alertmanager. It knows the silences that it made for an incident, also those whose making was never recorded:
@@ -121,24 +122,6 @@ func (h *Handlers) cluster(name string) (Cluster, bool) {
 		}
 	}
 	return Cluster{}, false
-}
-
-// allowed asks the policy. It fails with Unavailable while nobody can tell: a refusal that is kept for good must not come of a
-// Slack that did not answer just then. Whose groups Slack will never give counts as in none, and the refusal says so.
-func (h *Handlers) allowed(ctx context.Context, p engine.Person, a engine.Action, w engine.Workload) (ok bool, reason string, err error) {
-	if ok, reason = h.Policy.Allowed(p, nil, a, w); ok {
-		return true, reason, nil
-	}
-	groups, err := h.Groups.Groups(ctx, p.ID)
-	if engine.CodeOf(err) == engine.Unavailable {
-		return false, "", err
-	}
-	if err != nil {
-		h.Log.WarnContext(ctx, "cannot read user groups", "user", p.ID, "error", err)
-		return false, reason + " (" + engine.UserMessage(err, p.ID) + ")", nil
-	}
-	ok, reason = h.Policy.Allowed(p, groups, a, w)
-	return ok, reason, nil
 }
 
 // incidentID reads an incident's number as people write it: 42 or #42.

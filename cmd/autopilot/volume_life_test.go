@@ -61,6 +61,8 @@ func (o *orphans) pass(d time.Duration) {
 
 func (o *orphans) Groups(context.Context, string) ([]string, error) { return nil, nil }
 
+func (o *orphans) Member(context.Context, string) (bool, error) { return true, nil }
+
 func orphan(n int) string { return fmt.Sprintf("vol-%03x", n) }
 
 // newOrphans has n volumes found and drafted.

@@ -12,7 +12,8 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-// Everyone as a role's member means every person in the workspace.
+// Everyone as a role's member means every full member of the workspace, neither guests nor people of other workspaces. Whoever asks
+// the policy puts it among the groups of those who are.
 const Everyone = "everyone"
 
 // Role lets its members do some actions on some clusters and namespaces.
@@ -73,7 +74,7 @@ func (p Policy) LogsAreOff(namespace string) bool { return matchesAny(p.LogsOff,
 
 func (r Role) has(person engine.Person, groups []string) bool {
 	return slices.ContainsFunc(r.Members, func(m string) bool {
-		return m == Everyone || m == person.ID || slices.Contains(groups, m)
+		return m == person.ID || slices.Contains(groups, m)
 	})
 }
 

@@ -34,7 +34,8 @@ func TestAllowed(t *testing.T) {
 		want   bool
 		reason string
 	}{
-		{"everyone views", "UEVE", nil, engine.ActionView, shop, true, "role viewer"},
+		{"everyone views", "UEVE", []string{policy.Everyone}, engine.ActionView, shop, true, "role viewer"},
+		{"a guest is not everyone", "UGUEST", []string{"SOTHER"}, engine.ActionView, shop, false, "view on namespace shop (cluster prod-eu) needs the role viewer"},
 		{"by id", "UANA", nil, engine.ActionAcknowledge, shop, true, "role responder"},
 		{"by group", "UEVE", []string{"SONCALL"}, engine.ActionAcknowledge, shop, true, "role responder"},
 		{"group gone", "UEVE", []string{"SOTHER"}, engine.ActionAcknowledge, shop, false, "acknowledge on namespace shop (cluster prod-eu) needs the role responder"},

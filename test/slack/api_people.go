@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -44,10 +45,11 @@ func (s *Server) profiled(u *User) map[string]any {
 	if u.IsBot {
 		profile["api_app_id"], profile["bot_id"], profile["always_active"] = s.ws.bot.AppID, s.ws.bot.BotID, true
 	}
+	team := cmp.Or(u.Team, s.ws.team.ID)
 	return map[string]any{
-		"id": u.ID, "team_id": s.ws.team.ID, "name": u.Name, "deleted": false, "color": u.Color,
+		"id": u.ID, "team_id": team, "is_stranger": team != s.ws.team.ID, "name": u.Name, "deleted": false, "color": u.Color,
 		"real_name": u.RealName, "tz": "Etc/UTC", "tz_label": "Coordinated Universal Time", "tz_offset": 0,
-		"profile": profile, "is_admin": false, "is_owner": false, "is_primary_owner": false, "is_restricted": false,
+		"profile": profile, "is_admin": false, "is_owner": false, "is_primary_owner": false, "is_restricted": u.IsGuest,
 		"is_ultra_restricted": false, "is_bot": u.IsBot, "is_app_user": false,
 		"updated": s.ws.started.Unix(), "is_email_confirmed": !u.IsBot, "who_can_share_contact_card": "EVERYONE",
 	}

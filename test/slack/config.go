@@ -56,6 +56,8 @@ type User struct {
 	Color    string   `json:"color"` // six hex digits
 	Groups   []string `json:"groups"`
 	IsBot    bool     `json:"is_bot"`
+	IsGuest  bool     `json:"is_guest"` // of single or several channels
+	Team     string   `json:"team"`     // id of the workspace that it is of; "" for this one. Of another one, it is here by a shared channel
 }
 
 // Usergroup is a mentionable group of people.
