@@ -58,7 +58,7 @@ func (c *canvas) done() []slack.Block { return append(c.blocks, c.tail...) }
 
 // header adds a title of plain text, which may hold outside text.
 func (c *canvas) header(text string) {
-	c.add(slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, cut(tame(clip(text, maxHeader)), maxHeader), true, false)))
+	c.add(slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, plain(text, maxHeader), true, false)))
 }
 
 // section adds lines as one block, or as several when they are too long for one. It says how many lines did not fit.
@@ -83,6 +83,15 @@ func (c *canvas) section(lines ...string) (missing int) {
 	return missing
 }
 
+// fields adds short texts side by side; on a phone they stand one below the other.
+func (c *canvas) fields(texts ...string) {
+	var fields []*slack.TextBlockObject
+	for _, text := range texts {
+		fields = append(fields, slack.NewTextBlockObject(slack.MarkdownType, text, false, false))
+	}
+	c.add(slack.NewSectionBlock(nil, fields, nil))
+}
+
 // context adds a line in small print.
 func (c *canvas) context(text string) {
 	if text != "" {
@@ -102,7 +111,7 @@ func context(text string) slack.Block {
 
 // plainText is a label; Slack refuses an empty one.
 func plainText(text string, n int) *slack.TextBlockObject {
-	return slack.NewTextBlockObject(slack.PlainTextType, cmp.Or(cut(tame(clip(text, n)), n), "-"), false, false)
+	return slack.NewTextBlockObject(slack.PlainTextType, cmp.Or(plain(text, n), "-"), false, false)
 }
 
 // list gives at most n lines and a last one that counts the rest.

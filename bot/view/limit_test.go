@@ -89,7 +89,12 @@ func weigh(blocks []slack.Block) int {
 			total += 100
 			texts = append(texts, b.Text)
 		case *slack.SectionBlock:
-			texts = append(texts, b.Text)
+			if texts = append(texts, b.Fields...); b.Text != nil {
+				texts = append(texts, b.Text)
+			}
+			if b.Accessory != nil {
+				total += 300
+			}
 		case *slack.ContextBlock:
 			for _, e := range b.ContextElements.Elements {
 				if text, ok := e.(*slack.TextBlockObject); ok {
@@ -114,6 +119,15 @@ func checkBlock(t failer, name string, b slack.Block) {
 	switch b := b.(type) {
 	case *slack.SectionBlock:
 		checkText(t, name, b.Text, 3000)
+		if len(b.Fields) > 10 {
+			t.Errorf("%s: %d fields", name, len(b.Fields))
+		}
+		for _, f := range b.Fields {
+			checkText(t, name, f, 2000)
+		}
+		if b.Accessory != nil {
+			checkActions(t, name, []slack.BlockElement{b.Accessory.ButtonElement})
+		}
 	case *slack.HeaderBlock:
 		checkText(t, name, b.Text, 150)
 	case *slack.ContextBlock:
@@ -166,6 +180,9 @@ func checkActions(t failer, name string, elements []slack.BlockElement) {
 		switch e := e.(type) {
 		case *slack.ButtonBlockElement:
 			one(e.ActionID, e.Value, e.Text)
+			if units(e.AccessibilityLabel) > 75 {
+				t.Errorf("%s: an accessibility label of %d units", name, units(e.AccessibilityLabel))
+			}
 			if c := e.Confirm; c != nil {
 				checkText(t, name, c.Title, 100)
 				checkText(t, name, c.Text, 300)
@@ -259,7 +276,7 @@ func TestGoldenValuesKeepLimits(t *testing.T) {
 
 var nasty = []string{
 	"", " ", "x", "<!channel>", "<!subteam^S0EVIL>", "<@U0EVIL>", "`", "```", "*bold*", "_", "~", "&&&&&&", "&amp;", "a\nb\r\n\tc",
-	"\u202eevil", "\x00\x1b[31m", "\xff\xfe", "👩‍👩‍👧‍👦", ":fire:", "https://x|y>", "<https://evil|payments>", "|", "> quote",
+	"\u202eevil", "שלום עולם 12", "مدفوعات/api", "a א b א c א d", "\u2068א", "אב ", strings.Repeat("א a ", 2000), strings.Repeat("ש", 5000), "\x00\x1b[31m", "\xff\xfe", "👩‍👩‍👧‍👦", ":fire:", "https://x|y>", "<https://evil|payments>", "|", "> quote",
 	strings.Repeat("&", 4000), strings.Repeat("<", 9000), strings.Repeat("`", 5000), strings.Repeat("界", 3000), strings.Repeat("😀 ", 3000),
 	strings.Repeat("word ", 4000), strings.Repeat("line\n", 2000),
 }

@@ -33,6 +33,7 @@ func Reply(r engine.Reply, base string) Message {
 	}
 	text := cut(strings.Join(said, " "), maxText)
 	body := ""
+	var charts []Chart
 	switch {
 	case r.Help != nil:
 		body = "Autopilot's commands"
@@ -54,6 +55,9 @@ func Reply(r engine.Reply, base string) Message {
 		body = costs(c, *r.Costs)
 	case r.Ledger != nil:
 		body = ledger(c, *r.Ledger)
+	case r.Digest != nil:
+		body, charts = digest(c, "", *r.Digest, base)
+		c.add(digestFooter(*r.Digest, false))
 	}
 	if strings.TrimSpace(text) == "" {
 		text = body
@@ -62,7 +66,7 @@ func Reply(r engine.Reply, base string) Message {
 		text = "There is nothing to show."
 		c.section(text)
 	}
-	return Message{Blocks: c.done(), Text: text}
+	return Message{Blocks: c.done(), Text: text, Charts: charts}
 }
 
 var escapedMention = regexp.MustCompile(`&lt;([@#][A-Z0-9]{2,32})&gt;`)
@@ -74,7 +78,7 @@ func ours(s string, n int) string {
 	if strings.Count(s, "`")%2 != 0 || strings.Contains(s, "```") {
 		s = strings.ReplaceAll(s, "`", "ˋ")
 	}
-	return escapedMention.ReplaceAllString(escape(s, n), "<$1>")
+	return escapedMention.ReplaceAllString(isolated(func(n int) string { return escape(s, n) }, n), "<$1>")
 }
 
 // help lists commands; without any, it says how to ask for them.

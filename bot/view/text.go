@@ -85,7 +85,8 @@ func escape(s string, n int) string {
 // outside is text from outside within a line of ours, at most n units long. Its formatting marks become look-alikes, so that a
 // pod named *x* is not bold.
 func outside(s string, n int) string {
-	return escape(breakMarks(tame(clip(s, n))), n)
+	s = breakMarks(tame(clip(s, n)))
+	return isolated(func(n int) string { return escape(s, n) }, n)
 }
 
 var lookAlikes = map[rune]rune{'*': '∗', '_': 'ˍ', '~': '∼', '`': 'ˋ'}
@@ -108,11 +109,17 @@ func wordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // code is text from outside as it is, in a code span.
 func code(s string, n int) string {
-	s = escape(strings.ReplaceAll(tame(clip(s, n)), "`", "ˋ"), n-2)
-	if s == "" {
+	s = strings.ReplaceAll(tame(clip(s, n)), "`", "ˋ")
+	if s = isolated(func(n int) string { return escape(s, n) }, n-2); s == "" {
 		return ""
 	}
 	return "`" + s + "`"
+}
+
+// plain is text from outside where Slack formats nothing, at most n units long.
+func plain(s string, n int) string {
+	s = tame(clip(s, n))
+	return isolated(func(n int) string { return cut(s, n) }, n)
 }
 
 // fence is text of several lines in a code block, at most n units long; lines that do not fit are left out at the end.
@@ -121,7 +128,7 @@ func fence(text string, n int) string {
 	left := n - size("```\n\n```")
 	for line := range strings.Lines(clip(text, n)) {
 		line = strings.TrimRight(strings.Map(visible, line), " \n")
-		line = escape(strings.ReplaceAll(line, "```", "ˋˋˋ"), left)
+		line = isolate(escape(strings.ReplaceAll(line, "```", "ˋˋˋ"), left))
 		if left -= size(line) + 1; left < 0 {
 			break
 		}
