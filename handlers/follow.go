@@ -161,9 +161,15 @@ func (h *Handlers) onGitHub(login string) engine.Person {
 }
 
 // rebuild makes the branch anew on the newest commit of the base. Where that would no longer do what was approved, the pull request is
-// closed: nobody said yes to anything else.
+// closed: nobody said yes to anything else. While writes are paused, what was seen is kept and told, and the rest waits.
 func (h *Handlers) rebuild(ctx context.Context, p engine.Proposal, step change.Step) error {
 	if err := h.resumed(ctx); err != nil {
+		if isWaiting(err) {
+			step.Reason += "; it is made anew when writes are resumed"
+			if kept := h.advance(ctx, p, step); kept != nil {
+				return kept
+			}
+		}
 		return err
 	}
 	p.Pull = step.Pull

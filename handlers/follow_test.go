@@ -148,14 +148,20 @@ func TestRebuild(t *testing.T) {
 	c.opened(t)
 	conflict(c, "# moved\n"+apiManifest)
 	c.plain.paused = engine.Pause{On: true}
-	if err := c.task(engine.TaskFollow, 1); waits(err) != pauseLook || len(c.forge.drafts) != 1 {
-		t.Fatalf("paused: %v", err)
+	for range 2 {
+		if err := c.task(engine.TaskFollow, 1); waits(err) != pauseLook || len(c.forge.drafts) != 1 {
+			t.Fatalf("paused: %v", err)
+		}
+		if p := c.store.all[1]; !p.Pull.Conflict || !strings.HasSuffix(p.Reason, "made anew when writes are resumed") || strings.Count(strings.Join(c.lines(), "\n"), change.EventConflict) != 1 {
+			t.Fatalf("paused: what was seen is not kept, or not told once: %q, %+v", c.lines(), p)
+		}
 	}
+	c.clock = c.clock.Add(3 * 24 * time.Hour)
 	c.plain.paused = engine.Pause{}
 	if err := c.task(engine.TaskFollow, 1); waits(err) == 0 || len(c.forge.drafts) != 2 || c.forge.drafts[1].Commit != "c1" {
 		t.Fatalf("%v, %d drafts", err, len(c.forge.drafts))
 	}
-	if lines := c.lines(); !strings.HasPrefix(lines[len(lines)-1], change.EventRebuilt+": ") || len(c.forge.pulls) != 1 {
+	if lines := c.lines(); !strings.HasPrefix(lines[len(lines)-1], change.EventRebuilt+": ") || strings.Contains(c.store.all[1].Reason, "resumed") || len(c.forge.pulls) != 1 {
 		t.Errorf("told %q; %d pull requests", lines, len(c.forge.pulls))
 	}
 
