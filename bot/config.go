@@ -29,7 +29,8 @@ type Config struct {
 	Now      func() time.Time
 	Timing   Timing
 	// Attachments makes the files that go with a digest, such as its page; what could not be made is said in sentences for people, and
-	// is no error. nil for none. A file is uploaded once for each content of the digest, whatever bytes it has when made again.
+	// is no error. nil for none. A file is uploaded once for each version of the message, whatever bytes it has when made again: its
+	// name must be the same then.
 	Attachments func(context.Context, engine.Digest) (files []engine.File, without []string, err error)
 }
 

@@ -146,16 +146,25 @@ func (b *Bot) show(ctx context.Context, d engine.Delivery, channel string, m vie
 	b.shown(ctx, d, channel, ts, m, b.timing.Pace)
 }
 
-// shown uploads what did not fit and records the delivery.
+// shown uploads what did not fit and what goes with it, and records the delivery.
 func (b *Bot) shown(ctx context.Context, d engine.Delivery, channel, ts string, m view.Message, pace time.Duration) {
 	for _, f := range m.Files {
-		if err := b.attach(ctx, d, channel, ts, f); err != nil {
+		if err := b.attach(ctx, d, channel, ts, f, ""); err != nil {
 			// The message itself is there; the file is tried with its next version.
 			b.log.WarnContext(ctx, "the full text could not be uploaded", "key", d.Key, "error", explain(err))
 		}
 	}
 	if b.plainCharts.Load() {
 		b.pictures(ctx, d, channel, ts, m)
+	}
+	if d.Kind == engine.MessageDigest {
+		if err := b.attachReport(ctx, d, channel, ts); err != nil && d.Attempt+1 < giveUp {
+			// The message is found again, and not posted twice.
+			b.failed(ctx, d, "its files: "+explain(err), backoff(d.Attempt))
+			return
+		} else if err != nil {
+			b.log.ErrorContext(ctx, "the files of a digest could not be uploaded", "key", d.Key, "error", explain(err))
+		}
 	}
 	b.settle(ctx, d, "delivery", b.outbox.Delivered(ctx, d.Key, d.Version, channel, ts, pace))
 }
@@ -316,6 +325,10 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (m view.Message, sa
 		}
 		return view.Proposal(p), news, nil
 	}
+	if d.Kind == engine.MessageDigest || d.Kind == engine.MessageDetails {
+		m, err = b.renderDigest(ctx, d)
+		return m, news, err
+	}
 	i, err := b.content.Incident(ctx, d.Subject)
 	if err != nil {
 		return m, news, err
@@ -336,7 +349,7 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (m view.Message, sa
 		return m, headlineOf(i), err
 	case engine.MessageEscalation:
 		return view.Escalation(i, d.Detail, who()), headlineOf(i), nil
-	case engine.MessageHome, engine.MessageSavings, engine.MessageProposal:
+	case engine.MessageHome, engine.MessageSavings, engine.MessageProposal, engine.MessageDigest, engine.MessageDetails:
 	}
 	return m, news, engine.Errorf(engine.NotFound, "there is no message of the kind %q", d.Kind)
 }

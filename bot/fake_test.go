@@ -298,6 +298,7 @@ type content struct {
 	incidents map[int64]engine.Incident
 	groups    map[int64]engine.FindingGroup
 	proposals map[int64]engine.Proposal
+	digests   map[int64]engine.Digest
 	overview  engine.Overview
 	who       []engine.Mention
 }
@@ -320,6 +321,16 @@ func (c *content) Proposal(_ context.Context, id int64) (engine.Proposal, error)
 		return p, engine.Errorf(engine.NotFound, "there is no proposal %d", id)
 	}
 	return p, nil
+}
+
+func (c *content) Digest(_ context.Context, id int64) (engine.Digest, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d, ok := c.digests[id]
+	if !ok {
+		return d, engine.Errorf(engine.NotFound, "there is no digest %d", id)
+	}
+	return d, nil
 }
 
 func (c *content) put(i engine.Incident) {

@@ -63,6 +63,8 @@ type Content interface {
 	FindingGroup(ctx context.Context, id int64) (engine.FindingGroup, error)
 	// Proposal is a proposal with its timeline.
 	Proposal(ctx context.Context, id int64) (engine.Proposal, error)
+	// Digest is a kept digest.
+	Digest(ctx context.Context, id int64) (engine.Digest, error)
 }
 
 // Handler decides what an inbound message means. Package handlers fills it.

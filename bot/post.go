@@ -37,21 +37,21 @@ func (b *Bot) post(ctx context.Context, d engine.Delivery, channel string, m vie
 		_, ts, err = b.api.PostMessageContext(ctx, channel, options...)
 		return err
 	}
-	if err = b.orPlain(ctx, d, m, send); err == nil && ts == "" {
+	if err = b.orPlain(ctx, d.Key, m, send); err == nil && ts == "" {
 		err = errNoTS
 	}
 	return ts, err
 }
 
 func (b *Bot) update(ctx context.Context, d engine.Delivery, channel, ts string, m view.Message) error {
-	return b.orPlain(ctx, d, m, func(m view.Message) error {
+	return b.orPlain(ctx, d.Key, m, func(m view.Message) error {
 		_, _, _, err := b.api.UpdateMessageContext(ctx, channel, ts, content(d, m)...)
 		return err
 	})
 }
 
 // orPlain sends a message as it is drawn, without its charts where Slack takes none, and as text alone where it refuses the rest.
-func (b *Bot) orPlain(ctx context.Context, d engine.Delivery, m view.Message, send func(view.Message) error) error {
+func (b *Bot) orPlain(ctx context.Context, key string, m view.Message, send func(view.Message) error) error {
 	if len(m.Charts) > 0 && b.plainCharts.Load() {
 		m = view.WithoutCharts(m)
 	}
@@ -59,14 +59,14 @@ func (b *Bot) orPlain(ctx context.Context, d engine.Delivery, m view.Message, se
 	if without := view.WithoutCharts(m); len(without.Blocks) < len(m.Blocks) && classify(err).kind == contentRefused {
 		if err = send(without); err == nil {
 			b.plainCharts.Store(true)
-			b.log.InfoContext(ctx, "slack takes no charts in this workspace; they are uploaded as pictures", "key", d.Key)
+			b.log.InfoContext(ctx, "slack takes no charts in this workspace; they are uploaded as pictures", "key", key)
 		}
 		m = without
 	}
 	if err == nil || classify(err).kind != contentRefused {
 		return err
 	}
-	b.log.ErrorContext(ctx, "slack refuses the drawing of a message; sending plain text", "key", d.Key, "error", explain(err))
+	b.log.ErrorContext(ctx, "slack refuses the drawing of a message; sending plain text", "key", key, "error", explain(err))
 	return send(view.Plain(m))
 }
 
@@ -152,9 +152,9 @@ func (b *Bot) page(ctx context.Context, channel, thread, oldest, cursor string) 
 	return h.Messages, h.ResponseMetaData.NextCursor, nil
 }
 
-// attach puts a file into the thread of a message, once: its name carries the message's key and a digest of its content, and a
-// file of that name in the thread is it.
-func (b *Bot) attach(ctx context.Context, d engine.Delivery, channel, ts string, f engine.File) error {
+// attach puts a file into the thread of a message, once: its name says of which content it is, and a file of that name in the thread is
+// it. comment is shown beside it.
+func (b *Bot) attach(ctx context.Context, d engine.Delivery, channel, ts string, f engine.File, comment string) error {
 	thread := ts
 	if d.ThreadTS != "" {
 		thread = d.ThreadTS
@@ -165,7 +165,7 @@ func (b *Bot) attach(ctx context.Context, d engine.Delivery, channel, ts string,
 	}
 	_, err = b.api.UploadFileContext(ctx, slack.UploadFileParameters{
 		Filename: f.Name, Title: f.Title, Reader: strings.NewReader(f.Content), FileSize: len(f.Content), AltTxt: f.Title,
-		Channel: channel, ThreadTimestamp: thread,
+		InitialComment: comment, Channel: channel, ThreadTimestamp: thread,
 	})
 	if err != nil {
 		return fmt.Errorf("uploading %s: %w", f.Name, err)

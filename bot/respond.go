@@ -49,10 +49,7 @@ func (b *Bot) respond(ctx context.Context, in inbound, reply engine.Reply, trigg
 		reply.Text = view.InvalidText(reply.Invalid)
 	}
 	m := view.Reply(reply, b.workspaceURL())
-	err := b.ephemeral(ctx, in.answer, m)
-	if err != nil && classify(err).kind == contentRefused {
-		err = b.ephemeral(ctx, in.answer, view.Plain(m))
-	}
+	err := b.orPlain(ctx, "an answer", m, func(m view.Message) error { return b.ephemeral(ctx, in.answer, m) })
 	if err != nil {
 		b.log.WarnContext(ctx, "slack reply could not be shown", "user", in.answer.User, "error", explain(err))
 	}

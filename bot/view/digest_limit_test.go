@@ -78,8 +78,12 @@ func hostileDigest(t *rapid.T) engine.Digest {
 	if rapid.Bool().Draw(t, "forecast") {
 		d.Forecast = &engine.Forecast{Month: d.Period.From, SoFar: amountOf(t), Mid: amountOf(t), Low: amountOf(t), High: amountOf(t), Before: amountOf(t)}
 	}
-	by := func(t *rapid.T) string { return rapid.SampledFrom([]string{"team", "cluster", "kind", ""}).Draw(t, "by") }
-	d.Waterfall = some(t, 20, func(t *rapid.T) engine.SpendStep { return engine.SpendStep{By: by(t), Name: text(t), Amount: amountOf(t)} })
+	by := func(t *rapid.T) string {
+		return rapid.SampledFrom([]string{"team", "cluster", "kind", ""}).Draw(t, "by")
+	}
+	d.Waterfall = some(t, 20, func(t *rapid.T) engine.SpendStep {
+		return engine.SpendStep{By: by(t), Name: text(t), Amount: amountOf(t)}
+	})
 	d.Movers = some(t, 20, func(t *rapid.T) engine.Mover {
 		return engine.Mover{By: by(t), Name: text(t), Before: amountOf(t), Now: amountOf(t)}
 	})
@@ -110,7 +114,9 @@ func hostileDigest(t *rapid.T) engine.Digest {
 	})}
 	d.Incidents = engine.IncidentTally{
 		Opened: rapid.IntRange(0, 3).Draw(t, "opened"), Detect: engine.Spread{Count: 1, Median: -time.Second}, Costed: 1, Cost: amountOf(t),
-		BySeverity: some(t, 6, func(t *rapid.T) engine.SeverityLine { return engine.SeverityLine{Severity: engine.Severity(text(t)), Count: 1} }),
+		BySeverity: some(t, 6, func(t *rapid.T) engine.SeverityLine {
+			return engine.SeverityLine{Severity: engine.Severity(text(t)), Count: 1}
+		}),
 		Top: some(t, 15, func(t *rapid.T) engine.IncidentLine {
 			return engine.IncidentLine{Title: text(t), Workload: engine.Workload{Name: text(t)}, Severity: engine.Severity(text(t)), Lasted: time.Duration(rapid.Int64().Draw(t, "lasted"))}
 		}),

@@ -169,3 +169,8 @@ func fine(f float64) string {
 	digits := 2 - int(math.Floor(math.Log10(math.Max(math.Abs(f), 1e-9))))
 	return strconv.FormatFloat(f, 'f', min(digits, 12), 64)
 }
+
+// Without says what could not be made of a digest's files.
+func Without(reasons []string) string {
+	return strings.Join(list(reasons, digestTop, func(s string) string { return outside(s, 300) }), " ")
+}
