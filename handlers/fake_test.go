@@ -24,6 +24,7 @@ type fakeStore struct {
 	watchdogs  []string
 	diagnoses  []engine.Diagnosis
 	silenced   map[int64]string
+	byHand     []string
 	paged      []string
 	homes      []string
 	filter     engine.IncidentFilter
@@ -87,6 +88,11 @@ func (f *fakeStore) Silenced(_ context.Context, id int64, silence string) error 
 
 func (f *fakeStore) Paged(_ context.Context, id int64, what string) error {
 	f.paged = append(f.paged, fmt.Sprintf("%d %s", id, what))
+	return f.fail
+}
+
+func (f *fakeStore) ByHand(_ context.Context, id int64, text string) error {
+	f.byHand = append(f.byHand, fmt.Sprintf("%d %s", id, text))
 	return f.fail
 }
 

@@ -37,6 +37,7 @@ type Progress interface {
 	Escalate(ctx context.Context, id int64) (engine.Incident, error)
 	Silenced(ctx context.Context, id int64, alertmanagerID string) error
 	Paged(ctx context.Context, id int64, what string) error
+	ByHand(ctx context.Context, id int64, text string) error
 }
 
 // Diagnoses keeps what was found out about an incident.

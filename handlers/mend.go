@@ -38,7 +38,7 @@ func (h *Handlers) mend(ctx context.Context, t engine.Task) error {
 	}
 	ctx, done := context.WithTimeout(ctx, draftWithin)
 	defer done()
-	offer, why, err := h.mendOf(ctx, i, offered)
+	offer, hand, why, err := h.mendOf(ctx, i, offered)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,10 @@ func (h *Handlers) mend(ctx context.Context, t engine.Task) error {
 	}
 	if why != "" {
 		h.Log.InfoContext(ctx, "no change is offered that mends it", "incident", i.ID, "why", why)
-		return nil
+		if hand == "" {
+			return nil
+		}
+		return h.Progress.ByHand(ctx, i.ID, hand)
 	}
 	_, err = h.Changes.Proposals.Offer(ctx, offer, mendFor)
 	if engine.CodeOf(err) == engine.Conflict {
@@ -68,48 +71,53 @@ func (h *Handlers) mend(ctx context.Context, t engine.Task) error {
 	return err
 }
 
-// mendOf makes the offer that mends an incident; why says why there is none. It fails only where something cannot be read now.
-func (h *Handlers) mendOf(ctx context.Context, i engine.Incident, offered []engine.Proposal) (offer engine.Proposal, why string, err error) {
+// mendOf makes the offer that mends an incident; why says why there is none, and hand where a person would make it, for people, "" where
+// nobody knows. It fails only where something cannot be read now.
+func (h *Handlers) mendOf(ctx context.Context, i engine.Incident, offered []engine.Proposal) (offer engine.Proposal, hand, why string, err error) {
 	if at := slices.IndexFunc(offered, func(p engine.Proposal) bool { return p.Reverts != 0 }); at >= 0 {
-		return offer, fmt.Sprintf("taking back what did it is proposal %d", offered[at].ID), nil
+		return offer, "", fmt.Sprintf("taking back what did it is proposal %d", offered[at].ID), nil
 	}
 	c, ok := h.cluster(i.Workload.Cluster)
 	if !ok || c.Source.Value == nil {
-		return offer, fmt.Sprintf("cluster %s is not in the configuration", i.Workload.Cluster), nil
+		return offer, "", fmt.Sprintf("cluster %s is not in the configuration", i.Workload.Cluster), nil
 	}
 	m, why, err := change.MendOf(i, func(w engine.Wish) (string, error) { return c.Source.Value(ctx, w) })
 	if err != nil || why != "" {
-		return offer, why, err
+		return offer, "", why, err
 	}
 	offer = engine.Proposal{Incident: i.ID, Title: m.Title + ", " + string(m.Risk) + " risk"}
 	owner, err := h.ownerOf(ctx, c, i.Workload)
 	if err != nil {
-		return offer, "", err
+		return offer, "", "", err
 	}
 	d := drafting{h: h, trees: map[string]change.Tree{}}
 	for _, w := range m.Wishes {
 		found, err := d.locate(ctx, w)
 		if err != nil {
-			return offer, "", err
+			return offer, "", "", err
 		}
 		if len(found.Edits) == 0 {
-			return offer, change.WishTitle(w) + ": " + found.Why + places(found.ByHand), nil
+			why := change.WishTitle(w) + ": " + found.Why + places(found.ByHand)
+			if len(found.ByHand) > 0 {
+				hand = "By hand in " + found.repo + ", " + why
+			}
+			return offer, hand, why, nil
 		}
 		item := engine.ProposalItem{
 			Wish: w, Title: change.WishTitle(w), Owner: owner, Risk: m.Risk, Because: m.Because,
 			Repo: found.repo, Base: found.base, Commit: found.commit, Edits: found.Edits, Steps: found.Steps, MadeAt: h.Now(),
 		}
 		if len(offer.Items) > 0 && (item.Repo != offer.Items[0].Repo || item.Base != offer.Items[0].Base) {
-			return offer, "it would be a change of two repositories, " + item.Repo + " and " + offer.Items[0].Repo, nil
+			return offer, "", "it would be a change of two repositories, " + item.Repo + " and " + offer.Items[0].Repo, nil
 		}
 		offer.Items = append(offer.Items, item)
 	}
 	if ctx.Err() != nil {
-		return offer, "", engine.Wrap(engine.Unavailable, ctx.Err(), "the repositories were not read in time")
+		return offer, "", "", engine.Wrap(engine.Unavailable, ctx.Err(), "the repositories were not read in time")
 	}
 	tellApart(offer.Items)
 	offer.Need = h.need(offer.Items, 0)
-	return offer, "", nil
+	return offer, "", "", nil
 }
 
 // ownerOf gives the team of a workload, by its own labels or by the configuration; zero where nobody says.

@@ -250,6 +250,10 @@ func TestMendIsNotOffered(t *testing.T) {
 			if len(c.store.offers) != 0 {
 				t.Errorf("offered %+v", c.store.offers)
 			}
+			told := c.plain.byHand
+			if templated := name == "the value is templated"; len(told) > 0 != templated || templated && (!strings.HasPrefix(told[0], "42 By hand in acme/deploy, payments/api ") || !strings.Contains(told[0], "apps/api.yaml:")) {
+				t.Errorf("told %q", told)
+			}
 		})
 	}
 	c := mendFixture(t)

@@ -13,6 +13,13 @@ import (
 // mendsSQL tells whether an incident has an offer that mends it, in one of these states.
 const mendsSQL = `SELECT EXISTS (SELECT FROM proposal WHERE incident_id = $1 AND reverts IS NULL AND status = ANY ($2))`
 
+// ByHand tells in an incident's thread what only a person can change to mend it, once while it is the same. It fails with
+// engine.NotFound.
+func (s *Store) ByHand(ctx context.Context, id int64, text string) error {
+	_, err := s.follow(ctx, id, func(i engine.Incident) incident.Plan { return incident.ByHand(i, text, s.now()) })
+	return err
+}
+
 // mendWanted gives the task that offers what mends a newly diagnosed incident, or looks whether what was offered still does; none where
 // there is neither.
 func mendWanted(ctx context.Context, tx pgx.Tx, i engine.Incident) ([]incident.TaskAt, error) {

@@ -122,3 +122,14 @@ func TestAnIncidentThatResolvesHasItsMendsLookedAt(t *testing.T) {
 	w.must(w.decide("r2", engine.ActionResolve, grace, mended.ID))
 	equal(t, "resolved", w.mendTasks(), "1 change")
 }
+
+func TestWhatOnlyAPersonCanChangeIsToldOnce(t *testing.T) {
+	w := newWorld(t)
+	i := w.open(api)
+	for range 2 {
+		w.must(w.ByHand(t.Context(), i.ID, "By hand in shop/deploy: app.yaml:7"))
+	}
+	equal(t, "told", w.sql(`SELECT e.text, m.thread_key FROM events e JOIN messages m ON m.key = 'incident/' || e.incident_id || '/event/' || e.n WHERE e.kind = 'by_hand'`),
+		"By hand in shop/deploy: app.yaml:7 incident/1/card")
+	code(t, "of no incident", w.ByHand(t.Context(), 99, "x"), engine.NotFound)
+}

@@ -22,6 +22,7 @@ const (
 	EventSilenced        = "silenced"         //
 	EventMuted           = "muted"            // Alertmanager has the silence
 	EventDiagnosed       = "diagnosed"        // the likeliest cause was found, or changed
+	EventByHand          = "by_hand"          // what would mend it, where only a person can change that, and why
 	EventVerdict         = "verdict"          //
 	EventEscalated       = "escalated"        // repeated to the on-call
 	EventPaging          = "paging"           // handed over to the pager
