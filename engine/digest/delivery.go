@@ -1,6 +1,10 @@
 package digest
 
-import "github.com/eks-autopilot/autopilot/engine"
+import (
+	"time"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
 
 // Delivery is where digests of one kind and scope go. A delivery of another kind is another one, even under the same name.
 type Delivery struct {
@@ -53,4 +57,11 @@ type Unsent struct {
 	Period   engine.Period
 	Problem  string // of the newest attempt
 	Attempts int
+}
+
+// Stand is where a delivery stands.
+type Stand struct {
+	Since  time.Time // when it was first known: what was due before is not told
+	Newest time.Time // the first day of the newest period that went to it; zero for none
+	First  time.Time // when the first row was written that a digest could rest on; zero for none
 }

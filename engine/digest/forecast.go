@@ -19,6 +19,9 @@ const (
 	// A trend goes on for a while: each day adds damping/1000 of what the day before added.
 	damping = 950
 
+	// fewErrors is how many errors of different days are few.
+	fewErrors = 3
+
 	// Nothing is forecast better than by 1 % of what is still to come.
 	floorShare = 100
 )
@@ -62,8 +65,8 @@ func (h history) tell(want []wish) (t told, ok bool) {
 	if len(want) == 0 {
 		return t, true
 	}
-	sumErrors, dayErrors := h.replay(len(want))
-	dayLow, dayHigh := interval(dayErrors)
+	sumErrors, dayErrors, ahead := h.replay(len(want))
+	dayLow, dayHigh := interval(dayErrors, ahead*ahead)
 	for _, w := range want {
 		mid := m.at(int(w.day.Sub(h.first) / oneDay))
 		d := engine.ForecastDay{Day: w.day, Mid: mid, Low: mid + dayLow, High: mid + dayHigh}
@@ -73,7 +76,7 @@ func (h history) tell(want []wish) (t told, ok bool) {
 		t.days = append(t.days, d)
 		t.mid += d.Mid
 	}
-	low, high := interval(sumErrors)
+	low, high := interval(sumErrors, ahead)
 	floor := size(t.mid) / floorShare
 	t.low, t.high = t.mid+min(low, -floor), t.mid+max(high, floor)
 	return t, true
@@ -82,8 +85,8 @@ func (h history) tell(want []wish) (t told, ok bool) {
 // replay forecasts the past: the next n days from each day that has enough behind it, and gives by how much the days came to more
 // than was forecast, on the whole and each. Where the past is too short for n days, it is asked for fewer, and the errors grow with n:
 // a level that is wrong is wrong on every day.
-func (h history) replay(n int) (sums, days []engine.MicroUSD) {
-	ahead := max(1, min(n, (len(h.days)-trained)/2))
+func (h history) replay(n int) (sums, days []engine.MicroUSD, ahead int) {
+	ahead = max(1, min(n, (len(h.days)-trained)/2))
 	last := len(h.days) - ahead
 	behind := 0
 	for end := range last + 1 {
@@ -107,18 +110,30 @@ func (h history) replay(n int) (sums, days []engine.MicroUSD) {
 			sums = append(sums, sum*engine.MicroUSD(n)/engine.MicroUSD(compared))
 		}
 	}
-	return sums, days
+	return sums, days, ahead
 }
 
-// interval gives the bounds that 80 % of errors are within, a little wider where there are few: the tenth part on either side is
-// beyond. Without errors both are 0.
-func interval(errors []engine.MicroUSD) (low, high engine.MicroUSD) {
+// interval gives the bounds that 80 % of errors are within, each found over ahead days: a tenth is beyond on either side. Errors of
+// days that overlap are not many errors. Where they are few, a side that has been spared so far is given what the other has had, and
+// both a little more. Without errors both are 0.
+func interval(errors []engine.MicroUSD, ahead int) (low, high engine.MicroUSD) {
 	if len(errors) == 0 {
 		return 0, 0
 	}
 	slices.Sort(errors)
 	beyond := len(errors) / 10
-	return min(0, errors[max(0, beyond-1)]), max(0, errors[min(len(errors)-1, len(errors)-beyond)])
+	low, high = min(0, errors[beyond]), max(0, errors[len(errors)-1-beyond])
+	apart := max(1, len(errors)/ahead)
+	if apart < fewErrors {
+		for k := range errors {
+			errors[k] = size(errors[k])
+		}
+		slices.Sort(errors)
+		either := errors[len(errors)-1-len(errors)/5]
+		low, high = min(low, -either), max(high, either)
+	}
+	more := engine.MicroUSD(apart)
+	return low + low/(2*more), high + high/(2*more)
 }
 
 // model is how a history goes on.
