@@ -47,7 +47,7 @@ func newAlertingWorld(t *testing.T) (*world, alerting) {
 		alertmanager: &stand.Alertmanager{Port: numbers[0], GroupWait: time.Second, GroupInterval: 5 * time.Second, Watchdog: 10 * time.Second},
 		prometheus:   &stand.Prometheus{Port: numbers[1], Cluster: clusterName, Interval: 5 * time.Second},
 	}
-	w := newWorld(t, only("alert"), func(cfg *stand.BotConfig) {
+	w := newWorld(t, only("alert"), remedies(t, "alert"), func(cfg *stand.BotConfig) {
 		cfg.Prometheus, cfg.Alertmanager = a.prometheus.URL(), a.alertmanager.URL()
 	})
 	c := shared.cluster
@@ -104,7 +104,8 @@ type condition struct {
 	alert  string // of the alert's summary, as the thread quotes it
 	broken string
 	mended string
-	clear  func(w *world, namespace string) // what a person clears away besides
+	remedy func(w *world, card slack.Message) // what a person has the bot do meanwhile
+	clear  func(w *world, namespace string)   // what a person clears away besides
 }
 
 // TestAlerts fires each shipped alert by its real condition: each joins or makes one incident, and ends with what it is about.
@@ -132,6 +133,7 @@ func TestAlerts(t *testing.T) {
 		{
 			name: "cpu", alert: "of the CPU it can get",
 			broken: deployment("web", "while :; do :; done", "", strings.Replace(small, "cpu: 200m", "cpu: 50m", 1)), mended: deployment("web", calm, "", small),
+			remedy: scaleUp,
 		},
 		{
 			name: "replicas", alert: "alert-replicas/web: no replica is available",
@@ -139,7 +141,10 @@ func TestAlerts(t *testing.T) {
 		},
 	} {
 		tests[c.name] = func(w *world) {
-			w.fire(c)
+			card := w.fire(c)
+			if c.remedy != nil {
+				c.remedy(w, card)
+			}
 			w.mend(c)
 		}
 	}
@@ -151,6 +156,17 @@ func TestAlerts(t *testing.T) {
 			test(&w)
 		})
 	}
+}
+
+// scaleUp has the bot add a replica to what uses all of its CPU.
+func scaleUp(w *world, card slack.Message) {
+	w.offers(60*time.Second, card.TS, "Scale to 2")
+	w.remedied(card, "Scale to 2", []string{"1 → 2 replicas", "kubectl -n alert-cpu scale deployment/web --current-replicas=1 --replicas=2"}, "Asked to scale: 1 → 2 replicas", "Scaled: 1 → 2 replicas")
+	w.eventually(60*time.Second, "there are two pods", func(ctx context.Context) (bool, error) {
+		d, err := shared.cluster.Client().AppsV1().Deployments("alert-cpu").Get(ctx, "web", metav1.GetOptions{})
+		return err == nil && *d.Spec.Replicas == 2 && d.Status.ReadyReplicas == 2, err
+	})
+	w.wroteOnce(w.writes("autopilot-alert"), "alert-cpu/web")
 }
 
 func (c condition) scenario() scenario.Scenario {
@@ -251,7 +267,7 @@ func (a alerting) silences(w *world, state string) []map[string]string {
 	return found
 }
 
-// nodeNotReady takes a simulated node away, for the real one has the other tests' pods.
+// nodeNotReady takes a simulated node away, for the real one has the other tests' pods, and has the bot keep new pods from it.
 func nodeNotReady(w *world) {
 	c := shared.cluster
 	w.must(c.AddKWOKNodes(w.t.Context(), 1))
@@ -261,6 +277,14 @@ func nodeNotReady(w *world) {
 	w.must(c.KillNode(w.t.Context(), node))
 	card := w.card(firing, "Node "+node)
 	w.thread(firing, card.TS, "Node "+node+" is not ready")
+	w.offers(30*time.Second, card.TS, "Cordon node")
+	w.remedied(card, "Cordon node", []string{"node " + node + " gets no new pods", "kubectl cordon " + node}, "Asked to cordon: node "+node, "Cordoned: node "+node)
+	n, err := c.Client().CoreV1().Nodes().Get(w.t.Context(), node, metav1.GetOptions{})
+	w.must(err)
+	if !n.Spec.Unschedulable {
+		w.t.Errorf("node %s gets pods", node)
+	}
+	w.wroteOnce(w.writes("autopilot-alert"), node)
 	w.must(c.RestoreNode(w.t.Context(), node))
 	w.over("Node " + node)
 }

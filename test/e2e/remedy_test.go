@@ -95,10 +95,8 @@ func (w *world) undo(card slack.Message) {
 	w.command("ben", "/autopilot resume")
 	w.ephemeral("ben", "Resumed")
 
-	w.press("ana", card.TS, "Undo rollout")
-	w.shows("ana", "undone/index", "revision 2 → 1", "8081", "8080", "kubectl -n undone rollout undo deployment/index --to-revision=1", "dry run")
-	w.choose("ana")
-	w.thread(30*time.Second, card.TS, "Asked to undo the rollout: revision 2 → 1", "Rollout undone: revision 2 → 1")
+	w.remedied(card, "Undo rollout", []string{"undone/index", "revision 2 → 1", "8081", "8080", "kubectl -n undone rollout undo deployment/index --to-revision=1"},
+		"Asked to undo the rollout: revision 2 → 1", "Rollout undone: revision 2 → 1")
 
 	d, err := shared.cluster.Client().AppsV1().Deployments("undone").Get(w.t.Context(), "index", metav1.GetOptions{})
 	w.must(err)
@@ -108,6 +106,17 @@ func (w *world) undo(card slack.Message) {
 	if !slices.ContainsFunc(d.ManagedFields, func(m metav1.ManagedFieldsEntry) bool { return m.Manager == "autopilot" }) {
 		w.t.Errorf("nothing says that the bot changed it: %+v", d.ManagedFields)
 	}
+}
+
+// remedied has ana do what a card offers: its plan must show some texts, and its thread must tell others.
+func (w *world) remedied(card slack.Message, label string, plan []string, told ...string) {
+	w.t.Helper()
+	w.hands.Lock()
+	defer w.hands.Unlock()
+	w.press("ana", card.TS, label)
+	w.shows("ana", append(plan, "dry run")...)
+	w.choose("ana")
+	w.thread(30*time.Second, card.TS, told...)
 }
 
 // hang connects to every pod of a namespace, once none is so new that it may still be starting.
@@ -145,10 +154,8 @@ func (w *world) restartHung() {
 	w.offers(90*time.Second, card.TS, "Restart")
 	w.press("eve", card.TS, "Restart")
 	w.ephemeral("eve", "You may not do that", "restart on", "fixers")
-	w.press("ana", card.TS, "Restart")
-	w.shows("ana", "all pods of undone-hung/web are made anew", "kubectl -n undone-hung rollout restart deployment/web", "dry run")
-	w.choose("ana")
-	w.thread(30*time.Second, card.TS, "Asked to restart", "Restarted: all pods of undone-hung/web are made anew")
+	w.remedied(card, "Restart", []string{"all pods of undone-hung/web are made anew", "kubectl -n undone-hung rollout restart deployment/web"},
+		"Asked to restart", "Restarted: all pods of undone-hung/web are made anew")
 	w.eventually(60*time.Second, "two other pods are ready", func(context.Context) (bool, error) {
 		after := w.pods(hung.Namespace)
 		return len(before) == 2 && len(after) == 2 && !slices.ContainsFunc(after, func(p corev1.Pod) bool {
@@ -180,15 +187,19 @@ func (w *world) onlyTheRemedies() {
 		w.t.Errorf("audit rows (100 for a deed, 1 for a refusal): %v; want two refusals and one undo, one refusal and one restart", said)
 	}
 	writes := w.writes("autopilot-undone")
-	for _, object := range []string{"undone/index", "undone-hung/web"} {
-		of := writes[object]
-		if n := len(of); n < 3 || of[n-1] != "real" || slices.Contains(of[:n-1], "real") {
-			w.t.Errorf("the bot wrote %s as %q; want dry runs, and at last the write", object, of)
-		}
-		delete(writes, object)
+	w.wroteOnce(writes, "undone/index")
+	w.wroteOnce(writes, "undone-hung/web")
+	if len(writes) != 2 {
+		w.t.Errorf("the bot wrote %v", writes)
 	}
-	if len(writes) > 0 {
-		w.t.Errorf("the bot wrote %v besides", writes)
+}
+
+// wroteOnce asserts that of an object there is one write, after dry runs: that of the plan, and that of the deed.
+func (w *world) wroteOnce(writes map[string][]string, object string) {
+	w.t.Helper()
+	of := writes[object]
+	if n := len(of); n < 3 || of[n-1] != "real" || slices.Contains(of[:n-1], "real") {
+		w.t.Errorf("the bot wrote %s as %q; want dry runs, and at last the write", object, of)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -120,6 +121,7 @@ type world struct {
 	people   map[string]string // name to id
 	player   *scenario.Player
 	cluster  *cluster.Cluster // its own; nil for the shared one
+	hands    *sync.Mutex      // of ana: tests side by side in one world take turns with the window before her
 }
 
 type option func(*stand.BotConfig)
@@ -138,7 +140,7 @@ func newWorld(t *testing.T, options ...option) *world {
 	t.Helper()
 	worlds <- struct{}{}
 	t.Cleanup(func() { <-worlds })
-	w := &world{t: t, dir: t.TempDir(), people: map[string]string{}, token: "webhook-token"}
+	w := &world{t: t, dir: t.TempDir(), people: map[string]string{}, token: "webhook-token", hands: &sync.Mutex{}}
 	if err := os.Chmod(w.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
