@@ -110,6 +110,7 @@ type Handlers struct {
 	Changes   *Changes // nil where it does not ask for pull requests; without Waste there are none
 	Remedies  Remedies // without Log there are none
 	Anchoring *Anchoring
+	Reports   Reports
 	Policy    policy.Policy
 	Rules     incident.Rules
 	Now       func() time.Time

@@ -18,6 +18,7 @@ var commands = []engine.HelpLine{
 	{Usage: "/autopilot savings ledger [week|month|2006-01|2006-01-02..2006-01-31] [team|cluster|cpu|memory|node|volume] [by=team|namespace|cluster|type]", Text: "what was identified, approved, implemented, and measured to be saved"},
 	{Usage: "/autopilot savings export [csv|focus] [as ledger]", Text: "the entries of the ledger as a file, by direct message"},
 	{Usage: "/autopilot costs [yesterday|week|month|2006-01] [team=…] [cluster=…] [namespace=…] [by=team|namespace|cluster]", Text: "what was paid and who for, with what is idle, shared and nobody's"},
+	{Usage: "/autopilot report [weekly|monthly] [2006-W02|2006-01|last|this] [team|cluster] [team=…] [cluster=…]", Text: "what a week or a month came to, with the whole of it as a page by direct message"},
 	{Usage: "/autopilot detect waste [cluster|namespace]", Text: "look for waste now"},
 	{Usage: "/autopilot audit <proposal|incident|finding> <number>", Text: "who decided what about it, and when"},
 	{Usage: "/autopilot pause [reason]", Text: "stop every write the bot makes outside Slack, but for calling the pager"},
@@ -25,7 +26,7 @@ var commands = []engine.HelpLine{
 	{Usage: "/autopilot help", Text: "this list"},
 }
 
-var verbs = []string{"help", "status", "incidents", "show", "savings", "costs", "detect", "audit", "pause", "resume"}
+var verbs = []string{"help", "status", "incidents", "show", "savings", "costs", "report", "detect", "audit", "pause", "resume"}
 
 // query is a slash command, understood.
 type query struct {
@@ -40,7 +41,9 @@ type query struct {
 	costs    engine.CostFilter    // costs
 	ledger   engine.LedgerFilter  // ledger, export
 	format   string               // export: "csv" or "focus"
-	bare     string               // savings, ledger, export, detect: a team, cluster or namespace, whichever has that name
+	period   engine.Period        // report
+	scope    engine.DigestScope   // report
+	bare     string               // savings, ledger, export, report, detect: a team, cluster or namespace, whichever has that name
 }
 
 // parse understands what follows /autopilot. Errors have the code invalid and say what would be right.
@@ -74,6 +77,8 @@ func parse(text string, now time.Time) (query, error) {
 		return parseSavings(args)
 	case "costs":
 		return parseCosts(args, now)
+	case "report":
+		return parseReport(args, now)
 	case "detect":
 		return parseDetect(args)
 	case "audit":

@@ -43,6 +43,8 @@ func (h *Handlers) Command(ctx context.Context, c engine.Command) (engine.Reply,
 		return h.showLedger(ctx, q)
 	case "costs":
 		return h.showCosts(ctx, q)
+	case "report":
+		return h.showReport(ctx, q)
 	case "detect":
 		return h.detect(ctx, c, q)
 	}

@@ -36,6 +36,12 @@ func (h *Handlers) Tasks() map[engine.TaskKind]func(context.Context, engine.Task
 	if h.Anchoring != nil {
 		tasks[engine.TaskAnchor] = h.anchor
 	}
+	if len(h.Reports.Deliveries) > 0 {
+		tasks[engine.TaskReportDue], tasks[engine.TaskReportSend] = h.reportDue, h.reportSend
+	}
+	if len(h.Reports.Units) > 0 {
+		tasks[engine.TaskCount] = h.count
+	}
 	return tasks
 }
 

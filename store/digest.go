@@ -143,11 +143,15 @@ func (s *Store) CloseDigest(ctx context.Context, d engine.Digest) error {
 	})
 }
 
-// OpenDigests gives the kept months that are not closed and that ended before a time. Their invoices may be final by now.
-func (s *Store) OpenDigests(ctx context.Context, before time.Time) ([]engine.Digest, error) {
+// Closable gives the kept months that are not closed, and of which the invoice of each payer is final by now.
+func (s *Store) Closable(ctx context.Context) ([]engine.Digest, error) {
 	var list []engine.Digest
 	err := s.read(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-		list, err = digests(ctx, tx, `WHERE kind = 'monthly' AND NOT closed AND period_from + interval '1 month' <= $1 ORDER BY id`, before)
+		list, err = digests(ctx, tx, `g WHERE kind = 'monthly' AND NOT closed
+			AND EXISTS (SELECT FROM cost_month m WHERE m.month = g.period_from)
+			AND NOT EXISTS (SELECT FROM cost_day d WHERE d.payer <> '' AND d.day >= g.period_from AND d.day < g.period_from + interval '1 month'
+				AND NOT EXISTS (SELECT FROM cost_month m WHERE m.payer = d.payer AND m.month = g.period_from))
+			ORDER BY id`)
 		return err
 	})
 	return list, err

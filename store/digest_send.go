@@ -11,17 +11,18 @@ import (
 	"github.com/eks-autopilot/autopilot/engine/digest"
 )
 
-// DeliveryStand says since when a delivery is known, which is from now on for a new one, and the first day of the newest period that
-// went to it; the zero time when none did.
-func (s *Store) DeliveryStand(ctx context.Context, of digest.Delivery) (since, newest time.Time, err error) {
+// DeliveryStand says where a delivery stands. One that is asked for the first time is known from then on.
+func (s *Store) DeliveryStand(ctx context.Context, of digest.Delivery) (digest.Stand, error) {
 	const standSQL = `SELECT d.since, (SELECT max(g.period_from)::timestamp AT TIME ZONE 'UTC' FROM digest_sending x JOIN digest g ON g.id = x.digest_id
-			WHERE x.delivery = d.name AND g.kind = d.kind)
+				WHERE x.delivery = d.name AND g.kind = d.kind),
+			least((SELECT min(saved_at) FROM cost_day), (SELECT min(at) FROM ledger), (SELECT min(requested_at) FROM scan), (SELECT min(detected_at) FROM incidents))
 		FROM digest_delivery d WHERE d.name = $1 AND d.kind = $2`
+	var at digest.Stand
 	stand := func(ctx context.Context, tx pgx.Tx) error {
-		return tx.QueryRow(ctx, standSQL, of.Name, of.Kind).Scan(&since, zeroTime{&newest})
+		return tx.QueryRow(ctx, standSQL, of.Name, of.Kind).Scan(&at.Since, zeroTime{&at.Newest}, zeroTime{&at.First})
 	}
 	unknown := false
-	err = s.read(ctx, func(ctx context.Context, tx pgx.Tx) error {
+	err := s.read(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		err := stand(ctx, tx)
 		if unknown = errors.Is(err, pgx.ErrNoRows); unknown {
 			return nil
@@ -29,7 +30,7 @@ func (s *Store) DeliveryStand(ctx context.Context, of digest.Delivery) (since, n
 		return err
 	})
 	if err != nil || !unknown {
-		return since, newest, err
+		return at, err
 	}
 	err = s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `INSERT INTO digest_delivery (name, kind, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, of.Name, of.Kind, s.now()); err != nil {
@@ -37,7 +38,7 @@ func (s *Store) DeliveryStand(ctx context.Context, of digest.Delivery) (since, n
 		}
 		return stand(ctx, tx)
 	})
-	return since, newest, err
+	return at, err
 }
 
 // Sending gives a digest on its way. It fails with engine.NotFound when there is none of that id.

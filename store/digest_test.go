@@ -330,13 +330,14 @@ func TestAMonthIsClosedOnce(t *testing.T) {
 	first, err := w.SaveDigest(t.Context(), w.made(october), []digest.Delivery{board})
 	w.must(err)
 	equal(t, "closed", first.Closed, false)
-	equal(t, "to close", w.toClose(), "2026-10")
+	equal(t, "to close", w.toClose(), "")
 	code(t, "what is not closed", w.CloseDigest(t.Context(), first), engine.Invalid)
 	w.must(w.SaveSent(t.Context(), 2, "", false))
 	w.must(w.SaveSent(t.Context(), 3, "", false))
 
 	invoice := price.Invoice{Payer: "1", Month: october.From, Final: true, Accounts: map[string]engine.MicroUSD{"1": 12 * engine.USD}}
 	w.must(w.CloseMonth(t.Context(), invoice))
+	equal(t, "to close", w.toClose(), "2026-10")
 	final := w.made(october)
 	equal(t, "final", final.Closed, true)
 	for range 3 {
@@ -370,7 +371,7 @@ func TestAMonthIsClosedOnce(t *testing.T) {
 
 func (w *world) toClose() string {
 	w.t.Helper()
-	list, err := w.OpenDigests(w.t.Context(), w.now())
+	list, err := w.Closable(w.t.Context())
 	w.must(err)
 	var names []string
 	for _, d := range list {
@@ -402,22 +403,23 @@ func TestAWeekStaysAsItWasTold(t *testing.T) {
 func TestDeliveriesAreKnownSinceTheyAreConfigured(t *testing.T) {
 	w := newWorld(t)
 	stand := func(of digest.Delivery) string {
-		since, newest, err := w.DeliveryStand(t.Context(), of)
+		at, err := w.DeliveryStand(t.Context(), of)
 		w.must(err)
-		return since.Format(time.RFC3339) + " " + newest.Format(time.DateOnly)
+		return at.Since.Format(time.RFC3339) + " " + at.Newest.Format(time.DateOnly) + " " + at.First.Format(time.DateOnly)
 	}
-	equal(t, "new", stand(finops), "2026-11-23T03:00:00Z 0001-01-01")
+	equal(t, "new", stand(finops), "2026-11-23T03:00:00Z 0001-01-01 0001-01-01")
 	w.pass(time.Hour)
-	equal(t, "known", stand(finops), "2026-11-23T03:00:00Z 0001-01-01")
+	equal(t, "known", stand(finops), "2026-11-23T03:00:00Z 0001-01-01 0001-01-01")
+	w.open(api)
 	monthly := finops
 	monthly.Kind = engine.Monthly
-	equal(t, "of another kind", stand(monthly), "2026-11-23T04:00:00Z 0001-01-01")
+	equal(t, "of another kind", stand(monthly), "2026-11-23T04:00:00Z 0001-01-01 2026-11-23")
 	for _, p := range []engine.Period{weekDue, weekDue.Before()} {
 		_, err := w.SaveDigest(t.Context(), w.made(p), []digest.Delivery{finops})
 		w.must(err)
 	}
-	equal(t, "told", stand(finops), "2026-11-23T03:00:00Z 2026-11-16")
-	equal(t, "of another kind", stand(monthly), "2026-11-23T04:00:00Z 0001-01-01")
+	equal(t, "told", stand(finops), "2026-11-23T03:00:00Z 2026-11-16 2026-11-23")
+	equal(t, "of another kind", stand(monthly), "2026-11-23T04:00:00Z 0001-01-01 2026-11-23")
 }
 
 func TestSendingsEnd(t *testing.T) {

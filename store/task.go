@@ -21,7 +21,7 @@ const (
 	queueQuick    = river.QueueDefault
 	queueDiagnose = "diagnose" // collectors wait for others; what wakes people must not wait behind them
 	queueScan     = "scan"     // dear, and never urgent: one at a time in a process
-	queueChange   = "change"   // asks a forge, which may be slow
+	queueChange   = "change"   // asks a forge, or sends a report, which may be slow
 
 	longestRetry = 15 * time.Minute
 	maxAttempts  = 105 // with the back-off below, a day
@@ -108,7 +108,8 @@ func queueOf(k engine.TaskKind) string {
 		return queueDiagnose
 	case engine.TaskScan, engine.TaskCosts:
 		return queueScan
-	case engine.TaskDraft, engine.TaskPropose, engine.TaskFollow, engine.TaskMeasure, engine.TaskMend:
+	case engine.TaskDraft, engine.TaskPropose, engine.TaskFollow, engine.TaskMeasure, engine.TaskMend,
+		engine.TaskReportDue, engine.TaskReportSend, engine.TaskCount:
 		return queueChange
 	default:
 		return queueQuick

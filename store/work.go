@@ -28,6 +28,8 @@ const (
 	costsEvery      = time.Hour
 	measureEvery    = time.Hour
 	anchorEvery     = 10 * time.Minute
+	reportDueEvery  = time.Minute
+	countEvery      = time.Hour
 )
 
 // Handler does one kind of task. An engine.Unavailable error has it tried again for up to a day; Invalid, NotFound, Conflict
@@ -99,6 +101,12 @@ func (s *Store) newWorker(name string, handlers map[engine.TaskKind]Handler) (*r
 	}
 	if handlers[engine.TaskAnchor] != nil {
 		periodic = append(periodic, every(anchorEvery, engine.TaskAnchor))
+	}
+	if handlers[engine.TaskReportDue] != nil {
+		periodic = append(periodic, every(reportDueEvery, engine.TaskReportDue))
+	}
+	if handlers[engine.TaskCount] != nil {
+		periodic = append(periodic, every(countEvery, engine.TaskCount))
 	}
 	c, err := river.NewClient(riverpgxv5.New(s.pool), &river.Config{
 		ID: name,
