@@ -85,10 +85,10 @@ func budget(s subject) (engine.Insight, bool) {
 		switch {
 		case b.Spent-b.Amount > worst.Amount:
 			worst.Amount = b.Spent - b.Amount
-			worst.Text = fmt.Sprintf("The %s budget of %s for %s is passed by %s.", name, money(b.Amount), month, money(worst.Amount))
+			worst.Text = fmt.Sprintf("Budget “%s” of %s for %s is passed by %s.", name, money(b.Amount), month, money(worst.Amount))
 		case b.Spent <= b.Amount && b.Forecast-b.Amount > worst.Amount:
 			worst.Amount = b.Forecast - b.Amount
-			worst.Text = fmt.Sprintf("%s is on its way to pass the %s budget of %s by %s.", month, name, money(b.Amount), money(worst.Amount))
+			worst.Text = fmt.Sprintf("%s is on its way to pass budget “%s” of %s by %s.", month, name, money(b.Amount), money(worst.Amount))
 		default:
 			continue
 		}
@@ -259,7 +259,8 @@ func correction(s subject) (engine.Insight, bool) {
 
 // money is an amount as a sentence has it: whole dollars from a hundred on.
 func money(m engine.MicroUSD) string {
-	if size(m) < 100*engine.USD {
+	const cent = engine.USD / 100
+	if size(m) < 100*engine.USD-cent/2 { // which is $100.00
 		return m.String()
 	}
 	half := engine.USD / 2

@@ -76,10 +76,19 @@ func (y *Year) known(p engine.Period) (list []digest.KnownDay) {
 	return list
 }
 
+// between gives the rows from a day to before another.
+func (y *Year) between(from, to time.Time) []price.Row {
+	first := func(day time.Time) int {
+		k, _ := slices.BinarySearchFunc(y.Rows, day, func(row price.Row, day time.Time) int { return row.Day.Compare(day) })
+		return k
+	}
+	return y.Rows[first(from):first(to)]
+}
+
 func (y *Year) days(p engine.Period, scope engine.DigestScope) []digest.DaySum {
 	sums := map[time.Time]digest.DaySum{}
-	for _, row := range y.Rows {
-		if row.Day.Before(digest.HistoryFrom(p)) || !row.Day.Before(p.To) || !ofScope(scope, row.Team, row.Cluster) {
+	for _, row := range y.between(digest.HistoryFrom(p), p.To) {
+		if !ofScope(scope, row.Team, row.Cluster) {
 			continue
 		}
 		s := sums[row.Day]
@@ -95,14 +104,17 @@ func (y *Year) days(p engine.Period, scope engine.DigestScope) []digest.DaySum {
 func (y *Year) sumRows(f *digest.Facts) {
 	p := f.Period
 	f.Days = y.days(p, f.Scope)
-	same := digest.Same(p, f.Known)
+	same := map[time.Time]bool{}
+	for _, day := range digest.Same(p, f.Known) {
+		same[day] = true
+	}
 	parts, payers := map[digest.Part]engine.MicroUSD{}, map[string]engine.MicroUSD{}
-	for _, row := range y.Rows {
-		if row.Day.Before(p.Before().From) || !row.Day.Before(p.To) || !ofScope(f.Scope, row.Team, row.Cluster) {
+	for _, row := range y.between(p.Before().From, p.To) {
+		if !ofScope(f.Scope, row.Team, row.Cluster) {
 			continue
 		}
 		part := digest.Part{
-			Before: row.Day.Before(p.From), Same: slices.ContainsFunc(same, row.Day.Equal), Payer: row.Payer, Cluster: row.Cluster, Team: row.Team,
+			Before: row.Day.Before(p.From), Same: same[row.Day], Payer: row.Payer, Cluster: row.Cluster, Team: row.Team,
 			Kind: string(row.Kind), Provisional: row.Provisional,
 		}
 		parts[part] += row.Amount
