@@ -14,7 +14,7 @@ func anyUse(t *rapid.T) Series {
 	steps := rapid.IntRange(1, 24).Draw(t, "steps a day")
 	days := rapid.IntRange(1, 21).Draw(t, "days")
 	s := Series{Start: noon.Add(-time.Duration(days) * day), Step: day / time.Duration(steps)}
-	odd := []float32{float32(math.NaN()), -1, float32(math.Inf(1)), 0, math.MaxFloat32}
+	odd := []float32{float32(math.NaN()), -1, float32(math.Inf(1)), 0, float32(math.Copysign(0, -1)), math.MaxFloat32}
 	for range days {
 		level := math.Exp(rapid.Float64Range(-5, 3).Draw(t, "level"))
 		for range steps {
@@ -44,7 +44,7 @@ func TestSizesAreSane(t *testing.T) {
 			return
 		}
 		peak, least := s.Peak(), slices.Min(s.Known())
-		if most := 1.01 * math.Exp(sqrt3*mostError+fastest*middle) * peak; math.IsNaN(cores) || cores < least || cores > most {
+		if most := (1 + aboveAll) * math.Exp(fastest*middle) * 1.000001 * peak; math.IsNaN(cores) || cores < least || cores > most {
 			t.Fatalf("%v cores, of uses from %v to %v", cores, least, peak)
 		}
 		limit := rapid.Int64Range(-1, 1000).Draw(t, "limit")
