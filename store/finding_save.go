@@ -98,6 +98,9 @@ func (s *Store) keep(ctx context.Context, tx pgx.Tx, r waste.Report) (engine.Sca
 	if err := s.saveChanges(ctx, tx, changes, groups, scan.ID, engine.Person{}); err != nil {
 		return scan, err
 	}
+	if err := s.leftOver(ctx, tx, scan); err != nil {
+		return scan, err
+	}
 	if err := s.giveCards(ctx, tx, now); err != nil {
 		return scan, err
 	}

@@ -15,9 +15,12 @@ const (
 	// proposalLock is the advisory lock under which drafts and proposals are written. Who takes scanLock too takes that one first.
 	proposalLock int64 = 0x70726f706f73616c
 
-	// proposable is true of a draft i whose finding f is open, and whose value nobody else is changing.
+	// proposable is true of a draft i whose finding f is open, whose value nobody else is changing, and for whose chain nothing was done:
+	// what a scan finds after that is of another one.
 	proposable = ` i.proposal_id IS NULL AND f.status = 'open'
-		AND NOT EXISTS (SELECT FROM proposal_item l WHERE l.live AND (l.what = i.what OR l.finding_id = i.finding_id)) `
+		AND NOT EXISTS (SELECT FROM proposal_item l WHERE l.live AND (l.what = i.what OR l.finding_id = i.finding_id))
+		AND NOT EXISTS (SELECT FROM proposal_item d JOIN proposal p ON p.id = d.proposal_id
+			WHERE d.finding_id = i.finding_id AND p.over_at IS NULL AND d.body ->> 'Chain' = i.body ->> 'Chain') `
 
 	draftsSQL = `JOIN finding f ON f.id = i.finding_id WHERE ` + proposable
 

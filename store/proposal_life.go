@@ -215,25 +215,6 @@ func (s *Store) Reversed(ctx context.Context, id int64, by engine.Person, reason
 	}, lockScans)
 }
 
-// beginAnew opens the findings again that stayed open while what was done about them was done and taken back.
-func (s *Store) beginAnew(ctx context.Context, tx pgx.Tx, p engine.Proposal, by engine.Person) error {
-	var changes []waste.Change
-	for _, i := range p.Items {
-		found, err := selectFindings(ctx, tx, `WHERE f.id = $1 AND f.status = 'open'`, i.FindingID)
-		if err != nil {
-			return err
-		}
-		for _, f := range found {
-			if i.Chain != engine.LedgerChain(f.ID, f.Reopened) {
-				continue
-			}
-			f.Reopened++
-			changes = append(changes, waste.Change{Finding: f.Finding, Event: waste.EventReopened, Reason: "the change was taken back", Shown: true})
-		}
-	}
-	return s.saveChanges(ctx, tx, changes, nil, 0, by)
-}
-
 // Closed says that a person closed the pull request, and puts its findings off until then with that reason. Doing it again changes
 // nothing. by is who in Slack that is, or has no id but the name that the forge knows.
 func (s *Store) Closed(ctx context.Context, id int64, pull engine.Pull, by engine.Person, reason string, until time.Time) (engine.Proposal, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/change"
+	"github.com/eks-autopilot/autopilot/engine/waste"
 	"github.com/eks-autopilot/autopilot/store"
 )
 
@@ -255,6 +256,59 @@ func TestAFindingIsApprovedAgainAfterItsPlanWentStale(t *testing.T) {
 	equal(t, "again", []any{again.Key == p.Key, again.Status}, []any{true, engine.ProposalApproved})
 	g := w.group("api")
 	equal(t, "group", []any{len(g.Proposals), g.Proposals[0].ID, g.Proposals[1].ID}, []any{2, again.ID, p.ID})
+}
+
+// TestWhatIsLeftAfterAChange verifies a change, and has scans see nothing of the finding, see it not at all, or see more of it.
+func TestWhatIsLeftAfterAChange(t *testing.T) {
+	verified := func(t *testing.T) (*savers, engine.Proposal, engine.ProposalItem) {
+		w := newSavers(t)
+		items := w.drafted("api")
+		p := w.opened(items...)
+		p, err := w.SavePull(t.Context(), p.ID, p.Version, openPull, engine.ProposalMerged, "", nil)
+		w.must(err)
+		_, err = w.Deployed(t.Context(), p.ID, "Live")
+		w.must(err)
+		w.pass(48 * time.Hour)
+		_, err = w.Verified(t.Context(), p.ID, nil, "Verified")
+		w.must(err)
+		return w, p, items[0]
+	}
+	offered := func(w *savers) (chains []string) {
+		f := w.one("api")
+		if f.Status == engine.FindingOpen {
+			w.must(w.SaveDrafts(t.Context(), w.group("api").ID, []engine.ProposalItem{draft(f)}))
+		}
+		for _, i := range w.group("api").Drafts {
+			chains = append(chains, i.Chain)
+		}
+		return chains
+	}
+	t.Run("a scan that could not judge it", func(t *testing.T) {
+		w, _, _ := verified(t)
+		w.report(waste.Report{Judged: func(engine.Finding) bool { return false }})
+		equal(t, "offered", offered(w), []string(nil))
+	})
+	t.Run("it is gone", func(t *testing.T) {
+		w, _, _ := verified(t)
+		w.scan()
+		equal(t, "offered", offered(w), []string(nil))
+		w.pass(time.Hour)
+		w.scan(sizing("api", 50))
+		equal(t, "when it comes back", offered(w), []string{"finding/1/1"})
+	})
+	t.Run("there is more", func(t *testing.T) {
+		w, p, item := verified(t)
+		w.scan(sizing("api", 20))
+		equal(t, "offered", offered(w), []string{"finding/1/1"})
+		equal(t, "history", w.history(), "api opened  ; api updated  ; api reopened  this is left after the change")
+		w.pass(6 * time.Hour)
+		w.scan(sizing("api", 20))
+		equal(t, "once", []any{w.one("api").Reopened, offered(w)}, []any{1, []string{"finding/1/1"}})
+		more := w.approve("more", 1, w.group("api").Drafts...)
+		equal(t, "approved", []any{more.Status, more.ID == p.ID}, []any{engine.ProposalApproved, false})
+		equal(t, "the first chain", w.sql(`SELECT kind FROM ledger WHERE chain = $1 ORDER BY id`, item.Chain), "detected\napproved\nimplemented")
+		equal(t, "the second", w.sql(`SELECT kind FROM ledger WHERE chain = 'finding/1/1' ORDER BY id`), "detected\napproved")
+	})
 }
 
 // What the ledger refuses is refused to the person, and audited; nothing of it is left behind.
