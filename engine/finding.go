@@ -296,7 +296,8 @@ type SkipLine struct {
 
 // ScanCost is what a scan asked of others.
 type ScanCost struct {
-	Queries      int           `json:"queries"`      // of Prometheus
+	Queries      int           `json:"queries"`      // of Prometheus, readings of chunks among them
+	ChunkReads   int           `json:"chunk_reads"`  // of those, the ones that had it send what it stores as it is, and evaluate nothing
 	Samples      int64         `json:"samples"`      // that Prometheus read for them
 	Slowest      time.Duration `json:"slowest"`      // of the queries
 	BilledCalls  int           `json:"billed_calls"` // of Cost Explorer

@@ -34,12 +34,18 @@ func patient(c *http.Client) *http.Client {
 	return &long
 }
 
-// matchers writes label matchers. Values are data of a cluster: they are quoted, and have no meaning as an expression.
-type matchers []string
+// matchers are label matchers. Values are data of a cluster: they are quoted, and have no meaning as an expression.
+type matchers []term
 
-func (m matchers) is(label, value string) matchers {
-	return append(slices.Clip(m), label+"="+strconv.Quote(value))
+// term is one matcher; its operator is one of =, !=, =~ and !~.
+type term struct{ label, operator, value string }
+
+// with adds a matcher; the others stay as they are.
+func (m matchers) with(label, operator, value string) matchers {
+	return append(slices.Clip(m), term{label, operator, value})
 }
+
+func (m matchers) is(label, value string) matchers { return m.with(label, "=", value) }
 
 // oneOf matches any of the values, or everything for none.
 func (m matchers) oneOf(label string, values []string) matchers {
@@ -53,11 +59,17 @@ func (m matchers) oneOf(label string, values []string) matchers {
 	for i, v := range values {
 		quoted[i] = regexp.QuoteMeta(v)
 	}
-	return append(slices.Clip(m), label+"=~"+strconv.Quote(strings.Join(quoted, "|")))
+	return m.with(label, "=~", strings.Join(quoted, "|"))
 }
 
 // of is the selector of a metric.
-func (m matchers) of(metric string) string { return metric + "{" + strings.Join(m, ",") + "}" }
+func (m matchers) of(metric string) string {
+	terms := make([]string, len(m))
+	for i, t := range m {
+		terms[i] = t.label + t.operator + strconv.Quote(t.value)
+	}
+	return metric + "{" + strings.Join(terms, ",") + "}"
+}
 
 // asker asks for histories, and minds what that costs Prometheus: it counts, and when Prometheus is slow or has too much to do,
 // it asks for less and waits in between.
@@ -69,8 +81,9 @@ type asker struct {
 
 	mu      sync.Mutex
 	cost    engine.ScanCost
-	peak    int64     // samples held at once for a query, at most
+	held    int64     // samples that Prometheus held at once, at most
 	read    int64     // samples read by a query, at most
+	carried int64     // samples in the chunks of an answer, at most
 	warned  string    // by Prometheus, first
 	strikes int       // failures and slow answers in a row
 	share   float64   // of the samples that a query may read, halved when it is too many
@@ -84,23 +97,35 @@ var errTooMuch = errors.New("too much at once")
 // get runs one range query and decodes it. It fails with errTooMuch when a smaller query may do, with Unavailable when Prometheus
 // does not answer, and with Invalid or Forbidden when it refuses.
 func (a *asker) get(ctx context.Context, query string, g grid, row func(labelSet) []float64) error {
+	return a.ask(ctx, false, func() (answer, error) { return a.send(ctx, query, g, row) })
+}
+
+// ask sends one request, when it is time for it, and minds what it cost.
+func (a *asker) ask(ctx context.Context, chunks bool, send func() (answer, error)) error {
 	if err := a.wait(ctx); err != nil {
 		return err
 	}
 	began := a.now()
-	out, err := a.send(ctx, query, g, row)
+	out, err := send()
 	took := a.now().Sub(began)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.cost.Queries++
 	a.cost.Slowest = max(a.cost.Slowest, took)
-	a.cost.Samples += max(out.total, out.values)
-	a.peak, a.read = max(a.peak, out.peak), max(a.read, out.total, out.values)
+	read := max(out.total, out.values)
+	a.cost.Samples += read
+	a.held = max(a.held, out.peak)
 	if a.warned == "" {
 		a.warned = out.warned
 	}
-	if read := max(out.total, out.values); read > maxSamples && err == nil {
-		a.share = max(a.share*aimSamples/float64(read), 1.0/16) // more series than there were at the times that were counted
+	if chunks {
+		a.cost.ChunkReads++
+		a.carried = max(a.carried, read)
+	} else {
+		a.read = max(a.read, read)
+		if read > maxSamples && err == nil {
+			a.share = max(a.share*aimSamples/float64(read), 1.0/16) // more series than there were at the times that were counted
+		}
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -124,18 +149,23 @@ func (a *asker) clock() time.Duration {
 	return a.skew
 }
 
-// tired tells that Prometheus has been slow or away for so long that a scan had better end.
-func (a *asker) tired() bool {
+// struck is how many failures and slow answers there were in a row.
+func (a *asker) struck() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.strikes >= maxStrikes
+	return a.strikes
 }
 
-// budget is how many samples the next query may read.
-func (a *asker) budget() float64 {
+// tired tells that Prometheus has been slow or away for so long that a scan had better end.
+func (a *asker) tired() bool {
+	return a.struck() >= maxStrikes
+}
+
+// portion is how much of what is planned the next query may read.
+func (a *asker) portion() float64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return aimSamples * a.share
+	return a.share
 }
 
 func (a *asker) wait(ctx context.Context) error {
@@ -172,11 +202,7 @@ func (a *asker) send(ctx context.Context, query string, g grid, row func(labelSe
 		return answer{}, away(err)
 	}
 	defer resp.Body.Close()
-	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		a.mu.Lock()
-		a.skew = at.Sub(a.now())
-		a.mu.Unlock()
-	}
+	a.sawClock(resp)
 	if resp.StatusCode == http.StatusOK {
 		return decode(resp.Body, g, row)
 	}
@@ -184,12 +210,26 @@ func (a *asker) send(ctx context.Context, query string, g grid, row func(labelSe
 	if err != nil {
 		return answer{}, away(err)
 	}
-	err = refused("Prometheus", resp, body)
+	return answer{}, failed(resp, body)
+}
+
+// failed turns an answer that is not 200 into an error, errTooMuch among them.
+func failed(resp *http.Response, body []byte) error {
+	err := refused("Prometheus", resp, body)
 	switch resp.StatusCode {
 	case http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return answer{}, errors.Join(errTooMuch, err)
+		return errors.Join(errTooMuch, err)
 	}
-	return answer{}, err
+	return err
+}
+
+// sawClock notes what Prometheus takes for now.
+func (a *asker) sawClock(resp *http.Response) {
+	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		a.mu.Lock()
+		a.skew = at.Sub(a.now())
+		a.mu.Unlock()
+	}
 }
 
 func away(err error) error {

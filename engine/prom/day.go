@@ -103,17 +103,16 @@ func (d *dayLoad) gap(format string, args ...any) {
 
 // read asks the queries. The pods of a Job stay in the requests after they finished: only where a pod was Pending or Running counts.
 func (d *dayLoad) read(ctx context.Context) error {
-	with := func(extra ...string) matchers { return append(slices.Clip(d.base), extra...) }
-	cadvisor := with(`container!=""`, `container!="POD"`, `pod!=""`)
-	resources := with(`resource=~"cpu|memory|nvidia_com_gpu"`)
-	labels := with().of("kube_node_labels")
+	cadvisor := d.base.with("container", "!=", "").with("container", "!=", "POD").with("pod", "!=", "")
+	resources := d.base.with("resource", "=~", "cpu|memory|nvidia_com_gpu")
+	labels := d.base.of("kube_node_labels")
 	for _, q := range []struct {
 		query string
 		row   func(labelSet) []float64
 	}{
 		{
-			"max by (namespace, pod, node) (" + with(`node!=""`).of("kube_pod_info") + ") and on (namespace, pod) (" +
-				with(`phase=~"Pending|Running"`).of("kube_pod_status_phase") + " == 1)", d.place,
+			"max by (namespace, pod, node) (" + d.base.with("node", "!=", "").of("kube_pod_info") + ") and on (namespace, pod) (" +
+				d.base.with("phase", "=~", "Pending|Running").of("kube_pod_status_phase") + " == 1)", d.place,
 		},
 		{"max by (node, resource) (" + resources.of("kube_node_status_capacity") + ")", d.capacityOf},
 		{

@@ -33,6 +33,9 @@ type faulty struct {
 }
 
 func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, "/read") {
+		return &http.Response{StatusCode: http.StatusNotFound, Body: http.NoBody, Request: r}, nil
+	}
 	text, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,9 @@
 package prom
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -113,6 +115,10 @@ type rows struct {
 
 type source struct{ metric, namespace, pod, container string }
 
+func (s source) compare(o source) int {
+	return cmp.Or(cmp.Compare(s.namespace, o.namespace), cmp.Compare(s.pod, o.pod), cmp.Compare(s.container, o.container), cmp.Compare(s.metric, o.metric))
+}
+
 func newRows(n int) *rows { return &rows{n: n, by: map[source][]float64{}} }
 
 func (r *rows) of(s labelSet) []float64 {
@@ -139,9 +145,18 @@ func blank(n int) []float64 {
 
 // fetch reads a piece into the boxes.
 func (l *load) fetch(ctx context.Context, p piece) error {
-	query, g, _ := l.query(p)
+	g := l.grid(p)
 	r := newRows(g.n)
-	if err := l.ask.get(ctx, query, g, func(s labelSet) []float64 { s[labelName] = ""; return r.of(s) }); err != nil {
+	row := func(s labelSet) []float64 { s[labelName] = ""; return r.of(s) }
+	var err error
+	if p.chunks {
+		metric := map[reading]string{fineCPU: cpuMetric, fineMemory: memoryMetric}[p.metric]
+		_, err = l.ask.chunks(ctx, l.cadvisor().oneOf("namespace", p.namespaces).is("__name__", metric), g, p.metric == fineMemory, row)
+	} else {
+		query, _ := l.query(p)
+		err = l.ask.get(ctx, query, g, row)
+	}
+	if err != nil {
 		return err
 	}
 	if r.full {
@@ -151,7 +166,10 @@ func (l *load) fetch(ctx context.Context, p piece) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.any = l.any || len(r.by) > 0
-	for k, row := range r.by {
+	l.asked = l.asked || p.metric == fineMemory && !p.chunks
+	// In order, for a sum of numbers depends on it: two scans tell the same of the same history.
+	for _, k := range slices.SortedFunc(maps.Keys(r.by), source.compare) {
+		row := r.by[k]
 		top, ok := l.own.of(k.namespace, k.pod)
 		if !ok {
 			l.strays[object{k.namespace, k.pod}] = true

@@ -2,13 +2,9 @@ package prom
 
 import (
 	"context"
-	"errors"
 	"math"
 	"slices"
-	"sync"
 	"time"
-
-	"github.com/eks-autopilot/autopilot/engine"
 )
 
 // The metrics that are read.
@@ -32,6 +28,7 @@ const (
 // piece is a part of a reading: namespaces, and the steps from one up to but not at another.
 type piece struct {
 	metric     reading
+	chunks     bool // and not by queries
 	namespaces []string
 	from, to   int
 }
@@ -95,7 +92,7 @@ func or0(v float64) float64 {
 // cadvisor is the selectors' part for series of containers: not of pods or of slices above them, and of all cores together. What
 // has a container has a pod, and to have Prometheus say so again would make it merge the lists of thousands of pods for each query.
 func (l *load) cadvisor() matchers {
-	return append(slices.Clip(l.base), `container!=""`, `container!="POD"`)
+	return l.base.with("container", "!=", "").with("container", "!=", "POD")
 }
 
 // plan finds out how much there is to read, and reads what is small.
@@ -127,37 +124,90 @@ func (l *load) plan(ctx context.Context) error {
 	return nil
 }
 
-// density finds out how many samples of memory a step holds.
+// density finds out how many samples of memory a step holds, and whether chunks are to be had.
 func (l *load) density(ctx context.Context) error {
 	l.raw = maxRaw
-	row := blank(1)
-	query := "avg(count_over_time(" + l.cadvisor().oneOf("namespace", l.only).of(memoryMetric) + "[10m]))"
-	err := l.ask.insist(ctx, query, grid{l.fine.last(), fineStep, 1}, func(labelSet) []float64 { return row })
-	if n := row[0]; n > 0 {
-		l.raw = (n-1)/2 + 1 // a range has both of its ends
+	sel, last, span := l.cadvisor().oneOf("namespace", l.only), l.fine.last(), 10*time.Minute
+	perSeries := 0.0
+	if l.noChunks == "" {
+		series := 0
+		n, err := l.ask.chunks(ctx, sel.is("__name__", memoryMetric), grid{last, span, 1}, true, func(labelSet) []float64 { series++; return nil })
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			l.refuse(err)
+		}
+		perSeries = float64(n) / float64(max(series, 1))
 	}
-	return err
+	if l.noChunks != "" {
+		row := blank(1)
+		if err := l.ask.insist(ctx, "avg(count_over_time("+sel.of(memoryMetric)+"[10m]))", grid{last, fineStep, 1}, func(labelSet) []float64 { return row }); err != nil {
+			return err
+		}
+		perSeries = row[0]
+	}
+	if perSeries > 0 {
+		l.raw = (perSeries-1)/2 + 1 // a range has both of its ends
+	}
+	return nil
 }
 
-// choose decides how often memory is looked at within a step: at all samples where there are few and they take no more queries
-// than a cluster of so many workloads is worth. Pods of the same workload do the same: the more there are of them, the less is
-// missed by looking at each of them less often, as it is the highest of all that counts.
+// choose decides how large a part of the history each request is for.
+//
+// Chunks cost Prometheus the same in few large requests as in many small ones, for it sends them as it reads them: a request is for
+// as little as the number of requests allows that a cluster of so many containers is worth.
+//
+// A query makes it decode and hold what it reads: there, memory is looked at within a step at all samples where there are few and
+// they take no more queries than a cluster of so many workloads is worth. Pods of the same workload do the same: the more there are
+// of them, the less is missed by looking at each of them less often, as it is the highest of all that counts.
 func (l *load) choose() {
-	whole := func(r reading) float64 {
-		return math.Ceil(l.cost(piece{metric: r, namespaces: l.namespaces, to: fineSteps}) / aimSamples)
+	whole := func(p piece) float64 {
+		p.namespaces, p.to = l.namespaces, fineSteps
+		return math.Ceil(l.cost(p) / aimSamples)
 	}
 	l.ask.mu.Lock()
 	asked := float64(l.ask.cost.Queries)
 	l.ask.mu.Unlock()
-	spare := mostQueries*max(1, float64(len(l.own.tops))/mostWorkloads) - asked - whole(fineCPU) - 1
+	spare := mostQueries*max(1, float64(len(l.own.tops))/mostWorkloads) - asked - whole(piece{metric: fineCPU}) - 1
 	for l.probes = 0; l.probes < len(sights)-1; l.probes++ {
 		if s := sights[l.probes]; s.every == 0 && l.raw > maxRaw {
 			continue
 		}
-		if whole(fineMemory) <= spare {
+		if whole(piece{metric: fineMemory}) <= spare {
 			break
 		}
 	}
+	l.aim = aimSamples
+	if !l.haveChunks() {
+		return
+	}
+	spare = mostQueries*max(1, l.live.count(l.namespaces, l.fine.last())/mostWorkloads) - asked
+	for l.aim < maxCarried && l.requests() > spare {
+		l.aim = min(l.aim*1.02, maxCarried)
+	}
+}
+
+// requests is how many requests for chunks it takes.
+func (l *load) requests() (n float64) {
+	for _, pack := range l.packs(l.namespaces, l.aim) {
+		n += 2 * math.Ceil(l.weight(pack)/l.aim)
+	}
+	return n
+}
+
+// weight is how many samples namespaces have of a metric in the fine history, or how many a query reads of memory.
+func (l *load) weight(namespaces []string) (sum float64) {
+	if l.weights == nil {
+		l.weights = map[string]float64{}
+		for _, ns := range l.namespaces {
+			l.weights[ns] = l.cost(piece{metric: fineMemory, chunks: l.haveChunks(), namespaces: []string{ns}, to: fineSteps})
+		}
+	}
+	for _, ns := range namespaces {
+		sum += l.weights[ns]
+	}
+	return sum
 }
 
 // sights are the ways to look at memory within a step, the best first.
@@ -172,29 +222,47 @@ var sights = []struct {
 	{"", fineStep, held},
 }
 
-// query gives what a piece asks for and at which times, and how many samples that reads of each series for each step.
-func (l *load) query(p piece) (query string, g grid, each float64) {
-	sel := l.cadvisor().oneOf("namespace", p.namespaces)
-	base := l.fine
+// whole is the grid of which a piece is a part.
+func (l *load) whole(p piece) grid {
 	if p.metric == coarseCPU || p.metric == coarseMemory {
-		base = l.coarse
+		return l.coarse
 	}
-	g = grid{base.at(p.from), base.step, p.to - p.from + 1} // a counter needs the end of the step before
+	return l.fine
+}
+
+// grid is the times of a piece. A counter needs the end of the step before, too.
+func (l *load) grid(p piece) grid {
+	base := l.whole(p)
 	if p.metric == fineMemory || p.metric == coarseMemory {
-		g = grid{base.at(p.from + 1), base.step, p.to - p.from}
+		return grid{base.at(p.from + 1), base.step, p.to - p.from}
 	}
+	return grid{base.at(p.from), base.step, p.to - p.from + 1}
+}
+
+// query gives what a piece asks for, and how many samples that reads of each series for each step.
+func (l *load) query(p piece) (query string, each float64) {
+	sel := l.cadvisor().oneOf("namespace", p.namespaces)
 	memory := sel.of(memoryMetric)
 	switch {
 	case p.metric == fineMemory && sights[l.probes].every == 0:
-		return "max_over_time(" + memory + "[5m])", g, l.raw
+		return "max_over_time(" + memory + "[5m])", l.raw
 	case p.metric == fineMemory && sights[l.probes].every == fineStep:
-		return memory, g, sights[l.probes].each
+		return memory, sights[l.probes].each
 	case p.metric == fineMemory:
-		return "max_over_time(" + memory + sights[l.probes].window + ")", g, sights[l.probes].each
+		return "max_over_time(" + memory + sights[l.probes].window + ")", sights[l.probes].each
 	case p.metric == coarseMemory:
-		return "max_over_time(" + memory + "[55m:5m])", g, float64(coarseStep/coarseEach) * 1.2
+		return "max_over_time(" + memory + "[55m:5m])", float64(coarseStep/coarseEach) * 1.2
 	}
-	return sel.of(cpuMetric), g, held
+	return sel.of(cpuMetric), held
+}
+
+// each is how many samples a piece reads of each series for each step.
+func (l *load) each(p piece) float64 {
+	if p.chunks {
+		return l.raw - 0.5 // without the sample that stands at an end, where one does
+	}
+	_, each := l.query(p)
+	return each
 }
 
 // held is what a sample counts for that is itself in the answer: as text it weighs as much again in the memory of Prometheus.
@@ -202,11 +270,19 @@ const held = 1.3
 
 // cost is how many samples a piece reads.
 func (l *load) cost(p piece) (sum float64) {
-	_, g, each := l.query(p)
+	g, each := l.grid(p), l.each(p)
 	for i := range g.n {
 		sum += l.live.count(p.namespaces, g.at(i)) * each
 	}
 	return sum
+}
+
+// allowed is how many samples a piece is planned to read at the most.
+func (l *load) allowed(p piece) float64 {
+	if p.chunks {
+		return l.aim
+	}
+	return aimSamples
 }
 
 // cut divides a piece in time into such that can be asked for at once, all of the same cost. One without series is none.
@@ -215,12 +291,8 @@ func (l *load) cut(whole piece) (pieces []piece) {
 	if total == 0 {
 		return nil
 	}
-	aim := total / math.Ceil(total/aimSamples)
-	_, _, each := l.query(whole)
-	base := l.fine
-	if whole.metric == coarseCPU || whole.metric == coarseMemory {
-		base = l.coarse
-	}
+	aim := total / math.Ceil(total/l.allowed(whole))
+	base, each := l.whole(whole), l.each(whole)
 	sum, p := 0.0, whole
 	for i := whole.from; i < whole.to; i++ {
 		sum += l.live.count(whole.namespaces, base.at(i+1)) * each
@@ -233,139 +305,28 @@ func (l *load) cut(whole piece) (pieces []piece) {
 	return append(pieces, p)
 }
 
-// groups divides the namespaces into such that take about ten queries: with many more, each query would touch series that it
-// needs little of; with less, the last piece would be small and the number of queries high.
+// groups divides the namespaces into such that take about ten requests for memory. With many more, each query would touch series
+// that it needs little of; with less, the last piece would be small and the number of requests high.
 func (l *load) groups() (all [][]string) {
-	var group []string
-	sum := 0.0
-	for _, ns := range l.namespaces {
-		more := l.cost(piece{metric: fineMemory, namespaces: []string{ns}, to: fineSteps})
-		if len(group) > 0 && sum+more > 10*aimSamples {
-			all, group, sum = append(all, group), nil, 0
-		}
-		group, sum = append(group, ns), sum+more
+	if !l.haveChunks() {
+		return l.packs(l.namespaces, 10*l.aim)
 	}
-	if len(group) > 0 {
-		all = append(all, group)
+	for ten := range slices.Chunk(l.packs(l.namespaces, l.aim), 10) {
+		all = append(all, slices.Concat(ten...))
 	}
 	return all
 }
 
-var errSlow = engine.Errorf(engine.Unavailable, "Prometheus stays slow, so that it was left in peace")
-
-// insist asks until Prometheus answers, refuses, or is left in peace. What cannot be made smaller is asked for once more only.
-func (a *asker) insist(ctx context.Context, query string, g grid, row func(labelSet) []float64) error {
-	for {
-		err := a.get(ctx, query, g, row)
-		if err == nil && a.tired() {
-			return errSlow
+// packs divides namespaces into such that hold so many samples of memory, or one of which each holds more.
+func (l *load) packs(namespaces []string, most float64) (all [][]string) {
+	sum := 0.0
+	for _, ns := range namespaces {
+		more := l.weight([]string{ns})
+		if len(all) == 0 || sum+more > most {
+			all, sum = append(all, nil), 0
 		}
-		if err == nil || a.tired() || engine.CodeOf(err) != engine.Unavailable && !errors.Is(err, errTooMuch) {
-			return err
-		}
+		last := len(all) - 1
+		all[last], sum = append(all[last], ns), sum+more
 	}
-}
-
-// run reads pieces, two at a time, and smaller ones where those are too large. It fails when one cannot be read.
-func (l *load) run(ctx context.Context, pieces []piece) error {
-	q := &queue{pieces: pieces}
-	slices.Reverse(q.pieces)
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() {
-			for {
-				p, ok := q.take()
-				if !ok {
-					return
-				}
-				q.done(l.one(ctx, q, p))
-			}
-		})
-	}
-	wg.Wait()
-	return q.err
-}
-
-// one reads a piece, or puts what it is divided into back.
-func (l *load) one(ctx context.Context, q *queue, p piece) error {
-	if l.cost(p) > l.ask.budget()*1.1 {
-		if a, b, ok := p.halves(); ok {
-			q.put(b, a)
-			return nil
-		}
-	}
-	err := l.fetch(ctx, p)
-	switch {
-	case err == nil:
-	case ctx.Err() != nil || l.ask.tired():
-		return err
-	case errors.Is(err, errTooMuch):
-		a, b, ok := p.halves()
-		if !ok {
-			return err
-		}
-		q.put(b, a)
-		return nil
-	case engine.CodeOf(err) == engine.Unavailable:
-		q.put(p)
-		return nil
-	default:
-		return err
-	}
-	if l.ask.tired() {
-		return errSlow
-	}
-	return nil
-}
-
-// queue is pieces that are to be read, the next one last.
-type queue struct {
-	mu     sync.Mutex
-	pieces []piece
-	busy   int
-	err    error
-	wake   chan struct{}
-}
-
-// take waits for a piece while another that is being read may still be divided. ok is false when there is none any more.
-func (q *queue) take() (p piece, ok bool) {
-	for {
-		q.mu.Lock()
-		if q.err != nil || len(q.pieces) == 0 && q.busy == 0 {
-			q.mu.Unlock()
-			return p, false
-		}
-		if n := len(q.pieces); n > 0 {
-			p, q.pieces = q.pieces[n-1], q.pieces[:n-1]
-			q.busy++
-			q.mu.Unlock()
-			return p, true
-		}
-		if q.wake == nil {
-			q.wake = make(chan struct{})
-		}
-		wake := q.wake
-		q.mu.Unlock()
-		<-wake
-	}
-}
-
-func (q *queue) put(pieces ...piece) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.pieces = append(q.pieces, pieces...)
-}
-
-// done ends the reading of a piece; the first error ends all.
-func (q *queue) done(err error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.busy--
-	if q.err == nil {
-		q.err = err
-	}
-	if q.wake != nil {
-		close(q.wake)
-		q.wake = nil
-	}
+	return all
 }

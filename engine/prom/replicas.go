@@ -79,19 +79,18 @@ func (r *replicasLoad) read(ctx context.Context) error {
 		spaces[c.Namespace], names[c.Container] = true, true
 	}
 	of := base.oneOf("namespace", slices.Sorted(maps.Keys(spaces)))
-	with := func(m matchers, extra ...string) matchers { return append(slices.Clip(m), extra...) }
 	for _, q := range []struct {
 		query string
 		row   func(labelSet) []float64
 	}{
-		{"max(" + with(base, `resource="cpu"`).of("kube_node_status_capacity") + ")", func(labelSet) []float64 { return r.alive }},
+		{"max(" + base.is("resource", "cpu").of("kube_node_status_capacity") + ")", func(labelSet) []float64 { return r.alive }},
 		{
-			"max by (namespace, pod) (" + with(of, `phase=~"Pending|Running"`).of("kube_pod_status_phase") + " == 1)",
+			"max by (namespace, pod) (" + of.with("phase", "=~", "Pending|Running").of("kube_pod_status_phase") + " == 1)",
 			func(s labelSet) []float64 { return rowAt(r.there, object{s[labelNamespace], s[labelPod]}, r.grid.n) },
 		},
 		{
 			"max by (namespace, pod, container, resource) (" +
-				with(of, `resource=~"cpu|memory"`).oneOf("container", slices.Sorted(maps.Keys(names))).of("kube_pod_container_resource_requests") + ")",
+				of.with("resource", "=~", "cpu|memory").oneOf("container", slices.Sorted(maps.Keys(names))).of("kube_pod_container_resource_requests") + ")",
 			func(s labelSet) []float64 {
 				if rows, ok := r.requests[s[labelResource]]; ok {
 					return rowAt(rows, containerAt{s[labelNamespace], s[labelPod], s[labelContainer]}, r.grid.n)

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -88,7 +87,7 @@ func (l *load) hourly(ctx context.Context, selector func(matchers) string, take 
 
 // count asks once a day how many series of containers there are, how often they were restarted, and by how many periods they
 // were held at their limits; and at last for the heaps of JVMs. Each day is a query by itself: Prometheus decodes an hour of
-// samples for it, and all of them between for days that are steps of one query. Of the days before, three tell how many there were.
+// samples for it, and all of them between for days that are steps of one query. Of the days before, two tell how many there were.
 func (l *load) count(ctx context.Context, days, pools *rows) error {
 	for d := range fineDays + 1 {
 		l.live.at = append(l.live.at, l.fine.first.Add(time.Duration(d)*day))
@@ -96,7 +95,7 @@ func (l *load) count(ctx context.Context, days, pools *rows) error {
 	var before []time.Time
 	if first := l.coarse.first; l.coarse.n > 0 {
 		last := l.fine.first.Add(-6 * time.Hour)
-		before = []time.Time{first, first.Add(last.Sub(first) / 2).Truncate(time.Hour), last}
+		before = []time.Time{first, last}
 	}
 	l.live = living{append(before, l.live.at...), map[string][]float64{}}
 	var tasks []func() error
@@ -105,8 +104,7 @@ func (l *load) count(ctx context.Context, days, pools *rows) error {
 	}
 	// Four of each container, and of those that came and went as many.
 	for _, batch := range l.batches(func(ns string) float64 { return 8 * l.listed(ns) }) {
-		names := `__name__=~"` + strings.Join([]string{restartsMetric, throttledMetric, periodsMetric}, "|") + `"`
-		query := append(slices.Clip(l.base.oneOf("namespace", batch)), names, `container!=""`, `container!="POD"`).of("") + " or " + l.alive(batch)
+		query := "max by (__name__, namespace, pod, container) (" + l.cadvisor().oneOf("namespace", batch).oneOf("__name__", []string{restartsMetric, throttledMetric, periodsMetric}).of("") + ") or " + l.alive(batch)
 		for d := range fineDays + 1 {
 			living := l.livingAt(len(before) + d)
 			tasks = append(tasks, func() error {
@@ -187,7 +185,7 @@ func inPairs(tasks []func() error) error {
 func (l *load) killed(ctx context.Context) error {
 	selector := func(m matchers) string {
 		// Old versions of kube-state-metrics have a series for each reason there is; of pods, those whose name tells the owner are left out.
-		return append(m, `__name__=~"`+reasonMetric+"|"+ownerMetric+`"`, `reason=~"(`+killed+`)?"`, `owner_kind!~"ReplicaSet|StatefulSet|DaemonSet|Job|Node|<none>"`).of("")
+		return m.oneOf("__name__", []string{reasonMetric, ownerMetric}).with("reason", "=~", "("+killed+")?").with("owner_kind", "!~", "ReplicaSet|StatefulSet|DaemonSet|Job|Node|<none>").of("")
 	}
 	reasons, pods := map[source][]float64{}, map[string]bool{}
 	var g grid
@@ -299,7 +297,7 @@ func (l *load) counted(days *rows) {
 
 // pools asks for the largest heap that each JVM may have, where its metrics are scraped: the sum of its pools that have a bound.
 func (l *load) pools() string {
-	m := append(slices.Clip(l.base.oneOf("namespace", l.only)), `__name__=~"jvm_memory_max_bytes|jvm_memory_bytes_max"`, `area="heap"`)
+	m := l.base.oneOf("namespace", l.only).oneOf("__name__", []string{"jvm_memory_max_bytes", "jvm_memory_bytes_max"}).is("area", "heap")
 	return "sum by (namespace, pod, container) (max by (namespace, pod, container, id) (" + m.of("") + " > 0))"
 }
 

@@ -15,17 +15,20 @@ import (
 
 // How far back and how finely a scan looks, and what that makes Prometheus read of each container at a scrape every 30 s:
 //
-//   - The last 8 days, in steps of 5 minutes: the CPU counter itself, 1 sample a step, of which the differences are ours (2,304);
-//     the highest memory within each step, of all samples (23,040), or where they are scraped more often than twice a minute of
-//     five a step, a minute apart (11,520). Where workloads have several pods, of two a step, or of one: see choose.
+//   - The last 8 days, in steps of 5 minutes: the CPU counter at the end of each step, of which the differences are ours, and the
+//     highest memory within each step, of all samples. Both come as the chunks that Prometheus stores, 23,040 samples each, which it
+//     copies and does not decode. Where chunks are not to be had they are asked for by queries: 1 sample a step of the counter
+//     (2,304), and all of memory (23,040), or where they are scraped more often than twice a minute five a step, a minute apart
+//     (11,520). Where workloads have several pods, two a step, or one: see choose.
 //   - The 27 days before, for the peaks of each day: the CPU counter once an hour (648), and the memory every 5 minutes (7,776).
 //     A peak that lasted less may be missed there; what earlier scans saw of those days in full is kept by the store.
 //   - Kills in the last 8 days once an hour (193, of containers that were killed), restarts and throttling once a day (27).
 //
-// All of it takes at most 60 queries for 2,700 workloads, and as many more as there are more workloads.
+// The 8 days take at most 60 requests for 2,700 containers, and as many more as there are more containers.
 //
 // A query reads a part of that: so many namespaces and hours that it stays below 2,000,000 samples, by a count of the series that
-// is made first.
+// is made first. The chunks of one answer hold more than that in a cluster of over 1,900 containers, some 2,700,000 samples; of
+// those Prometheus holds one frame at a time, of 1 MiB.
 const (
 	fineDays   = 8
 	fineStep   = 5 * time.Minute
@@ -37,10 +40,11 @@ const (
 
 	maxSamples = 2_000_000 // that a query may read
 	aimSamples = 1_900_000 // that it is planned to
-	maxRows    = 8_000_000 // values of one query in our memory
+	maxCarried = 8_000_000 // that the chunks of an answer are planned to hold
+	maxRows    = 8_000_000 // values of one answer in our memory
 
 	mostQueries   = 60
-	mostWorkloads = 2700 // that those are for
+	mostWorkloads = 2700 // or containers, that those are for
 
 	patience = 10 * time.Minute // for all queries of a cluster
 	slow     = 20 * time.Second // for one, which takes a second or two: it makes us back off
@@ -65,8 +69,12 @@ type UsageReport struct {
 	Unread []string
 	Gaps   []engine.Gap // why, and what of the rest is to be taken with care
 	Cost   engine.ScanCost
-	// Most and Peak are the samples that Prometheus read, and held at once, for one query, at most; Peak is 0 when it does not say.
-	Most, Peak int64
+	// Most and Peak are the samples that Prometheus read for one query, and held at once for any request, at most; Peak is 0 when it
+	// does not say. Carried are the samples in the chunks of one answer, at most: it reads none of those.
+	Most, Peak, Carried int64
+	// NoChunks says why the histories were not read, or not all, as the chunks that Prometheus stores, but by queries, which cost it
+	// some five times as much; "" when they were.
+	NoChunks string
 }
 
 // Usage reads the histories of the containers of a cluster. It asks for two parts at a time at most, for smaller parts with
@@ -111,16 +119,21 @@ type load struct {
 	live   living
 	raw    float64       // samples of memory that a step holds
 	probes int           // which of sights
+	aim    float64       // samples that a reading of chunks is planned to carry
 	skew   time.Duration // how far the clock of Prometheus, whose times these are, is ahead of ours
 
-	mu      sync.Mutex // over what follows, while pieces are read
-	boxes   map[waste.ContainerKey]*box
-	most    struct{ cores, bytes float64 } // that a container can use
-	any     bool                           // a series of a container was there
-	dropped int                            // values that cannot be
-	strays  map[object]bool                // pods of no workload that is known
-	unread  []string
-	gaps    []engine.Gap
+	weights map[string]float64 // see weight, by namespace
+
+	mu       sync.Mutex // over what follows, while pieces are read
+	noChunks string     // why chunks are not to be had
+	asked    bool       // for memory by a query
+	boxes    map[waste.ContainerKey]*box
+	most     struct{ cores, bytes float64 } // that a container can use
+	any      bool                           // a series of a container was there
+	dropped  int                            // values that cannot be
+	strays   map[object]bool                // pods of no workload that is known
+	unread   []string
+	gaps     []engine.Gap
 }
 
 func newLoad(p *Prometheus, w UsageWanted) *load {
@@ -188,13 +201,35 @@ func largest(c *waste.Cluster) (cores, bytes float64) {
 // read loads the fine and the coarse history of a group of namespaces.
 func (l *load) read(ctx context.Context, group []string) error {
 	var pieces []piece
-	pieces = append(pieces, l.cut(piece{metric: fineCPU, namespaces: group, to: fineSteps})...)
-	pieces = append(pieces, l.cut(piece{metric: fineMemory, namespaces: group, to: fineSteps})...)
+	// A reading of chunks is of few namespaces and all days, for each block of a storage that it touches has its series looked up; a
+	// query is of many namespaces and few days.
+	chunks, packs := l.haveChunks(), [][]string{group}
+	if chunks {
+		packs = l.packs(group, l.aim)
+	}
+	for _, pack := range packs {
+		pieces = append(pieces, l.cut(piece{metric: fineCPU, chunks: chunks, namespaces: pack, to: fineSteps})...)
+		pieces = append(pieces, l.cut(piece{metric: fineMemory, chunks: chunks, namespaces: pack, to: fineSteps})...)
+	}
 	if l.coarse.n > 0 && l.live.before(group, l.fine.first) {
 		pieces = append(pieces, l.cut(piece{metric: coarseCPU, namespaces: group, to: l.coarse.n - 1})...)
 		pieces = append(pieces, l.cut(piece{metric: coarseMemory, namespaces: group, to: l.coarse.n - 1})...)
 	}
 	return l.run(ctx, pieces)
+}
+
+// haveChunks tells whether chunks are to be had, as far as is known.
+func (l *load) haveChunks() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.noChunks == ""
+}
+
+// refuse notes that chunks are not to be had: the rest of the scan is read by queries.
+func (l *load) refuse(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.noChunks = cmp.Or(l.noChunks, said(err))
 }
 
 // giveUp leaves namespaces out: half a history would look like little use.
@@ -219,14 +254,14 @@ func (l *load) report() UsageReport {
 		l.unread = l.namespaces
 		l.gap("there is no series of a container of this cluster: check that the kubelet's cAdvisor metrics are scraped, and the labels that single out the cluster")
 	}
-	if every := sights[l.probes].every; every > time.Minute && len(l.unread) < len(l.namespaces) {
+	if every := sights[l.probes].every; l.asked && every > time.Minute && len(l.unread) < len(l.namespaces) {
 		l.gap("memory was looked at every %s only, for want of time for its %.0f series: a higher peak in between may be missed", every, l.live.count(l.namespaces, l.fine.last()))
 	}
 	if l.ask.warned != "" {
 		l.gap("it warns: %.200q", l.ask.warned)
 	}
 	slices.Sort(l.unread)
-	r := UsageReport{Usage: make(map[waste.ContainerKey]waste.Usage, len(l.boxes)), Unread: l.unread, Gaps: l.gaps, Cost: l.ask.cost, Most: l.ask.read, Peak: l.ask.peak}
+	r := UsageReport{Usage: make(map[waste.ContainerKey]waste.Usage, len(l.boxes)), Unread: l.unread, Gaps: l.gaps, Cost: l.ask.cost, Most: l.ask.read, Peak: l.ask.held, Carried: l.ask.carried, NoChunks: l.noChunks}
 	shared := sharing{}
 	for k, b := range l.boxes {
 		r.Usage[k] = b.usage(l.fine, l.skew, shared)

@@ -3,6 +3,7 @@ package prom
 import (
 	"iter"
 	"math"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,9 +22,10 @@ import (
 
 var usageEnd = time.Date(2026, 3, 11, 12, 0, 0, 0, time.UTC)
 
-// past writes a history: each series is a function of time, asked every so often; NaN is no sample.
+// past writes a history: each series is a function of time, asked every so often; NaN is no sample, unless it is stale.
 type past struct {
 	labels []block.Label
+	offset time.Duration // of the first sample
 	every  time.Duration
 	value  func(at time.Time) float64
 }
@@ -40,6 +42,11 @@ func series(every time.Duration, value func(time.Time) float64, labels ...string
 // serveHistory runs a real Prometheus on a block of so many days before usageEnd.
 func serveHistory(t *testing.T, days int, all ...past) *Prometheus {
 	t.Helper()
+	return serveHistoryWith(t, nil, days, all...)
+}
+
+func serveHistoryWith(t *testing.T, flags []string, days int, all ...past) *Prometheus {
+	t.Helper()
 	slices.SortFunc(all, func(a, b past) int { return block.Compare(a.labels, b.labels) })
 	start := usageEnd.Add(-time.Duration(days) * day).Truncate(day)
 	end := usageEnd.Add(2 * time.Hour)
@@ -47,8 +54,8 @@ func serveHistory(t *testing.T, days int, all ...past) *Prometheus {
 		err := block.Write(filepath.Join(dir, "data"), 1, start, end, func(yield func([]block.Label, iter.Seq2[int64, float64]) bool) {
 			for _, s := range all {
 				samples := func(yield func(int64, float64) bool) {
-					for at := start; at.Before(end); at = at.Add(s.every) {
-						if v := s.value(at); !math.IsNaN(v) && !yield(at.UnixMilli(), v) {
+					for at := start.Add(s.offset); at.Before(end); at = at.Add(s.every) {
+						if v := s.value(at); (!math.IsNaN(v) || math.Float64bits(v) == math.Float64bits(stale)) && !yield(at.UnixMilli(), v) {
 							return
 						}
 					}
@@ -61,10 +68,10 @@ func serveHistory(t *testing.T, days int, all ...past) *Prometheus {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return []string{
+		return append([]string{
 			"--config.file=" + write(t, filepath.Join(dir, "p.yml"), "{}"), "--storage.tsdb.path=" + filepath.Join(dir, "data"), "--web.listen-address=" + address,
 			"--storage.tsdb.retention.time=10y", "--storage.tsdb.min-block-duration=100d", "--storage.tsdb.max-block-duration=100d",
-		}
+		}, flags...)
 	})
 	p, err := Connect(Config{URL: url})
 	if err != nil {
@@ -111,7 +118,6 @@ func always(v float64) func(time.Time) float64 { return func(time.Time) float64 
 
 // TestUsage reads a history with everything in it that goes wrong, from a real Prometheus.
 func TestUsage(t *testing.T) {
-	began := usageEnd.Add(-fineDays * day)
 	ago := func(d time.Duration) time.Time { return usageEnd.Add(-d) }
 	const web, old, db, queue = "web-66666ccccc-aaaaa", "web-55555bbbbb-bcdfg", "db-66666ccccc-aaaaa", "queue-66666ccccc-aaaaa"
 	of := func(metric, namespace, pod string, more ...string) []string {
@@ -166,7 +172,18 @@ func TestUsage(t *testing.T) {
 		// Of a workload that is gone.
 		series(time.Minute, counter(ago(20*day), 1), of(cpuMetric, "shop", "gone-55555bbbbb-bcdfg")...),
 	)
+	t.Run("chunks", func(t *testing.T) { wantUsage(t, p, true) })
+	t.Run("queries", func(t *testing.T) { wantUsage(t, refusing(p, http.StatusNotFound), false) })
+}
+
+// wantUsage reads the history of TestUsage.
+func wantUsage(t *testing.T, p *Prometheus, chunks bool) {
+	began := usageEnd.Add(-fineDays * day)
+	ago := func(d time.Duration) time.Time { return usageEnd.Add(-d) }
 	r := p.Usage(t.Context(), UsageWanted{Cluster: shop(), Match: map[string]string{"cluster": "prod"}, At: usageEnd})
+	if chunks != (r.NoChunks == "") || chunks != (r.Cost.ChunkReads > 2) {
+		t.Errorf("%d of %d requests were for chunks; %q", r.Cost.ChunkReads, r.Cost.Queries, r.NoChunks)
+	}
 	if len(r.Unread) > 0 || len(r.Usage) != 3 {
 		t.Fatalf("unread %v, gaps %v, usage of %d", r.Unread, r.Gaps, len(r.Usage))
 	}
@@ -264,7 +281,8 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// TestUsageOfADenseScrape wants memory that is scraped every ten seconds to be looked at once a minute.
+// TestUsageOfADenseScrape wants memory that is scraped every ten seconds to be looked at in full where that costs no query, and once
+// a minute where it does.
 func TestUsageOfADenseScrape(t *testing.T) {
 	const pod = "web-66666ccccc-aaaaa"
 	since := usageEnd.Add(-9 * day)
@@ -272,12 +290,17 @@ func TestUsageOfADenseScrape(t *testing.T) {
 		series(10*time.Second, counter(since, 0.5), "__name__", cpuMetric, "namespace", "shop", "pod", pod, "container", "app"),
 		series(10*time.Second, func(at time.Time) float64 { return float64(at.Sub(since)/time.Minute) + 1e6 }, "__name__", memoryMetric, "namespace", "shop", "pod", pod, "container", "app"),
 	)
-	r := p.Usage(t.Context(), UsageWanted{Cluster: shop(), At: usageEnd, PeakDays: 8})
-	m := r.Usage[waste.ContainerKey{Namespace: "shop", Kind: kindDeployment, Name: "web", Container: "app"}].Memory
-	if m.Count() != fineSteps || m.Max[0] != float32(1e6+24*60+5) {
-		t.Errorf("%d steps are known, the first is %v; gaps %v", m.Count(), m.Max[:1], r.Gaps)
-	}
-	if r.Cost.Samples > 2304*9 {
-		t.Errorf("%d samples were read, want at most nine a step", r.Cost.Samples)
+	for _, tt := range []struct {
+		p    *Prometheus
+		most int64 // samples a step
+	}{{p, 62}, {refusing(p, http.StatusForbidden), 9}} {
+		r := tt.p.Usage(t.Context(), UsageWanted{Cluster: shop(), At: usageEnd, PeakDays: 8})
+		m := r.Usage[waste.ContainerKey{Namespace: "shop", Kind: kindDeployment, Name: "web", Container: "app"}].Memory
+		if m.Count() != fineSteps || m.Max[0] != float32(1e6+24*60+5) {
+			t.Errorf("%d steps are known, the first is %v; gaps %v", m.Count(), m.Max[:1], r.Gaps)
+		}
+		if r.Cost.Samples > 2304*tt.most {
+			t.Errorf("%d samples were read, want at most %d a step", r.Cost.Samples, tt.most)
+		}
 	}
 }

@@ -57,8 +57,9 @@ func (c *fleetFlags) fleet() *fleet {
 // loaded is what a process that loads the histories says of itself, on one line.
 type loaded struct {
 	Containers, Findings  int
-	Queries               int
-	Samples, Most, Held   int64 // read in all; read and held at once by one query, at most
+	Queries, Chunks       int   // requests, and those of them that read chunks
+	Samples, Most, Held   int64 // read in all; read by one query, and held at once for any request, at most
+	Carried               int64 // in the chunks of one answer, at most
 	Slowest, Load, Detect time.Duration
 	Gaps                  []string
 	Resident, OwnCPU      int64 // bytes at the most; milliseconds
@@ -133,11 +134,13 @@ func measure(ctx context.Context, c fleetFlags, out io.Writer) (ours loaded, err
 		t.add(what, say(ours), say(theirs))
 	}
 	row("containers with a history", func(l loaded) string { return fmt.Sprint(l.Containers) })
-	row("queries", func(l loaded) string { return fmt.Sprint(l.Queries) })
-	row("samples read in all", func(l loaded) string { return millions(l.Samples) })
+	row("requests in all", func(l loaded) string { return fmt.Sprint(l.Queries) })
+	row("of them for chunks", func(l loaded) string { return fmt.Sprint(l.Chunks) })
+	row("samples in all", func(l loaded) string { return millions(l.Samples) })
 	row("samples read by one query, at most", func(l loaded) string { return millions(l.Most) })
-	row("samples held for one query, at most", func(l loaded) string { return millions(l.Held) })
-	row("slowest query", func(l loaded) string { return seconds(l.Slowest) })
+	row("samples in the chunks of one answer, at most", func(l loaded) string { return millions(l.Carried) })
+	row("samples held for one request, at most", func(l loaded) string { return millions(l.Held) })
+	row("slowest request", func(l loaded) string { return seconds(l.Slowest) })
 	row("load", func(l loaded) string { return seconds(l.Load) })
 	row("detection", func(l loaded) string { return seconds(l.Detect) })
 	row("processor time, of the loader", func(l loaded) string { return seconds(time.Duration(l.OwnCPU) * time.Millisecond) })

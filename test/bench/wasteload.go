@@ -55,8 +55,11 @@ func wasteLoad(ctx context.Context, args []string, out io.Writer) error {
 	began = time.Now()
 	outcome := waste.Scan(&waste.Snapshot{At: fleetEnd, Clusters: []waste.Cluster{cluster}}, waste.DefaultRules())
 	l := loaded{
-		Queries: r.Cost.Queries, Samples: r.Cost.Samples, Most: r.Most, Held: r.Peak, Slowest: r.Cost.Slowest,
+		Queries: r.Cost.Queries, Chunks: r.Cost.ChunkReads, Carried: r.Carried, Samples: r.Cost.Samples, Most: r.Most, Held: r.Peak, Slowest: r.Cost.Slowest,
 		Load: took, Detect: time.Since(began), Findings: len(outcome.Findings),
+	}
+	if r.NoChunks != "" {
+		l.Gaps = append(l.Gaps, "read by queries: "+r.NoChunks)
 	}
 	for _, u := range r.Usage {
 		if u.CPU.Count() > 0 && u.Memory.Count() > 0 {
