@@ -20,20 +20,23 @@ type bar struct {
 
 const (
 	barHeight = 26 // pixels a row
-	barName   = 26 // characters of a name beside a bar
+	barName   = 22 // characters of a name beside a bar
 	phoneName = 14
 )
 
 func barsHeight(n int) int { return n*barHeight + 8 }
 
-// bars draws rows from top to bottom. The axis begins at least: bars that lie across it are cut there.
+// bars draws rows from top to bottom. The axis begins at least, where that is above 0, and bars that reach below it are cut there;
+// else it has room for all of them, and for 0.
 func bars(c canvas, rows []bar, least float64) error {
 	n := len(rows)
 	most, low := math.Inf(-1), math.Inf(1)
 	for _, r := range rows {
 		most, low = max(most, r.from, r.to), min(low, r.from, r.to)
 	}
-	low, most = max(least, min(low, max(0, least))), max(most, least, 0)
+	if low, most = min(low, 0), max(most, least, 0); least > 0 {
+		low = least
+	}
 	if !(most > low) {
 		most = low + 1
 	}
@@ -87,18 +90,21 @@ func bars(c canvas, rows []bar, least float64) error {
 			LabelFormatter: func(int, string, float64) (string, *charts.LabelStyle) { return labels[row], nil },
 		}
 	}
-	room := 0
-	for _, l := range labels {
-		room = max(room, c.MeasureText(l, 0, font()).Width())
+	room, side := 0, 0
+	for k := range n {
+		room, side = max(room, c.wide(labels[k])), max(side, c.wide(names[k]))
 	}
 	opt := charts.NewBarChartOptionWithSeries(list)
-	opt.Theme, opt.Horizontal, opt.StackSeries, opt.Legend.Show = theme(series...), true, new(true), new(false)
+	opt.Theme, opt.Horizontal, opt.StackSeries, opt.Legend.Show = theme(inkNone, series...), true, new(true), new(false)
 	opt.BarSize = 0.62
-	opt.Padding = charts.Box{Right: room + 12, Top: 2, Bottom: 2, IsSet: true}
+	opt.Padding = charts.Box{Left: wider(side) - side, Right: wider(room) + 8, Top: 2, Bottom: 2, IsSet: true}
 	opt.CategoryAxis = charts.CategoryAxisOption{Labels: names, LabelFontStyle: font()}
 	opt.ValueAxis = []charts.ValueAxisOption{{Show: new(false), Min: new(low - zero), Max: new(most - zero), SplitLineShow: new(false)}}
 	return c.BarChart(opt)
 }
+
+// wider is the room that a text gets: other fonts are wider than the one that it was measured in.
+func wider(pixels int) int { return pixels + pixels/8 + 2 }
 
 // cutWide bounds a name beside a bar. Characters that are as wide as high count twice.
 func cutWide(s string, c canvas) string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -13,7 +14,7 @@ const topBars = 12
 
 // spendKinds are the kinds of cost as people name them.
 var spendKinds = map[string]string{
-	"workload": "Workloads", "shared": "Shared, not divided", "idle": "Idle capacity", "outside": "Outside of the clusters",
+	"workload": "Workloads", "shared": "Shared, not divided", "idle": "Idle capacity", "outside": "Outside of clusters",
 	"unallocatable": "Unallocated", "adjustment": "Invoices less their days",
 }
 
@@ -51,20 +52,20 @@ func newBreakdown(d engine.Digest, by, title string) (section, error) {
 	total := sum(parts, func(l engine.BreakdownLine) engine.MicroUSD { return l.Amount })
 	before := sum(parts, func(l engine.BreakdownLine) engine.MicroUSD { return l.Before })
 	now := cents(parts, total, func(l engine.BreakdownLine) engine.MicroUSD { return l.Amount })
-	earlier := cents(parts, before, func(l engine.BreakdownLine) engine.MicroUSD { return l.Before })
-	row := func(first cell, m, was engine.MicroUSD) []cell {
-		return []cell{first, say(money(m)), say(part(m, total)), say(signed(m - was))}
+	changed := cents(parts, total-before, func(l engine.BreakdownLine) engine.MicroUSD { return l.Amount - l.Before })
+	row := func(first cell, m, by engine.MicroUSD) []cell {
+		return []cell{first, say(money(m)), say(part(m, total)), say(signed(by))}
 	}
 	var rows [][]cell
 	var top []bar
 	for k, l := range parts {
-		rows = append(rows, row(named(partName(by, l.Name), ""), now[k], earlier[k]))
+		rows = append(rows, row(named(partName(by, l.Name), ""), now[k], changed[k]))
 		if k < topBars || len(parts) == topBars+1 {
 			top = append(top, bar{name: partName(by, l.Name), to: l.Amount.Dollars(), ink: inkWhole, label: short(l.Amount)})
 		}
 	}
 	others := func(from int) []cell {
-		return row(say(whole(int64(len(parts)-from))+" others"), added(now[from:]), added(earlier[from:]))
+		return row(say(whole(int64(len(parts)-from))+" others"), added(now[from:]), added(changed[from:]))
 	}
 	if more := len(parts) - len(top); more > 0 {
 		rest := sum(parts[len(top):], func(l engine.BreakdownLine) engine.MicroUSD { return l.Amount })
@@ -72,7 +73,7 @@ func newBreakdown(d engine.Digest, by, title string) (section, error) {
 	}
 	columns := []column{text(breakdownHead(by)), figures("Spend"), figures("Share"), figures("Change")}
 	s.Tables = []*table{newTable("by-"+by+"-table", title, "spend-by-"+by, columns, rows, others,
-		row(say("Spend"), added(now), added(earlier)))}
+		row(say("Spend"), added(now), added(changed)))}
 	var err error
 	s.Figure, err = barFigure("by-"+by+"-chart", title, top)
 	if err == nil && len(parts) > len(top) {
@@ -112,7 +113,7 @@ func newMovers(d engine.Digest) section {
 	var rows [][]cell
 	for _, m := range movers {
 		rows = append(rows, []cell{
-			named(partName(m.By, m.Name), m.By), say(money(m.Before)), say(money(m.Now)),
+			named(partName(m.By, m.Name), strings.ToLower(breakdownHead(m.By))), say(money(m.Before)), say(money(m.Now)),
 			{Text: signed(round(m.Now) - round(m.Before)), Sub: change(m.Now, m.Before)},
 		})
 	}

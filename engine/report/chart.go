@@ -19,19 +19,20 @@ type figure struct {
 // key is a line of a chart's legend.
 type key struct{ Class, Name string }
 
-// Widths of the drawings in pixels: of the page's column, and of a phone's.
+// Widths of the drawings in pixels: of the page's column, of bars beside their table, and of a phone's.
 const (
 	wideWidth  = 880
+	barWidth   = 420
 	phoneWidth = 340
 )
 
 // newFigure draws a chart in both widths. The description says in words what it shows.
-func newFigure(id, title, description string, draw func(c canvas) error, wideHeight, phoneHeight int) (*figure, error) {
+func newFigure(width int, id, title, description string, draw func(c canvas) error, wideHeight, phoneHeight int) (*figure, error) {
 	f := &figure{ID: id, Title: title}
 	for _, at := range []struct {
 		canvas
 		into *template.HTML
-	}{{newCanvas("wide", wideWidth, wideHeight), &f.Wide}, {newCanvas("phone", phoneWidth, phoneHeight), &f.Phone}} {
+	}{{newCanvas("wide", width, wideHeight), &f.Wide}, {newCanvas("phone", phoneWidth, phoneHeight), &f.Phone}} {
 		err := draw(at.canvas)
 		if err == nil {
 			*at.into, err = at.drawing(id, title, description)
@@ -112,17 +113,15 @@ func lines(c canvas, labels []string, series []line, low, high []float64) error 
 		list[k].YAxisIndex = 1
 	}
 	opt := charts.NewLineChartOptionWithSeries(list)
-	opt.Theme = theme(inks...)
+	opt.Theme = theme(inkAxis, inks...)
 	opt.StackSeries = new(true)
 	opt.FillOpacity = 255
 	opt.Symbol = charts.Symbol{Shape: charts.SymbolNone}
 	opt.Legend.Show = new(false)
-	opt.Padding = charts.Box{Top: 8, Right: 8, Bottom: 2, IsSet: true}
+	opt.Padding = charts.Box{Left: 6, Top: 8, Right: 8, Bottom: 2, IsSet: true}
 	opt.XAxis.Labels, opt.XAxis.LabelFontStyle, opt.XAxis.BoundaryGap = labels, font(), new(false)
-	opt.XAxis.LabelCount = min(n, 8)
-	if c.phone() {
-		opt.XAxis.LabelCount = min(n, 4)
-	}
+	fit := (c.width - 60) / (2 * max(c.wide(labels[0]), 1)) // the last label stands to the left of its day
+	opt.XAxis.LabelCount = min(n, 8, max(fit, 2))
 	axis := charts.YAxisOption{
 		Min: new(0.0), Max: new(to - from), LabelCount: count, LabelFontStyle: font(), PreferNiceIntervals: new(false),
 		ValueFormatter: func(v float64) string { return shortDollars(v + from) },

@@ -132,7 +132,7 @@ func words() []word {
 		{"Idle capacity", "What nodes cost that nobody requested or used."},
 		{"Shared", "What serves all and was not divided among teams."},
 		{"Unallocated", "Tax, support, credits, refunds, and commitments that nobody used."},
-		{"Outside of the clusters", "Of the bill, but not of any cluster."},
+		{"Outside of clusters", "Of the bill, but not of any cluster."},
 		{"Invoices less their days", "What the invoices of closed months differ by from the days that they are made of."},
 		{"Forecast", "What the month comes to if it goes on as it did. Four of five such months end within the interval."},
 		{"Identified, approved, implemented", "Findings that reached the step in this time, and what they were estimated to save in a month. Implemented is what is live, not what is merged."},

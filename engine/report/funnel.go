@@ -53,7 +53,7 @@ func newFunnel(d engine.Digest) (funnel, error) {
 		{name: "90 % range", from: f.Low.Dollars(), to: f.High.Dollars(), ink: inkProvisional, label: short(f.Low) + " to " + short(f.High)},
 	}
 	var err error
-	way.Figure, err = newFigure("promised", "Promised and verified", fmt.Sprintf("Promised %s, verified %s, 90 %% between %s and %s.",
+	way.Figure, err = newFigure(wideWidth, "promised", "Promised and verified", fmt.Sprintf("Promised %s, verified %s, 90 %% between %s and %s.",
 		money(f.Promised), money(f.Verified), money(f.Low), money(f.High)), func(c canvas) error { return bars(c, rows, 0) }, barsHeight(3), barsHeight(3))
 	return way, err
 }

@@ -154,20 +154,15 @@ func compared(d engine.Digest) string {
 		now, was = s.SameTotal, s.SameBefore
 		on = fmt.Sprintf(" on %s, over the %s that can be compared", before, plural(s.SameDays, "day", "days"))
 	}
-	by := signed(round(now) - round(was))
+	by := signed(now - was)
 	if c := change(now, was); c != "" {
 		by += " (" + c + ")"
 	}
 	return by + on
 }
 
-// inText is a period within a sentence.
-func inText(p engine.Period) string {
-	if p.Kind == engine.Monthly {
-		return shortPeriod(p)
-	}
-	return strings.ToLower(shortPeriod(p))
-}
+// inText is a period within a sentence: "week 47", "October".
+func inText(p engine.Period) string { return strings.Replace(shortPeriod(p), "Week", "week", 1) }
 
 func verifiedTile(d engine.Digest) tile {
 	f := d.Funnel
@@ -200,8 +195,8 @@ func forecastTile(d engine.Digest) tile {
 
 func openTile(d engine.Digest) tile {
 	o := d.Open
-	return tile{Name: "Open opportunities", Value: money(o.Monthly) + " a month", Lines: []string{
-		"Estimated, in " + plural(o.Count, "finding", "findings"), money(o.Cash) + " of it off the bill",
+	return tile{Name: "Open opportunities", Value: money(o.Monthly), Lines: []string{
+		"A month, estimated, in " + plural(o.Count, "finding", "findings"), money(o.Cash) + " of it off the bill",
 	}}
 }
 

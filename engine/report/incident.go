@@ -47,8 +47,8 @@ func newIncidents(d engine.Digest) incidents {
 		rows = append(rows, incidentRow(l))
 	}
 	if len(rows) > 0 {
-		s.Tables = append([]*table{newTable("incidents-table", "The dearest, then the longest", "incidents",
-			[]column{text("Incident"), text("Severity"), figures("Detected in"), figures("Lasted here"), figures("Cost, estimated")}, rows, nil, nil)}, s.Tables...)
+		s.Tables = append([]*table{newTable("incidents-table", "The dearest, then the longest, and how long they lasted within "+inText(d.Period), "incidents",
+			[]column{text("Incident"), text("Severity"), figures("Detected in"), figures("Lasted"), figures("Cost, estimated")}, rows, nil, nil)}, s.Tables...)
 	}
 	return s
 }

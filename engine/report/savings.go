@@ -88,8 +88,8 @@ func newLedger(d engine.Digest) (section, error) {
 	for _, l := range d.Ledger.Lines {
 		rows = append(rows, ledgerRow(l))
 	}
-	columns := []column{text("Change"), text("State"), figures("Promised a month"), figures("Verified here")}
-	lines := newTable("ledger-table", "Changes, the newest first", "ledger", columns, rows, nil, nil)
+	columns := []column{text("Change"), text("State"), figures("Promised a month"), figures("Verified")}
+	lines := newTable("ledger-table", "Changes, the newest first, and what was verified of them in "+inText(d.Period), "ledger", columns, rows, nil, nil)
 	if d.Ledger.More > 0 {
 		lines.Note = strings.TrimSpace(lines.Note + fmt.Sprintf(" %s more took a step in this time: /autopilot savings export has all of them.", whole(int64(d.Ledger.More))))
 	}
@@ -99,7 +99,7 @@ func newLedger(d engine.Digest) (section, error) {
 		shares   []engine.LedgerShare
 	}{{"Team", "team", d.Ledger.Shares}, {"Type", "type", d.ByType}, {"Cluster", "cluster", d.ByCluster}} {
 		if len(by.shares) > 0 {
-			s.Tables = append(s.Tables, shareTable(by.head, by.of, by.shares))
+			s.Tables = append(s.Tables, shareTable(by.head, by.of, "Savings of "+inText(d.Period)+" by "+by.of, by.shares))
 		}
 	}
 	if len(d.Ledger.Calibration) > 0 {
@@ -171,7 +171,7 @@ func stateWord(s engine.EntryKind) string {
 }
 
 // shareTable divides the ledger's sums by one dimension. Each column adds up.
-func shareTable(head, by string, shares []engine.LedgerShare) *table {
+func shareTable(head, by, caption string, shares []engine.LedgerShare) *table {
 	columns := []func(engine.LedgerShare) engine.MicroUSD{
 		func(l engine.LedgerShare) engine.MicroUSD { return l.Detected },
 		func(l engine.LedgerShare) engine.MicroUSD { return l.Implemented },
@@ -204,7 +204,7 @@ func shareTable(head, by string, shares []engine.LedgerShare) *table {
 		}
 		return row
 	}
-	return newTable("savings-by-"+by, "Savings by "+by, "savings-by-"+by, []column{
-		text(head), figures("Identified a month"), figures("Live a month"), figures("Verified here"), figures("Off the bill"),
+	return newTable("savings-by-"+by, caption, "savings-by-"+by, []column{
+		text(head), figures("Identified a month"), figures("Live a month"), figures("Verified"), figures("Off the bill"),
 	}, rows, others, foot)
 }

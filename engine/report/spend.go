@@ -47,7 +47,7 @@ func barFigure(id, title string, rows []bar) (*figure, error) {
 		description += r.name + " " + r.label
 	}
 	height := barsHeight(len(rows))
-	return newFigure(id, title, description+".", func(c canvas) error { return bars(c, rows, 0) }, height, height)
+	return newFigure(barWidth, id, title, description+".", func(c canvas) error { return bars(c, rows, 0) }, height, height)
 }
 
 const maxSteps = 12
@@ -75,7 +75,7 @@ func newWaterfall(d engine.Digest) (section, error) {
 	}
 	t := &table{ID: "waterfall-table", Caption: "From " + from + " to " + to, Columns: []column{text("Step"), figures("Change"), figures("Spend")}}
 	t.Rows = append(t.Rows, []cell{say(from), {}, say(money(d.Spend.Before))})
-	rows := []bar{{name: from, to: d.Spend.Before.Dollars(), ink: inkWhole, label: short(d.Spend.Before)}}
+	rows := []bar{{name: from, to: d.Spend.Before.Dollars(), ink: inkSum, label: short(d.Spend.Before)}}
 	at, shown := d.Spend.Before, round(d.Spend.Before)
 	for k, m := range stepCents(steps, round(d.Spend.Before), round(d.Spend.Total)) {
 		step := steps[k]
@@ -87,19 +87,19 @@ func newWaterfall(d engine.Digest) (section, error) {
 		rows = append(rows, b)
 		t.Rows = append(t.Rows, []cell{named(b.name, ""), say(signed(m)), say(money(shown))})
 	}
-	t.Foot = []cell{say(to), say(signed(round(d.Spend.Total) - round(d.Spend.Before))), say(money(d.Spend.Total))}
-	rows = append(rows, bar{name: to, to: d.Spend.Total.Dollars(), ink: inkWhole, label: short(d.Spend.Total)})
+	t.Foot = []cell{say(to), {}, say(money(d.Spend.Total))}
+	rows = append(rows, bar{name: to, to: d.Spend.Total.Dollars(), ink: inkSum, label: short(d.Spend.Total)})
 	s.Tables = []*table{t}
 	least, height := waterfallFrom(rows), barsHeight(len(rows))
 	description := fmt.Sprintf("From %s in %s to %s in %s, in %s.", money(d.Spend.Before), from, money(d.Spend.Total), to, plural(len(steps), "step", "steps"))
 	var err error
-	if s.Figure, err = newFigure("waterfall-chart", "What changed from "+from+" to "+to, description, func(c canvas) error { return bars(c, rows, least) }, height, height); err != nil {
+	if s.Figure, err = newFigure(barWidth, "waterfall-chart", "What changed from "+from+" to "+to, description, func(c canvas) error { return bars(c, rows, least) }, height, height); err != nil {
 		return s, err
 	}
 	if least > 0 {
 		s.Figure.Note = "The axis begins at " + shortDollars(least) + ", so that the steps can be seen."
 	}
-	s.Figure.Key = []key{{"bar whole", "Spend"}, {"bar more", "Added"}, {"bar less", "Taken away"}}
+	s.Figure.Key = []key{{"bar sum", "Spend"}, {"bar more", "Added"}, {"bar less", "Taken away"}}
 	return s, nil
 }
 

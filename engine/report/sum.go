@@ -28,8 +28,8 @@ func allocation(d engine.Digest) []slice {
 		{"no_team", "Workloads of no team", nobody},
 		{"idle", "Idle capacity", s.Idle},
 		{"shared", "Shared, not divided", s.Shared},
-		{"outside", "Outside of the clusters", s.Outside},
-		{"unallocated", "Unallocated: tax, support, credits", s.Unallocated},
+		{"outside", "Outside of clusters", s.Outside},
+		{"unallocated", "Unallocated", s.Unallocated},
 		{"adjustment", "Invoices less their days", s.Adjustment},
 	}
 }

@@ -30,7 +30,8 @@ const (
 	inkProvisional
 	inkForecast
 	inkBand
-	inkWhole // bars of sums
+	inkWhole // bars of one kind
+	inkSum   // bars of sums beside those of steps
 	inkMore  // bars that add
 	inkLess  // bars that take away
 	inkIdle
@@ -41,7 +42,7 @@ const (
 
 var inkClass = map[ink]string{
 	inkAxis: "axis", inkGrid: "grid", inkAcross: "tick", inkUp: "tick", inkLabel: "label", inkActual: "actual", inkProvisional: "provisional",
-	inkForecast: "forecast", inkBand: "band", inkWhole: "whole", inkMore: "more", inkLess: "less", inkIdle: "idle", inkShared: "shared",
+	inkForecast: "forecast", inkBand: "band", inkWhole: "whole", inkSum: "sum", inkMore: "more", inkLess: "less", inkIdle: "idle", inkShared: "shared",
 	inkOutside: "outside", inkOther: "other",
 }
 
@@ -60,13 +61,13 @@ func inkOf(style, property string) ink {
 	return 0
 }
 
-func theme(series ...ink) charts.ColorPalette {
+func theme(axis ink, series ...ink) charts.ColorPalette {
 	colors := make([]charts.Color, len(series))
 	for k, i := range series {
 		colors[k] = i.color()
 	}
 	return charts.MakeTheme(charts.ThemeOption{
-		AxisStrokeColor: inkAxis.color(), AxisSplitLineColor: inkGrid.color(), TextColor: inkLabel.color(),
+		AxisStrokeColor: axis.color(), AxisSplitLineColor: inkGrid.color(), TextColor: inkLabel.color(),
 		TextColorXAxis: inkAcross.color(), TextColorYAxis: inkUp.color(), TextColorLabel: inkLabel.color(), SeriesColors: colors,
 	})
 }
@@ -75,6 +76,13 @@ func theme(series ...ink) charts.ColorPalette {
 const textPixels = 12
 
 func font() charts.FontStyle { return charts.FontStyle{FontSize: textPixels * 0.75} }
+
+// wide is how many pixels a text takes, about: the reader's font is not the one that the library measures with.
+func (c canvas) wide(s string) int {
+	style := font()
+	style.FontColor = inkLabel.color() // the library measures nothing that is not seen
+	return c.MeasureText(s, 0, style).Width()
+}
 
 // canvas is a picture of one width. A chart is drawn twice, for a screen and for a phone: text keeps its size in both.
 type canvas struct {
@@ -137,9 +145,8 @@ func (c canvas) write(b *strings.Builder, e element) {
 			fmt.Fprintf(b, `<circle class="%s" cx="%s" cy="%s" r="%s"/>`, class, number(e.CX), number(e.CY), number(e.R))
 		}
 	case "text":
-		// The reader's font is another than the one that the library measures with, so text is anchored where it must be flush.
-		x, anchor := e.X, ""
-		wide := c.MeasureText(e.Text, 0, font()).Width()
+		// Text is anchored where it must be flush, for it is wider or narrower in the reader's font.
+		x, anchor, wide := e.X, "", c.wide(e.Text)
 		switch fill {
 		case inkUp:
 			x, anchor = x+wide, ` text-anchor="end"`

@@ -22,6 +22,42 @@ type table struct {
 	All         *table // every row, in details that are closed at first; nil when Rows are all
 }
 
+// Stacks tells whether a phone shows each row as a block of its own: there are more columns than it is wide.
+func (t *table) Stacks() bool {
+	texts := 0
+	for _, c := range t.Columns {
+		if !c.Number {
+			texts++
+		}
+	}
+	return len(t.Columns) > 4 || len(t.Columns) == 4 && texts > 1
+}
+
+// row is a row with what its cells need to know of their columns.
+type row struct {
+	Stacks bool
+	Cells  []placed
+}
+
+type placed struct {
+	cell
+	Column column
+	First  bool
+	Stacks bool
+}
+
+// Cell is the cell itself.
+func (p placed) Cell() cell { return p.cell }
+
+// Row puts the cells of a row below its columns.
+func (t *table) Row(cells []cell) row {
+	r := row{Stacks: t.Stacks()}
+	for k, c := range cells {
+		r.Cells = append(r.Cells, placed{c, t.Columns[k], k == 0, r.Stacks})
+	}
+	return r
+}
+
 // column is a column by its name. Numbers stand to the right.
 type column struct {
 	Name   string

@@ -53,7 +53,7 @@ func newTrend(d engine.Digest) (trend, error) {
 		description += " Behind it the days that are forecast, with their interval."
 	}
 	var err error
-	t.Figure, err = newFigure("trend-chart", "Spend by day", description, func(c canvas) error { return lines(c, labels, series, low, high) }, 280, 220)
+	t.Figure, err = newFigure(wideWidth, "trend-chart", "Spend by day", description, func(c canvas) error { return lines(c, labels, series, low, high) }, 280, 220)
 	if err != nil {
 		return t, err
 	}
