@@ -11,5 +11,5 @@ func Empty(d engine.Digest) bool {
 	}
 	recent := !d.AsOf.After(d.Period.To.AddDate(0, 0, d.Period.Days()))
 	i := d.Incidents
-	return len(d.Ledger.Lines) == 0 && i.Opened+i.Resolved+i.StillOpen == 0 && len(d.Corrections) == 0 && !(recent && d.Open.Count > 0)
+	return len(d.Ledger.Lines) == 0 && i.Opened+i.Resolved+i.StillOpen == 0 && len(d.Corrections) == 0 && (!recent || d.Open.Count == 0)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -60,8 +61,9 @@ func TestInsights(t *testing.T) {
 			spent(f, true, "eu", "", "idle", 4)
 			spent(f, false, "eu", "", "idle", 104)
 		}, digest.Rules{}, []string{"mover: The cost of idle capacity rose by $100 (more than tenfold). | kind idle"}},
-		{"what has no team", func(f *digest.Facts) { spent(f, false, "eu", "", "workload", 100) }, digest.Rules{},
-			[]string{"mover: The cost of what has no team rose by $100. | kind workload"}},
+		{"what has no team", func(f *digest.Facts) {
+			spent(f, false, "eu", "", "workload", 100)
+		}, digest.Rules{}, []string{"mover: The cost of what has no team rose by $100. | kind workload"}},
 		{"a team's own digest", func(f *digest.Facts) {
 			f.Scope.Team = "pay"
 			spent(f, false, "us", "pay", "workload", 100)
@@ -70,13 +72,22 @@ func TestInsights(t *testing.T) {
 			spent(f, false, "us", "web", "workload", 100)
 			f.Known = append(f.Known[:3:3], f.Known[4:]...)
 		}, digest.Rules{}, []string{"mover: The cost of team web rose by $100, over the 6 days that can be compared. | team web"}},
-		{"days without a bill", func(f *digest.Facts) { f.Known = f.Known[:12] }, digest.Rules{},
-			[]string{"absent: 2 of the 7 days have no bill yet, so the total is not whole. | days without a bill"}},
-		{"a day without a bill", func(f *digest.Facts) { f.Known = f.Known[:13] }, digest.Rules{},
-			[]string{"absent: 1 of the 7 days has no bill yet, so the total is not whole. | days without a bill"}},
+		{
+			"days without a bill", func(f *digest.Facts) { f.Known = f.Known[:12] },
+			digest.Rules{},
+			[]string{"absent: 2 of the 7 days have no bill yet, so the total is not whole. | days without a bill"},
+		},
+		{
+			"a day without a bill", func(f *digest.Facts) { f.Known = f.Known[:13] },
+			digest.Rules{},
+			[]string{"absent: 1 of the 7 days has no bill yet, so the total is not whole. | days without a bill"},
+		},
 		{"no bills at all", func(f *digest.Facts) { f.Known, f.Parts, f.Days = nil, nil, nil }, digest.Rules{}, nil},
-		{"a budget that is passed", func(*digest.Facts) {}, digest.Rules{Budgets: []digest.BudgetRule{{Name: "all", Monthly: 1900 * engine.USD}, {Name: "wide", Monthly: 1990 * engine.USD}}},
-			[]string{"budget: Budget “all” of $1,900 for November is passed by $100. | budget all"}},
+		{
+			"a budget that is passed", func(*digest.Facts) {},
+			digest.Rules{Budgets: []digest.BudgetRule{{Name: "all", Monthly: 1900 * engine.USD}, {Name: "wide", Monthly: 1990 * engine.USD}}},
+			[]string{"budget: Budget “all” of $1,900 for November is passed by $100. | budget all"},
+		},
 		{"verified below the estimate", func(f *digest.Facts) {
 			f.Ledger.Calibration = []engine.CalibrationLine{
 				{Type: engine.OverRequestedCPU, Estimated: 200 * engine.USD, Verified: 140 * engine.USD}, {Type: engine.IdleNode, Estimated: 100 * engine.USD, Verified: 130 * engine.USD},
@@ -88,16 +99,28 @@ func TestInsights(t *testing.T) {
 		{"verified without an estimate", func(f *digest.Facts) {
 			f.Ledger.Calibration = []engine.CalibrationLine{{Type: engine.OrphanVolume, Verified: 240 * engine.USD}}
 		}, digest.Rules{}, nil},
-		{"taken back", func(f *digest.Facts) { f.Funnel.Reversed = engine.FunnelStep{Chains: 2, Monthly: 300 * engine.USD} }, digest.Rules{},
-			[]string{"reversed: 2 savings worth $300 a month were taken back. | ledger state reversed"}},
-		{"taken back, once", func(f *digest.Facts) { f.Funnel.Reversed = engine.FunnelStep{Chains: 1, Monthly: 300 * engine.USD} }, digest.Rules{},
-			[]string{"reversed: 1 saving worth $300 a month was taken back. | ledger state reversed"}},
-		{"incidents", func(f *digest.Facts) {
-			f.Incidents = []engine.IncidentLine{incident(4, 10, 12, nil), incident(5, 10, 11, nil)}
+		{
+			"taken back", func(f *digest.Facts) { f.Funnel.Reversed = engine.FunnelStep{Chains: 2, Monthly: 300 * engine.USD} },
+			digest.Rules{},
+			[]string{"reversed: 2 savings worth $300 a month were taken back. | ledger state reversed"},
 		},
-			digest.Rules{Hours: []digest.HourRule{{PerHour: 100 * engine.USD}}}, []string{"incident: 2 incidents cost $300, $200 of it #4 (pay/api). | incident 4"}},
-		{"one incident", func(f *digest.Facts) { f.Incidents = []engine.IncidentLine{incident(4, 10, 12, nil)} },
-			digest.Rules{Hours: []digest.HourRule{{PerHour: 100 * engine.USD}}}, []string{"incident: 1 incident cost $200. | incident 4"}},
+		{
+			"taken back, once", func(f *digest.Facts) { f.Funnel.Reversed = engine.FunnelStep{Chains: 1, Monthly: 300 * engine.USD} },
+			digest.Rules{},
+			[]string{"reversed: 1 saving worth $300 a month was taken back. | ledger state reversed"},
+		},
+		{
+			"incidents", func(f *digest.Facts) {
+				f.Incidents = []engine.IncidentLine{incident(4, 10, 12, nil), incident(5, 10, 11, nil)}
+			},
+			digest.Rules{Hours: []digest.HourRule{{PerHour: 100 * engine.USD}}},
+			[]string{"incident: 2 incidents cost $300, $200 of it #4 (pay/api). | incident 4"},
+		},
+		{
+			"one incident", func(f *digest.Facts) { f.Incidents = []engine.IncidentLine{incident(4, 10, 12, nil)} },
+			digest.Rules{Hours: []digest.HourRule{{PerHour: 100 * engine.USD}}},
+			[]string{"incident: 1 incident cost $200. | incident 4"},
+		},
 		{"incidents without a cost", func(f *digest.Facts) { f.Incidents = []engine.IncidentLine{incident(4, 10, 12, nil)} }, digest.Rules{}, nil},
 		{"an opportunity that waits", func(f *digest.Facts) {
 			f.Open.Top = []engine.Opportunity{{Group: 9, Title: "pay/api", Monthly: 200 * engine.USD, Since: f.AsOf.Add(-23*24*time.Hour - time.Hour)}}
@@ -153,7 +176,7 @@ func TestInsightsAreShort(t *testing.T) {
 	spent(&f, false, name, name, "workload", 300)
 	spent(&f, true, "other"+name, name, "workload", 30)
 	got := digest.Make(f, digest.Rules{}).Insights
-	if len(got) != 1 || len([]rune(got[0].Text)) > 250 || strings.ContainsAny(got[0].Text, "\n\t\u2028\xff") || !strings.Contains(got[0].Text, "a b c") {
+	if len(got) != 1 || len([]rune(got[0].Text)) > 250 || strings.ContainsAny(got[0].Text, "\n\t\u2028") || !utf8.ValidString(got[0].Text) || !strings.Contains(got[0].Text, "a b c") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -158,8 +158,12 @@ func TestWaterfallGathersWhatIsSmall(t *testing.T) {
 		spent(&f, k%2 == 0, "eu", team, "workload", engine.MicroUSD(10*(k+1)))
 	}
 	want := []engine.SpendStep{
-		{By: "team", Name: "h", Amount: 80 * engine.USD}, {By: "team", Name: "g", Amount: -70 * engine.USD}, {By: "team", Name: "f", Amount: 60 * engine.USD},
-		{By: "team", Name: "e", Amount: -50 * engine.USD}, {By: "team", Name: "d", Amount: 40 * engine.USD}, {By: "team", Name: "c", Amount: -30 * engine.USD},
+		{By: "team", Name: "h", Amount: 80 * engine.USD},
+		{By: "team", Name: "g", Amount: -70 * engine.USD},
+		{By: "team", Name: "f", Amount: 60 * engine.USD},
+		{By: "team", Name: "e", Amount: -50 * engine.USD},
+		{By: "team", Name: "d", Amount: 40 * engine.USD},
+		{By: "team", Name: "c", Amount: -30 * engine.USD},
 		{Name: "others", Amount: 10 * engine.USD},
 	}
 	if diff := cmp.Diff(want, digest.Make(f, digest.Rules{}).Waterfall); diff != "" {
@@ -188,5 +192,28 @@ func TestTrendSaysWhatADayIsWorth(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, digest.Make(f, digest.Rules{}).Trend); diff != "" {
 		t.Errorf("trend (-want +got):\n%s", diff)
+	}
+}
+
+func TestEmpty(t *testing.T) {
+	week := engine.PeriodOf(engine.Weekly, date("2026-11-16"))
+	for name, c := range map[string]struct {
+		facts digest.Facts
+		want  bool
+	}{
+		"no rows":                       {digest.Facts{AsOf: date("2026-11-24")}, true},
+		"a cost":                        {digest.Facts{Parts: []digest.Part{{Kind: "workload", Amount: 1}}}, false},
+		"a cost before":                 {digest.Facts{Parts: []digest.Part{{Kind: "workload", Amount: 1, Before: true}}}, false},
+		"a chain":                       {digest.Facts{Ledger: engine.Ledger{Lines: []engine.LedgerLine{{Chain: "finding/1/0"}}}}, false},
+		"an incident":                   {digest.Facts{Incidents: []engine.IncidentLine{incident(1, 3, 4, nil)}}, false},
+		"one that goes on":              {digest.Facts{Incidents: []engine.IncidentLine{incident(1, -30, 0, nil)}}, false},
+		"a correction":                  {digest.Facts{Corrections: []engine.Correction{{Of: "invoice of 2026-09", Amount: 1}}}, false},
+		"what is open, a day later":     {digest.Facts{AsOf: date("2026-11-24"), Open: engine.Opportunities{Count: 1}}, false},
+		"what is open, two weeks later": {digest.Facts{AsOf: date("2026-12-07"), Open: engine.Opportunities{Count: 1}}, true},
+	} {
+		c.facts.Period = week
+		if got := digest.Empty(digest.Make(c.facts, digest.Rules{})); got != c.want {
+			t.Errorf("%s: empty is %t", name, got)
+		}
 	}
 }

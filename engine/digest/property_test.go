@@ -171,14 +171,14 @@ func TestForecastAddsUp(t *testing.T) {
 		sum := engine.MicroUSD(0)
 		ahead := map[time.Time]bool{}
 		for _, d := range got.Days {
-			if d.Low > d.Mid || d.High < d.Mid || ahead[d.Day] || monthStart(d.Day) != got.Month {
+			if d.Low > d.Mid || d.High < d.Mid || ahead[d.Day] || !monthStart(d.Day).Equal(got.Month) {
 				t.Fatalf("day %+v of %s", d, got.Month)
 			}
 			sum += d.Mid
 			ahead[d.Day] = true
 		}
 		for _, d := range f.Days {
-			if monthStart(d.Day) == got.Month {
+			if monthStart(d.Day).Equal(got.Month) {
 				if ahead[d.Day] {
 					sum += d.Adjustment
 				} else {
