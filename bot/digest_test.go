@@ -172,7 +172,9 @@ func TestADigestWithoutCharts(t *testing.T) {
 	}
 	r.start()
 	r.command("report weekly")
-	r.eventually("the asker is told", func() bool { return strings.Contains(strings.Join(r.ephemeral("#incidents", "ana"), ""), "$700.00 spent") })
+	r.eventually("the asker is told", func() bool {
+		return strings.Contains(strings.Join(r.ephemeral("#incidents", "ana"), ""), "$700.00 spent")
+	})
 	for _, m := range r.messages("#incidents", "ana") {
 		if m.IsEphemeral && len(m.Blocks) < 5 {
 			t.Errorf("of the drawing, %d blocks are left", len(m.Blocks))

@@ -2,6 +2,7 @@ package view_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,7 @@ func TestSlackTakesTheBiggest(t *testing.T) {
 	api := slackgo.New(server.BotToken(), slackgo.OptionAPIURL(server.APIURL()))
 	for sort, text := range map[string]string{
 		"short": "x", "prose": strings.Repeat("the database does not answer ", 40), "wide": strings.Repeat("界", 900), "escaped": strings.Repeat("<&> ", 400),
+		"right-to-left": strings.Repeat("א *b* ", 300),
 	} {
 		i := biggest(text)
 		o := dashboard()
@@ -75,13 +77,15 @@ func TestSlackTakesTheBiggest(t *testing.T) {
 		for range 200 {
 			lines = append(lines, text)
 		}
-		for name, m := range map[string]view.Message{
+		drawings := everyDigest(crowded(text))
+		maps.Copy(drawings, map[string]view.Message{
 			"card": view.Card(i, oncall), "resolved": view.Card(over, oncall), "diagnosis": view.Diagnosis(i), "escalation": view.Escalation(i, 3, oncall),
 			"shown":     view.Reply(engine.Reply{Incident: &i}, workspace),
 			"logs":      view.Reply(engine.Reply{Logs: &engine.LogExcerpt{Pod: "p", Container: "c", Lines: lines}}, workspace),
 			"incidents": view.Reply(engine.Reply{Incidents: &engine.IncidentList{Filter: text, Incidents: o.Open, More: true}}, workspace),
 			"home":      view.Home(o, "U0ANA", workspace),
-		} {
+		})
+		for name, m := range drawings {
 			checkDrawing(t, sort+" "+name, m)
 			_, _, err := api.PostMessageContext(t.Context(), state.Channels[0].ID, slackgo.MsgOptionText(m.Text, false), slackgo.MsgOptionBlocks(m.Blocks...))
 			if err != nil {

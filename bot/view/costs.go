@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-	"unicode/utf8"
+	"unicode"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -127,15 +127,40 @@ func columns(table [][4]string) []string {
 	var widths [4]int
 	for _, row := range table {
 		for k, cell := range row {
-			widths[k] = max(widths[k], utf8.RuneCountInString(cell))
+			widths[k] = max(widths[k], wide(cell))
 		}
 	}
 	lines := make([]string, len(table))
 	for n, row := range table {
-		lines[n] = row[0] + strings.Repeat(" ", widths[0]-utf8.RuneCountInString(row[0]))
+		lines[n] = row[0] + strings.Repeat(" ", widths[0]-wide(row[0]))
 		for k := 1; k < len(row); k++ {
-			lines[n] += fmt.Sprintf("  %*s", widths[k], row[k])
+			lines[n] += strings.Repeat(" ", 2+widths[k]-wide(row[k])) + row[k]
 		}
 	}
 	return lines
+}
+
+// twice are the characters that take the room of two: those of East Asia, and pictures.
+var twice = &unicode.RangeTable{
+	R16: []unicode.Range16{{Lo: 0x1100, Hi: 0x115f, Stride: 1}, {Lo: 0x2e80, Hi: 0xa4cf, Stride: 1}, {Lo: 0xac00, Hi: 0xd7a3, Stride: 1}, {Lo: 0xf900, Hi: 0xfaff, Stride: 1}, {Lo: 0xfe30, Hi: 0xfe6f, Stride: 1}, {Lo: 0xff00, Hi: 0xff60, Stride: 1}},
+	R32: []unicode.Range32{{Lo: 0x1f300, Hi: 0x1faff, Stride: 1}, {Lo: 0x20000, Hi: 0x3fffd, Stride: 1}},
+}
+
+// wide is how many columns a text takes in a typewriter's letters.
+func wide(s string) int {
+	n, joined := 0, false
+	for _, r := range s {
+		switch {
+		case r == '\u200d': // what follows is drawn into what was before
+			joined = true
+			continue
+		case joined, unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
+		case unicode.Is(twice, r):
+			n += 2
+		default:
+			n++
+		}
+		joined = false
+	}
+	return n
 }

@@ -150,9 +150,9 @@ func budgetStatus(budgets []engine.Budget) (mark, text string) {
 func spendField(d engine.Digest) string {
 	s := d.Spend
 	if s.DaysKnown == 0 {
-		return "*Spend*\nnot known"
+		return "Spend\n*not known*"
 	}
-	head := "*Spend*\n" + money(s.Total) + "\n"
+	head := "Spend\n*" + money(s.Total) + "*\n"
 	by := moved(s.SameBefore, s.SameTotal) + " (" + signed(s.SameTotal-s.SameBefore) + ")"
 	switch {
 	case s.Comparable(d.Period):
@@ -167,29 +167,29 @@ func spendField(d engine.Digest) string {
 
 func savedField(d engine.Digest) string {
 	f := d.Funnel
-	const head = "*Verified savings*\n"
+	const head = "Verified savings\n"
 	year := ""
 	if f.Year != 0 {
 		year = "; " + money(f.Year) + " since 1 January"
 	}
 	switch {
 	case f.Chains == 0:
-		return head + "nothing was measured" + year
+		return head + "*nothing was measured*" + year
 	case f.Verified < 0:
-		return head + money(f.Verified) + "\nit cost more than before" + year
+		return head + "*" + money(f.Verified) + "*\nit cost more than before" + year
 	}
-	return head + money(f.Verified) + "\n" + money(f.Cash) + " off the bill, the rest freed capacity" + year
+	return head + "*" + money(f.Verified) + "*\n" + money(f.Cash) + " off the bill, the rest freed capacity" + year
 }
 
 func forecastField(d engine.Digest) string {
 	f := d.Forecast
 	if f == nil {
-		return "*" + d.Period.To.AddDate(0, 0, -1).Format("January") + " forecast*\ntoo little is known yet"
+		return "Forecast\n*too little is known yet*"
 	}
 	if f.SoFar == f.Mid && len(f.Days) == 0 {
-		return fmt.Sprintf("*%s in all*\n%s\n%s", f.Month.Format("January"), money(f.Mid), monthBefore(*f))
+		return fmt.Sprintf("%s in all\n*%s*\n%s", f.Month.Format("January"), money(f.Mid), monthBefore(*f))
 	}
-	return fmt.Sprintf("*%s forecast*\n%s\n80 %%: %s to %s%s", f.Month.Format("January"), whole(f.Mid), whole(f.Low), whole(f.High), prefixed("; ", monthBefore(*f)))
+	return fmt.Sprintf("%s forecast\n*%s*\n80 %%: %s to %s%s", f.Month.Format("January"), whole(f.Mid), whole(f.Low), whole(f.High), prefixed("; ", monthBefore(*f)))
 }
 
 func monthBefore(f engine.Forecast) string {
@@ -209,9 +209,9 @@ func prefixed(prefix, text string) string {
 func allocatedField(d engine.Digest) string {
 	s := d.Spend
 	if s.DaysKnown == 0 || s.Total <= 0 {
-		return "*Put to teams*\nnot known"
+		return "Put to teams\n*not known*"
 	}
-	return fmt.Sprintf("*Put to teams*\n%s\n%s idle, %s unallocated", percent(math.Min(s.Allocated, 1)), money(s.Idle), money(s.Unallocated))
+	return fmt.Sprintf("Put to teams\n*%s*\n%s idle, %s unallocated", percent(math.Min(s.Allocated, 1)), money(s.Idle), money(s.Unallocated))
 }
 
 // digestCaveats say how final the costs are.
@@ -326,10 +326,10 @@ func freshLine(d engine.Digest) string {
 		parts = append(parts, "costs by "+outside(d.Bills.Source, 40)+" up to "+d.Bills.Newest.Format("2 January"))
 	}
 	if !d.Bills.Scan.IsZero() {
-		parts = append(parts, "scanned "+when(d.Bills.Scan))
+		parts = append(parts, "scanned "+d.Bills.Scan.UTC().Format("2 January, 15:04 UTC"))
 	}
 	if a := d.Audit; a != nil {
-		parts = append(parts, "audit log "+many(float64(a.Seq))+" "+code(a.Hash[:min(12, len(a.Hash))], 20))
+		parts = append(parts, "audit log row "+many(float64(a.Seq))+", "+code(a.Hash[:min(12, len(a.Hash))], 20))
 	}
 	if len(parts) == 0 {
 		return ""

@@ -35,16 +35,17 @@ func spendChart(id string, d engine.Digest) (block slack.Block, c Chart, ok bool
 	}
 	labels := make([]string, len(bars))
 	points := make([]slack.DataVisualizationDataPoint, len(bars))
-	note := "US dollars a " + unit(d.Period)
+	last := bars[len(bars)-1].period
+	note, absent := "US dollars a "+unit(d.Period)+" to "+last.To.AddDate(0, 0, -1).Format("2 Jan 2006"), ""
 	for n, b := range bars {
 		labels[n] = barLabel(b.period)
 		if b.days < b.period.Days() {
 			labels[n] += "*"
-			note = "US dollars a " + unit(d.Period) + "; * not all days known"
+			absent = "; * days missing"
 		}
 		points[n] = slack.NewDataVisualizationDataPoint(labels[n], rounded(b.sum.Dollars()))
 	}
-	axis := slack.NewDataVisualizationAxisConfig(labels...).WithXLabel(cut(note, chartTitle))
+	axis := slack.NewDataVisualizationAxisConfig(labels...).WithXLabel(cut(note+absent, chartTitle))
 	drawn := slack.NewDataVisualizationBlock("Spend by "+unit(d.Period), slack.NewDataVisualizationBarChart(axis, slack.NewDataVisualizationDataSeries("spend", points...)))
 	drawn.BlockID = id
 	return drawn, Chart{Title: "Spend by day", Values: dailySpend(d.Trend)}, true
@@ -52,7 +53,7 @@ func spendChart(id string, d engine.Digest) (block slack.Block, c Chart, ok bool
 
 func barLabel(p engine.Period) string {
 	if p.Kind == engine.Monthly {
-		return p.From.Format("Jan 2006")
+		return p.From.Format("Jan") // twelve at most, so that each is there once
 	}
 	_, week := p.From.ISOWeek()
 	return fmt.Sprintf("W%02d", week)

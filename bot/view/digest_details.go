@@ -10,7 +10,7 @@ import (
 
 const (
 	digestLines = 10 // of a table or list; the smaller ones are one line
-	digestName  = 18 // characters of a name, so that a table keeps its lines on a phone
+	digestName  = 14 // characters of a name, so that a table keeps its lines on a phone
 )
 
 // DigestDetails draws one of the messages in the thread of a digest, counted from 1: where the money went, and what was saved, lost and
@@ -69,8 +69,12 @@ func savedDetails(c *canvas, d engine.Digest) {
 	}{{engine.LedgerByTeam, d.Ledger.Shares}, {engine.LedgerByType, d.ByType}, {engine.LedgerByCluster, d.ByCluster}} {
 		l := d.Ledger
 		l.By, l.Shares = by.by, by.shares
-		if lines := ledgerTable(l); len(lines) > 0 {
-			c.section("*Saved, by "+strings.ToLower(ledgerHeading(by.by))+"*", fence(minus(strings.Join(lines, "\n")), maxSection-100))
+		rows := ledgerTable(l)
+		for n := range rows {
+			rows[n][3] = "" // three columns are what a phone has room for
+		}
+		if len(rows) > 0 {
+			c.section("*Saved, by "+strings.ToLower(ledgerHeading(by.by))+"*", table(rows))
 		}
 	}
 	if len(d.Ledger.Calibration) > 0 {
@@ -105,7 +109,8 @@ func savedDetails(c *canvas, d engine.Digest) {
 // definitions say what the words of a digest mean.
 var definitions = []string{
 	"*Spend* is what was really paid for the days (UTC) of the period, Savings Plans and reservations spread over their term. *Provisional* is what AWS may still change; " +
-		"*an estimate* is hours at list prices. *Idle* is paid for and asked for by nobody; *shared* serves several teams; *unallocated* cannot be put to anybody, such as tax.",
+		"*an estimate* is hours at list prices. *Idle* is paid for and asked for by nobody; *shared* serves several teams; " +
+		"*outside* is of no cluster; *unallocated* cannot be put to anybody, such as tax; *adjustments* are what invoices differ from their days by.",
 	"*Identified*, *approved* and *implemented* are estimates a month, of the changes that came that far in the period. *Verified* is measured, day by day, against the baseline that " +
 		"was frozen at the approval; *off the bill* is the part by which the bill fell, the rest is freed capacity. No dollar is counted twice, and a day that could not be measured is in no sum.",
 	"*The forecast* goes on as the days before did; 80 of 100 such months end within its bounds. *Detected* and *resolved* count from the first sign of an incident.",
@@ -118,13 +123,10 @@ func breakdownName(by string) string {
 	return by
 }
 
-// table is rows in columns, with the minus as it is printed.
+// table is rows in columns, with a minus as it is printed before dollars.
 func table(rows [][4]string) string {
-	return fence(minus(strings.Join(columns(rows), "\n")), maxSection-100)
+	return fence(strings.ReplaceAll(strings.Join(columns(rows), "\n"), "-$", "−$"), maxSection-100)
 }
-
-// minus makes the hyphen before an amount a minus. Names that have one before a dollar sign get it as well: it looks the same.
-func minus(s string) string { return strings.ReplaceAll(s, "-$", "−$") }
 
 // breakdownTable divides the spend. Its cents add up; the smaller lines are one.
 func breakdownTable(b engine.Breakdown) [][4]string {
@@ -142,12 +144,12 @@ func breakdownTable(b engine.Breakdown) [][4]string {
 		}
 		names, now, before = append(names, cell(partName(b.By, l.Name), digestName)), append(now, l.Amount), append(before, l.Before)
 	}
-	now, before = engine.ToCents(now, sum), engine.ToCents(before, was)
-	rows := [][4]string{{"", "spend", "before", ""}}
+	now = engine.ToCents(now, sum)
+	rows := [][4]string{{"", "spend", "", ""}}
 	for n, name := range names {
-		rows = append(rows, [4]string{name, now[n].String(), before[n].String(), moved(before[n], now[n])})
+		rows = append(rows, [4]string{name, now[n].String(), moved(before[n], now[n]), ""})
 	}
-	return append(rows, [4]string{"Sum", sum.String(), was.String(), moved(was, sum)})
+	return append(rows, [4]string{"Sum", sum.String(), moved(was, sum), ""})
 }
 
 // cell is a name in a table, at most n characters long.
@@ -183,7 +185,7 @@ func waterfall(d engine.Digest) [][4]string {
 	}
 	rows := [][4]string{{"Before", ends[0].String(), "", ""}}
 	for n, m := range engine.ToCents(steps, ends[1]-ends[0]) {
-		rows = append(rows, [4]string{names[n], signed(m), "", ""})
+		rows = append(rows, [4]string{names[n], strings.Replace(signed(m), "\u2060", "", 1), "", ""})
 	}
 	return append(rows, [4]string{"This " + unit(d.Period), ends[1].String(), "", ""})
 }

@@ -28,18 +28,21 @@ func opportunity(id string, o engine.Opportunity, base string) slack.Block {
 		name = link(address, name)
 	}
 	var about []string
-	if words := scopeWords(engine.DigestScope{Team: o.Team, Cluster: o.Cluster}); words != "" {
-		about = append(about, words)
+	if o.Team != "" {
+		about = append(about, "team "+outside(o.Team, 80))
 	}
-	about = append(about, "waste *"+sure(o.Confidence)+"*, risk *"+outside(cmp.Or(string(o.Risk), "not known"), 20)+"*")
+	if o.Cluster != "" {
+		about = append(about, code(o.Cluster, 80))
+	}
 	falls := "frees capacity"
 	if o.Cash {
-		falls = "the bill falls by it"
+		falls = "off the bill"
 	}
+	about = append(about, falls, "*"+sure(o.Confidence)+"* waste, *"+outside(cmp.Or(string(o.Risk), "unknown"), 20)+"* risk")
 	if !o.Since.IsZero() {
-		falls += " · since " + o.Since.UTC().Format("2 January")
+		about = append(about, "since "+o.Since.UTC().Format("2 January"))
 	}
-	text := fmt.Sprintf("*%s/month* %s\n%s", money(o.Monthly), name, strings.Join(append(about, falls), " · "))
+	text := fmt.Sprintf("*%s/month* %s\n%s", money(o.Monthly), name, strings.Join(about, " · "))
 	block := slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, text, false, false), nil, nil, slack.SectionBlockOptionBlockID(id))
 	if o.Drafted {
 		b := slack.NewButtonBlockElement(string(engine.ActionApprove)+actionEnd, engine.GroupButton{Group: o.Group}.Value(), plainText("Approve", 75)).WithStyle(slack.StylePrimary)
@@ -54,12 +57,16 @@ func digestIncidents(d engine.Digest, base string) []string {
 	if t.Opened+t.Resolved+t.StillOpen+t.Before == 0 {
 		return []string{"*Incidents:* none"}
 	}
-	line := fmt.Sprintf("*Incidents:* %d opened (%d the %s before), %d resolved, %d still open", t.Opened, t.Before, unit(d.Period), t.Resolved, t.StillOpen)
 	var kinds []string
 	for _, s := range t.BySeverity {
 		kinds = append(kinds, fmt.Sprintf("%d %s", s.Count, outside(string(s.Severity), 20)))
 	}
-	lines := []string{line + prefixed(": ", strings.Join(kinds, ", "))}
+	kinds = append(kinds, fmt.Sprintf("%d the %s before", t.Before, unit(d.Period)))
+	line := fmt.Sprintf("*Incidents:* %d opened (%s), %d resolved", t.Opened, strings.Join(kinds, ", "), t.Resolved)
+	if t.StillOpen > 0 {
+		line += fmt.Sprintf(", *%d still open*", t.StillOpen)
+	}
+	lines := []string{line}
 	var took, far []string
 	for _, s := range []struct {
 		word string

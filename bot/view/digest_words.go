@@ -12,8 +12,8 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-// money is an amount to the cent, with a minus that does not break from its number.
-func money(m engine.MicroUSD) string { return strings.Replace(m.String(), "-", "−", 1) }
+// money is an amount to the cent, with a minus that no line ends with.
+func money(m engine.MicroUSD) string { return strings.Replace(m.String(), "-", "−\u2060", 1) }
 
 // whole is an amount that nobody knows to the cent: what is to come, or a bound.
 func whole(m engine.MicroUSD) string {
@@ -102,29 +102,31 @@ func scopeWords(s engine.DigestScope) string {
 	return strings.Join(parts, ", ")
 }
 
-// partNames are the parts of a bill as people name them.
-var partNames = map[string]string{
-	"workload": "Workloads", "idle": "Idle capacity", "shared": "Shared, not divided", "outside": "Outside of the clusters",
-	"unallocatable": "Unallocated: tax, support, credits", "adjustment": "Invoices less their days",
+// partNames are the kinds of cost as people name them: in a table, and in a sentence about what changed, where workloads are those
+// of no team.
+var partNames = map[string]struct{ short, long string }{
+	"workload": {"Workloads", "Workloads of no team"}, "idle": {"Idle", "Idle capacity"}, "shared": {"Shared", "Shared, not divided"},
+	"outside": {"Outside", "Outside of the clusters"}, "unallocatable": {"Unallocated", "Unallocated: tax, support, credits"},
+	"adjustment": {"Adjustments", "Invoices less their days"},
 }
 
 // partName is the name of a line of a breakdown by some dimension.
 func partName(by, name string) string {
 	switch {
 	case by == "kind":
-		return cmp.Or(partNames[name], name)
+		return cmp.Or(partNames[name].short, name)
 	case name == "":
 		return "no " + by
 	}
 	return name
 }
 
-// moverName is who moved, in a sentence: of workloads, those without a team.
+// moverName is who moved, in a sentence.
 func moverName(by, name string) string {
 	switch {
-	case by == "kind" && name == "workload":
-		return "Workloads of no team"
-	case by == "kind" || by == "" || name == "":
+	case by == "kind":
+		return cmp.Or(partNames[name].long, name)
+	case by == "" || name == "":
 		return partName(by, name)
 	}
 	return by + " " + name

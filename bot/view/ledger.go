@@ -33,7 +33,7 @@ func ledger(c *canvas, l engine.Ledger) string {
 	c.section(ledgerWay(l, measured)...)
 	if measured {
 		if table := ledgerTable(l); len(table) > 0 {
-			c.section(fence(strings.Join(table, "\n"), maxSection))
+			c.section(fence(strings.Join(columns(table), "\n"), maxSection))
 		}
 		c.section(append([]string{"*Promised and measured*"}, list(l.Calibration, len(kindNames), calibration)...)...)
 	}
@@ -71,7 +71,7 @@ func ledgerWay(l engine.Ledger, measured bool) []string {
 }
 
 // ledgerTable divides what was measured. Its cents add up.
-func ledgerTable(l engine.Ledger) []string {
+func ledgerTable(l engine.Ledger) [][4]string {
 	table := [][4]string{{ledgerHeading(l.By), "verified", "off bill", "live/month"}}
 	var rows []engine.LedgerShare
 	for _, s := range l.Shares {
@@ -103,7 +103,7 @@ func ledgerTable(l engine.Ledger) []string {
 	for k, s := range rows {
 		table = append(table, [4]string{s.Name, verified[k].String(), cash[k].String(), live[k].String()})
 	}
-	return columns(append(table, [4]string{"Sum", l.Verified.String(), l.Cash.String(), l.Implemented.String()}))
+	return append(table, [4]string{"Sum", l.Verified.String(), l.Cash.String(), l.Implemented.String()})
 }
 
 func ledgerHeading(by engine.LedgerBy) string {

@@ -132,3 +132,17 @@ func TestCanvasKeepsRoomForItsTail(t *testing.T) {
 		t.Errorf("%d blocks, full %v, and the last is %+v", len(blocks), c.full, blocks[len(blocks)-1])
 	}
 }
+
+func TestTableKeepsItsColumns(t *testing.T) {
+	var table [][4]string
+	want := []string{"abcdef   $1", "日本語  $10", "👩‍🚀 go    $1", "🏳️‍🌈 x     $1", "e\u0301cole    $1"}
+	for _, row := range want {
+		name, amount, _ := strings.Cut(row, "$")
+		table = append(table, [4]string{strings.TrimSpace(name), "$" + amount})
+	}
+	for n, line := range columns(table) {
+		if got := strings.TrimRight(line, " "); got != want[n] {
+			t.Errorf("%q, want %q", got, want[n])
+		}
+	}
+}
