@@ -1,20 +1,9 @@
 package page_test
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
-	"crypto/sha512"
-	"encoding/base64"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
+
+	"github.com/eks-autopilot/autopilot/test/axe"
 )
 
 // place is a state of the page that a person may be in.
@@ -55,15 +44,13 @@ func openPlace(t *testing.T, at place, w window) *tab {
 
 // TestAccessibility runs axe-core over every place in every dress. Serious and critical violations fail.
 func TestAccessibility(t *testing.T) {
-	axe := axeSource(t)
+	source := axe.Source(t, "package-lock.json")
 	for _, w := range []window{desk, night, phone} {
 		for _, at := range places {
 			t.Run(at.name+" "+w.name(), func(t *testing.T) {
 				p := openPlace(t, at, w)
-				eval[bool](p, axe+"; true")
-				found := eval[[]string](p, `axe.run(document, { resultTypes: ["violations"] }).then((result) => result.violations
-					.filter((violation) => violation.impact === "serious" || violation.impact === "critical")
-					.flatMap((violation) => violation.nodes.map((node) => violation.id + ": " + node.html.slice(0, 200) + "\n" + node.failureSummary)))`)
+				eval[bool](p, source+"; true")
+				found := eval[[]string](p, axe.Run("serious", "critical"))
 				for _, violation := range found {
 					t.Error(violation)
 				}
@@ -125,66 +112,5 @@ func TestDarkColours(t *testing.T) {
 	p.wait(`button[aria-label="Use dark colours"]`)
 	if got := eval[string](p, ground); got != "rgb(255, 255, 255)" {
 		t.Errorf("the choice is forgotten: %s", got)
-	}
-}
-
-// axeSource is axe-core as package-lock.json pins it, fetched once by npm into the user's cache.
-func axeSource(t *testing.T) string {
-	t.Helper()
-	var lock struct {
-		Packages map[string]struct{ Version, Integrity string }
-	}
-	raw, err := os.ReadFile("package-lock.json")
-	if err == nil {
-		err = json.Unmarshal(raw, &lock)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	axe := lock.Packages["node_modules/axe-core"]
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cache = filepath.Join(cache, "autopilot")
-	packed := filepath.Join(cache, "axe-core-"+axe.Version+".tgz")
-	if _, err := os.Stat(packed); errors.Is(err, os.ErrNotExist) {
-		if err := os.MkdirAll(cache, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		out, err := exec.Command("npm", "pack", "--silent", "--pack-destination", cache, "axe-core@"+axe.Version).CombinedOutput()
-		if err != nil {
-			t.Fatalf("axe-core cannot be fetched (it needs npm: apt-get install npm): %v\n%s", err, out)
-		}
-	}
-	content, err := os.ReadFile(packed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha512.Sum512(content)
-	if got := "sha512-" + base64.StdEncoding.EncodeToString(sum[:]); got != axe.Integrity {
-		t.Fatalf("%s has integrity %s, and package-lock.json asks for %s; remove the file", packed, got, axe.Integrity)
-	}
-	source, err := unpack(content, "package/axe.min.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return source
-}
-
-func unpack(tgz []byte, name string) (string, error) {
-	plain, err := gzip.NewReader(bytes.NewReader(tgz))
-	if err != nil {
-		return "", err
-	}
-	for files := tar.NewReader(plain); ; {
-		header, err := files.Next()
-		if err != nil {
-			return "", fmt.Errorf("no %s: %w", name, err)
-		}
-		if strings.TrimPrefix(header.Name, "./") == name {
-			source, err := io.ReadAll(files)
-			return string(source), err
-		}
 	}
 }
