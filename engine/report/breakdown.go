@@ -53,8 +53,12 @@ func newBreakdown(d engine.Digest, by, title string) (section, error) {
 	before := sum(parts, func(l engine.BreakdownLine) engine.MicroUSD { return l.Before })
 	now := cents(parts, total, func(l engine.BreakdownLine) engine.MicroUSD { return l.Amount })
 	changed := cents(parts, total-before, func(l engine.BreakdownLine) engine.MicroUSD { return l.Amount - l.Before })
+	columns, comparable := []column{text(breakdownHead(by)), figures("Spend"), figures("Share")}, d.Spend.Comparable(d.Period)
+	if comparable {
+		columns = append(columns, figures("Change"))
+	}
 	row := func(first cell, m, by engine.MicroUSD) []cell {
-		return []cell{first, say(money(m)), say(part(m, total)), say(signed(by))}
+		return []cell{first, say(money(m)), say(part(m, total)), say(signed(by))}[:len(columns)]
 	}
 	var rows [][]cell
 	var top []bar
@@ -71,7 +75,6 @@ func newBreakdown(d engine.Digest, by, title string) (section, error) {
 		rest := sum(parts[len(top):], func(l engine.BreakdownLine) engine.MicroUSD { return l.Amount })
 		top = append(top, bar{name: whole(int64(more)) + " others", to: rest.Dollars(), ink: inkOther, label: short(rest)})
 	}
-	columns := []column{text(breakdownHead(by)), figures("Spend"), figures("Share"), figures("Change")}
 	s.Tables = []*table{newTable("by-"+by+"-table", title, "spend-by-"+by, columns, rows, others,
 		row(say("Spend"), added(now), added(changed)))}
 	var err error
@@ -118,6 +121,6 @@ func newMovers(d engine.Digest) section {
 		})
 	}
 	columns := []column{text("Whose"), figures(shortPeriod(d.Period.Before())), figures(shortPeriod(d.Period)), figures("Change")}
-	s.Tables = []*table{newTable("movers-table", "Largest changes of cost", "movers", columns, rows, nil, nil)}
+	s.Tables = []*table{newTable("movers-table", "Largest changes of cost, over the "+plural(d.Spend.SameDays, "day", "days")+" that can be compared", "movers", columns, rows, nil, nil)}
 	return s
 }
