@@ -80,6 +80,16 @@ func (c ApprovalsConfig) withDefaults() ApprovalsConfig {
 	return c
 }
 
+// warnings are what is right in the configuration and does not do what somebody may expect of it.
+func (c Config) warnings() []string {
+	var all []string
+	if c.Approvals.NotTheProposer {
+		all = append(all, "approvals.not_the_proposer is without effect: every proposal is the bot's own, so that nobody approves what they proposed themselves; "+
+			"two_people_above asks for a second person")
+	}
+	return all
+}
+
 // approvals puts the section into the terms in which approvals are judged. It was checked when it was read.
 func (c ApprovalsConfig) approvals() policy.Approvals {
 	a := policy.Approvals{TwoAbove: engine.Dollars(c.TwoPeopleAbove), Within: c.TwoPeopleWithin, NotProposer: c.NotTheProposer, Expires: c.Expires}

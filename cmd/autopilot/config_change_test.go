@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,5 +73,18 @@ func TestChangeDefaults(t *testing.T) {
 	c, err = parseConfig("f", []byte(smallest+"waste: {}\ngithub: {}\n"))
 	if err != nil || *c.GitHub.OpenPerRepo != 10 || *c.GitHub.PerHour != 6 {
 		t.Fatalf("%+v, %v", c.GitHub, err)
+	}
+}
+
+// TestWhatIsWithoutEffect is said by config check, and is no fault.
+func TestWhatIsWithoutEffect(t *testing.T) {
+	for file, want := range map[string]int{"testdata/config/change_full.yaml": 1, "testdata/config/full.yaml": 0} {
+		var out strings.Builder
+		if err := checkConfig(t.Context(), file, &out); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(out.String(), "warning: approvals.not_the_proposer is without effect"); n != want {
+			t.Errorf("%s: %d warnings:\n%s", file, n, out.String())
+		}
 	}
 }

@@ -30,6 +30,9 @@ func doctor(ctx context.Context, file string, w io.Writer) error {
 	defer cancel()
 	quiet := slog.New(slog.DiscardHandler)
 	checks := []engine.Check{engine.Passed("configuration", file, fmt.Sprintf("%d cluster(s)", len(cfg.Clusters)))}
+	for _, warning := range cfg.warnings() {
+		checks = append(checks, engine.Missed(engine.CheckWarn, "configuration", file, "a warning", "none", warning))
+	}
 	checks = append(checks, checkDatabase(ctx, secrets)...)
 	b := bot.New(bot.Config{
 		BotToken: secrets.SlackBotToken, AppToken: secrets.SlackAppToken, APIURL: cfg.Slack.APIURL,
@@ -47,6 +50,7 @@ func doctor(ctx context.Context, file string, w io.Writer) error {
 	checks = append(checks, checkOpenRoles(cfg)...)
 	checks = append(checks, checkGitHub(ctx, cfg, secrets)...)
 	checks = append(checks, checkAudit(ctx, cfg, secrets)...)
+	checks = append(checks, checkReports(ctx, cfg, secrets, time.Now())...)
 	return printChecks(w, checks)
 }
 

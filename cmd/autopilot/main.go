@@ -27,6 +27,7 @@ Usage:
   autopilot doctor [-config FILE]         try every permission, scope and endpoint that the configuration needs
   autopilot config check [-config FILE]   check the configuration file, and nothing else
   autopilot audit verify [-config FILE]   check that no row of the audit log was changed or removed, and that its anchors agree
+  autopilot report [-period 2026-W47]     write the report of a week or a month as a page, tables or a PDF; -h lists the options
   autopilot version                       print the version
 
 The configuration is autopilot.yaml, or FILE, or what AUTOPILOT_CONFIG names.
@@ -46,6 +47,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	verb, rest := args[0], args[1:]
+	if verb == "report" {
+		return reportCommand(ctx, rest, stdout, stderr)
+	}
 	if only := map[string]string{"config": "check", "audit": "verify"}[verb]; only != "" {
 		if len(rest) == 0 || rest[0] != only {
 			_, _ = fmt.Fprintf(stderr, "autopilot %[1]s: %[2]s is the only thing to do with it: autopilot %[1]s %[2]s\n", verb, only)
@@ -82,7 +86,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func suggestion(verb string) string {
-	if near := nearest(verb, []string{"serve", "migrate", "doctor", "config", "audit", "version"}); near != "" {
+	if near := nearest(verb, []string{"serve", "migrate", "doctor", "config", "audit", "report", "version"}); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return ""
@@ -124,6 +128,11 @@ func checkConfig(_ context.Context, file string, w io.Writer) error {
 		names = append(names, cl.Name)
 	}
 	_, err = fmt.Fprintf(w, "%s is right: %d cluster(s) (%s), incidents in %s\n", file, len(names), strings.Join(names, ", "), c.Slack.Channels.Incidents)
+	for _, warning := range c.warnings() {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "warning: %s\n", warning)
+		}
+	}
 	return err
 }
 

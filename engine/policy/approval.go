@@ -52,9 +52,6 @@ func (p Policy) NeedAlways(items []engine.ProposalItem, alone engine.MicroUSD) e
 		}
 		n.Why = append(n.Why, "two people, for it is done at once and no pull request is reviewed")
 	}
-	if n.NotProposer {
-		n.Why = append(n.Why, "who proposed it does not count")
-	}
 	for _, r := range p.Roles {
 		if slices.Contains(r.May, engine.ActionApprove) && !slices.ContainsFunc(items, func(i engine.ProposalItem) bool { return !r.approves(i) }) &&
 			(r.UpTo == 0 || sum <= r.UpTo) {
