@@ -212,12 +212,22 @@ func (h *Handlers) remedy(ctx context.Context, t engine.Task) error {
 	outcome, err := c.Remedy.Act(ctx, r)
 	switch engine.CodeOf(err) {
 	case "":
-		return h.Remedies.Log.Remedied(ctx, r.ID, engine.RemedyDone, outcome)
+		return h.Remedies.Log.Remedied(ctx, r.ID, engine.RemedyDone, outcome+leftToPeople(r))
 	case engine.Unavailable, engine.Internal:
 		return err
 	default:
 		return h.refused(ctx, r, engine.UserMessage(err, r.ID))
 	}
+}
+
+// leftToPeople says what Kubernetes does not do by itself after a remedy, "" where it does all. A StatefulSet that makes its pods one
+// after the other waits for one of a broken revision to become ready, which it never does, before it replaces any.
+func leftToPeople(r engine.Remedy) string {
+	if r.Target.Kind != "StatefulSet" || r.Kind != engine.RemedyUndo && r.Kind != engine.RemedyRestart {
+		return ""
+	}
+	return fmt.Sprintf(". A pod that is stuck stays so: with podManagementPolicy OrderedReady, Kubernetes does not replace it. "+
+		"Delete it by hand, and it is made anew: kubectl -n %s delete pod %s-N", r.Target.Namespace, r.Target.Name)
 }
 
 // refused keeps why a remedy that was asked for is not done.
