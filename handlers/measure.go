@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -212,10 +214,42 @@ func (m *measuring) verify(ctx context.Context) error {
 		m.gaps = append(m.gaps, gaps...)
 		problems = append(problems, m.enter(ctx, news))
 	}
-	for _, g := range m.gaps {
-		m.Log.WarnContext(ctx, "a saving could not be measured", "what", g.Collector, "why", g.Reason)
-	}
+	m.complain(ctx)
 	return errors.Join(problems...)
+}
+
+// complain logs what could not be measured: once a day, however often that is tried, and once for all the days of a thing.
+func (m *measuring) complain(ctx context.Context) {
+	times := map[string]int{}
+	for _, g := range m.gaps {
+		times[g.Collector]++
+	}
+	for _, g := range m.gaps {
+		if m.Waste.complained.fresh(g.Collector, m.Now()) {
+			m.Log.WarnContext(ctx, "a saving could not be measured; the ledger counts its days as missing", "what", g.Collector, "why", g.Reason, "times", times[g.Collector])
+		}
+	}
+}
+
+// daily remembers what was said, so that it is not said again within a day.
+type daily struct {
+	mu   sync.Mutex
+	said map[string]time.Time
+}
+
+// fresh tells whether something was not said within a day, and takes it as said.
+func (d *daily) fresh(what string, now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	maps.DeleteFunc(d.said, func(_ string, at time.Time) bool { return now.Sub(at) >= oneDay })
+	if _, known := d.said[what]; known {
+		return false
+	}
+	if d.said == nil {
+		d.said = map[string]time.Time{}
+	}
+	d.said[what] = now
+	return true
 }
 
 // enter keeps entries of one day.

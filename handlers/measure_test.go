@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,32 @@ func TestMeasureLearnsTheDaysBefore(t *testing.T) {
 	w.tick()
 	if len(w.asked) != catchUp+1 || w.asked[catchUp] != today.Format(time.DateOnly) {
 		t.Errorf("then asked for %v; want the day that is over", w.asked[catchUp:])
+	}
+}
+
+// TestMeasureComplainsOnceADay has a chain without a baseline, which is tried again every hour.
+func TestMeasureComplainsOnceADay(t *testing.T) {
+	w := newMeasureWorld(t)
+	var log strings.Builder
+	w.Log = slog.New(slog.NewTextHandler(&log, nil))
+	w.tick()
+	w.implement()
+	for k := range w.chains.entries {
+		w.chains.entries[k].Baseline = nil
+	}
+	w.clock = w.clock.AddDate(0, 0, 3)
+	warned := func() int { return strings.Count(log.String(), "a saving could not be measured") }
+	for range 5 {
+		w.tick()
+		w.clock = w.clock.Add(time.Hour)
+	}
+	if n := warned(); n != 3 {
+		t.Errorf("%d warnings in five hours, of three chains:\n%s", n, log.String())
+	}
+	w.clock = w.clock.Add(oneDay)
+	w.tick()
+	if n := warned(); n != 6 {
+		t.Errorf("%d warnings a day later", n)
 	}
 }
 

@@ -65,6 +65,8 @@ type Waste struct {
 	Location *time.Location            // in which a day begins; nil means UTC
 	Costs    *Costing
 	Ledger   SavingsLedger // nil where savings are not measured
+
+	complained daily // of days that cannot be measured
 }
 
 // WasteCluster is one cluster to look for waste in.
