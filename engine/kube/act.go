@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -115,8 +116,8 @@ func (c *Cluster) Act(ctx context.Context, r engine.Remedy) (string, error) {
 		switch {
 		case err != nil:
 			return "", err
-		case e.reached:
-			return e.text, nil
+		case e.reached: // by an earlier try, of which the plan says what it did
+			return cmp.Or(r.Text, e.text), nil
 		case string(e.object.GetUID()) != r.UID || e.object.GetGeneration() != r.Generation:
 			return "", engine.Errorf(engine.Conflict, "%s changed since the plan was shown", r.Target)
 		case !c.now().Before(r.Expires):

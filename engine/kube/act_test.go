@@ -162,7 +162,7 @@ func TestUndoOfADeployment(t *testing.T) {
 	if _, err := p.client.AppsV1().ReplicaSets("pay").Update(t.Context(), rs, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if text, err := p.Act(t.Context(), plan); err != nil || text != "revision 2 → 1" {
+	if text, err := p.Act(t.Context(), plan); err != nil || text != plan.Text {
 		t.Errorf("done again: %q, %v", text, err)
 	}
 	p.wrote(t)
