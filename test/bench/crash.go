@@ -18,7 +18,8 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-// crash cuts the bot off at every step between the first click on a savings card and the third verified day of the ledger.
+// crash cuts the bot off at every step between the first click on a savings card and the third verified day of the ledger, and between
+// the click on a remedy and what came of it.
 func crash(ctx context.Context, args []string, out io.Writer) error {
 	f := flag.NewFlagSet("bench crash", flag.ContinueOnError)
 	every := f.Int("every", 1, "cut at each nth step only")
@@ -28,6 +29,7 @@ func crash(ctx context.Context, args []string, out io.Writer) error {
 	atOnce := f.Int("at-once", 2, "worlds at the same time")
 	kills := f.Int("kills", 10, "how often the bot, a process of its own, is killed at a random moment")
 	seed := f.Uint64("seed", 1, "chooses those moments")
+	only := f.String("only", "", "the trips alone whose name has this, such as \"on undo\"")
 	list := f.Bool("list", false, "print the steps, and cut at none")
 	if err := parse(f, args); err != nil {
 		return err
@@ -49,17 +51,37 @@ func crash(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	return quietly(func() error { return ws.close(ctx) }, func() error {
-		return ws.matrix(ctx, matrix{every: *every, from: *from, atOnce: *atOnce, again: *again, clicks: *clicks, kills: *kills, seed: *seed, dir: dir, list: *list}, out)
+		return ws.matrix(ctx, matrix{every: *every, from: *from, atOnce: *atOnce, again: *again, clicks: *clicks, kills: *kills, seed: *seed, dir: dir, only: *only, list: *list}, out)
 	})
+}
+
+// trip is a way from a click to what came of it, and how to tell whether all is as it must be at its end.
+type trip struct {
+	name           string // for people
+	begin          string // the database that it begins with
+	way            func(*world, context.Context) error
+	rows           []query                                              // what of the database is the same however it was gone
+	once           []query                                              // what of it must be so, whatever it is compared with
+	tasks          func(context.Context, *world) ([]engine.Task, error) // that may be done again at its end
+	outside, wrong func(*world) []string                                // the same of what is not in the database
+}
+
+// trips are the approval, whose matrix is the long one, and the remedies.
+func trips() []*trip {
+	all := []*trip{&approval}
+	for k := range remedyTrips {
+		all = append(all, &remedyTrips[k])
+	}
+	return all
 }
 
 // matrix is what of the matrix is done.
 type matrix struct {
 	every, from, atOnce, again, clicks, kills int
 
-	seed uint64
-	dir  string
-	list bool
+	seed      uint64
+	dir, only string
+	list      bool
 }
 
 // crashed counts what came of the matrix.
@@ -106,22 +128,41 @@ func (c *crashed) err() error {
 func (ws *worlds) matrix(ctx context.Context, m matrix, out io.Writer) error {
 	began := time.Now()
 	c := crashed{first: map[string]string{}, seen: map[string]int{}}
-	steps, want, err := ws.uncut(ctx, m, &c)
-	if err != nil {
-		return err
+	all := 0
+	for _, t := range trips() {
+		if !strings.Contains(t.name, m.only) {
+			continue
+		}
+		progress("%s", t.name)
+		steps, want, err := ws.uncut(ctx, t, m, &c)
+		if err != nil {
+			return err
+		}
+		if m.list {
+			_, _ = fmt.Fprintf(out, "%s\n", t.name)
+			for n, step := range steps {
+				_, _ = fmt.Fprintf(out, "%4d  %s\n", n+1, step)
+			}
+			continue
+		}
+		if err := ws.cutAll(ctx, t, m, steps, want, &c); err != nil {
+			return err
+		}
+		all += len(steps)
+		kinds := table{{"steps by kind", "steps"}}
+		for _, k := range byKind(steps) {
+			kinds.add(k.name, fmt.Sprint(k.n))
+		}
+		if err := kinds.print(out, t.name); err != nil {
+			return err
+		}
 	}
 	if m.list {
-		for n, step := range steps {
-			_, _ = fmt.Fprintf(out, "%4d  %s\n", n+1, step)
-		}
 		return nil
-	}
-	if err := ws.cutAll(ctx, m, steps, want, &c); err != nil {
-		return err
 	}
 	took := time.Since(began)
 	if m.clicks > 0 {
-		if err := ws.doubleClicks(ctx, m.clicks, &c); err != nil {
+		if err := errors.Join(ws.doubleClicks(ctx, m.clicks, &c), ws.doubleRemedies(ctx, m.clicks, &c)); err != nil {
 			return err
 		}
 	}
@@ -131,20 +172,13 @@ func (ws *worlds) matrix(ctx context.Context, m matrix, out io.Writer) error {
 			return err
 		}
 	}
-	kinds := table{{"steps by kind", "steps"}}
-	for _, k := range byKind(steps) {
-		kinds.add(k.name, fmt.Sprint(k.n))
-	}
-	if err := kinds.print(out, "From the first click to the third verified day"); err != nil {
-		return err
-	}
 	t := table{{"what", "figure"}}
-	t.add("steps", fmt.Sprint(len(steps)))
+	t.add("steps", fmt.Sprint(all))
 	t.add("cuts, before and after a step", fmt.Sprint(c.cuts))
 	t.add("restarts", fmt.Sprint(c.restarts))
 	t.add("tasks that failed for now otherwise, and were done again", fmt.Sprint(c.retried))
 	t.add("each task done again at the end", fmt.Sprintf("%d times", m.again))
-	t.add("double clicks at once", fmt.Sprintf("%d of each of two people", m.clicks))
+	t.add("double clicks at once, on an approval and on each remedy", fmt.Sprintf("%d of each of two people", m.clicks))
 	t.add("kills of a process at random moments of one way", fmt.Sprint(c.killed))
 	t.add("violations (wanted: 0)", fmt.Sprint(c.violations))
 	t.add("time of the cuts", seconds(took))
@@ -155,33 +189,34 @@ func (ws *worlds) matrix(ctx context.Context, m matrix, out io.Writer) error {
 }
 
 // uncut goes the way once without a cut, to learn its steps and where it leads, and does every task again there.
-func (ws *worlds) uncut(ctx context.Context, m matrix, c *crashed) (steps []string, want outcome, err error) {
-	err = ws.in(ctx, 0, false, func(w *world) error {
-		if err := w.way(ctx); err != nil {
-			return fmt.Errorf("without any cut: %w", err)
+func (ws *worlds) uncut(ctx context.Context, t *trip, m matrix, c *crashed) (steps []string, want outcome, err error) {
+	where := t.name + ", without a cut"
+	err = ws.in(ctx, t.begin, 0, false, func(w *world) error {
+		if err := t.way(w, ctx); err != nil {
+			return fmt.Errorf("%s: %w", where, err)
 		}
 		steps = slices.Clone(w.first.steps)
-		wrong, err := w.judge(ctx)
+		wrong, err := w.judge(ctx, t)
 		if err != nil {
 			return err
 		}
-		c.add("the way without a cut", wrong...)
-		if want, err = w.look(ctx); err != nil {
+		c.add(where, wrong...)
+		if want, err = w.look(ctx, t); err != nil {
 			return err
 		}
-		return w.again(ctx, m.again, "the way without a cut", c)
+		return w.again(ctx, t, m.again, where, c)
 	})
 	return steps, want, err
 }
 
 // cutAll goes the way with a cut before and after each of the steps.
-func (ws *worlds) cutAll(ctx context.Context, m matrix, steps []string, want outcome, c *crashed) error {
+func (ws *worlds) cutAll(ctx context.Context, t *trip, m matrix, steps []string, want outcome, c *crashed) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(m.atOnce)
 	for at := m.from; at <= len(steps) && ctx.Err() == nil; at += m.every {
 		for _, after := range []bool{false, true} {
-			where := fmt.Sprintf("step %d, %s (%s)", at, steps[at-1], map[bool]string{false: "before", true: "after"}[after])
-			g.Go(func() error { return ws.cutAt(ctx, at, after, want, where, c) })
+			where := fmt.Sprintf("%s, step %d, %s (%s)", t.name, at, steps[at-1], map[bool]string{false: "before", true: "after"}[after])
+			g.Go(func() error { return ws.cutAt(ctx, t, at, after, want, where, c) })
 		}
 		if at%20 == 0 {
 			progress("step %d of %d", at, len(steps))
@@ -191,9 +226,9 @@ func (ws *worlds) cutAll(ctx context.Context, m matrix, steps []string, want out
 }
 
 // cutAt goes the way with a cut.
-func (ws *worlds) cutAt(ctx context.Context, at int, after bool, want outcome, where string, c *crashed) error {
-	return ws.in(ctx, at, after, func(w *world) error {
-		err := w.way(ctx)
+func (ws *worlds) cutAt(ctx context.Context, t *trip, at int, after bool, want outcome, where string, c *crashed) error {
+	return ws.in(ctx, t.begin, at, after, func(w *world) error {
+		err := t.way(w, ctx)
 		c.count(w)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -205,38 +240,31 @@ func (ws *worlds) cutAt(ctx context.Context, at int, after bool, want outcome, w
 		if w.restarts != 1 {
 			c.add(where, fmt.Sprintf("%d restarts, want one: the way is not the same twice", w.restarts))
 		}
-		wrong, err := w.judge(ctx)
+		wrong, err := w.judge(ctx, t)
 		if err != nil {
 			return err
 		}
-		got, err := w.look(ctx)
+		got, err := w.look(ctx, t)
 		if err != nil {
 			return err
 		}
 		c.add(where, append(wrong, got.different(want)...)...)
-		return w.again(ctx, 1, where, c)
+		return w.again(ctx, t, 1, where, c)
 	})
 }
 
 // again does every task again, as River does one whose worker died at its very end, and says what that changed.
-func (w *world) again(ctx context.Context, times int, where string, c *crashed) error {
+func (w *world) again(ctx context.Context, way *trip, times int, where string, c *crashed) error {
 	before, err := w.state(ctx)
 	if err != nil {
 		return err
 	}
-	var proposal int64
-	if err := w.db.QueryRow(ctx, `SELECT max(id) FROM proposal`).Scan(&proposal); err != nil {
+	tasks, err := way.tasks(ctx, w)
+	if err != nil {
 		return err
 	}
-	id := engine.FollowDetail(proposal, false)
 	for range times {
-		for _, t := range []engine.Task{
-			{Kind: engine.TaskDraft, Detail: "1"},
-			{Kind: engine.TaskPropose, Detail: id},
-			{Kind: engine.TaskFollow, Detail: id},
-			{Kind: engine.TaskFollow, Detail: engine.FollowDetail(proposal, true)},
-			{Kind: engine.TaskMeasure},
-		} {
+		for _, t := range tasks {
 			err := w.p.tasks[t.Kind](ctx, t)
 			if _, waits := errors.AsType[*engine.Waiting](err); err != nil && !waits {
 				c.add(where, fmt.Sprintf("%s done again: %v", t.Kind, err))
@@ -262,7 +290,7 @@ func (w *world) again(ctx context.Context, times int, where string, c *crashed) 
 // many times at once from then on.
 func (ws *worlds) doubleClicks(ctx context.Context, clicks int, c *crashed) error {
 	const where = "double clicks"
-	return ws.in(ctx, 0, false, func(w *world) error {
+	return ws.in(ctx, foundWorld, 0, false, func(w *world) error {
 		drafts, _, err := w.p.st.Drafts(ctx, 1)
 		if err != nil {
 			return err
@@ -295,17 +323,17 @@ func (ws *worlds) doubleClicks(ctx context.Context, clicks int, c *crashed) erro
 			})
 		}
 		all.Wait()
-		if err := w.until(ctx, `status = 'opened'`); err != nil {
+		if err := w.until(ctx, proposalIs(`status = 'opened'`)); err != nil {
 			c.add(where, err.Error())
 			return nil
 		}
-		for _, q := range onceSQL[:1] {
+		for _, q := range approvalOnce[:1] {
 			var so bool
 			if err := w.db.QueryRow(ctx, q.sql).Scan(&so); err != nil {
 				return err
 			}
 			if !so {
-				c.add(where, "not so: "+q.want)
+				c.add(where, "not so: "+q.name)
 			}
 		}
 		if pulls := w.github.Pulls(crashRepo); len(pulls) != 1 || pulls[0].Commits != 1 || len(w.github.Branches(crashRepo)) != 2 {
@@ -330,6 +358,9 @@ func byKind(steps []string) (all []kindOfStep) {
 			name = "transaction committed"
 		case what == "River":
 			name = "task begun or ended"
+		case strings.HasPrefix(what, askCluster):
+			method, _, _ := strings.Cut(strings.TrimPrefix(what, askCluster), " ")
+			name = method + " to the API server"
 		case strings.Contains(what, " /"):
 			method, _, _ := strings.Cut(what, " ")
 			name = method + " to GitHub"

@@ -15,9 +15,12 @@ import (
 // outcome is what a way led to, in lines that are the same whatever the process went through.
 type outcome []string
 
-// outcomeSQL is what is in the database at the end of a way. Of the audit log and of decisions each line counts once: who was told by
+// query is one of a database: what its rows are called, or what is so when it gives true.
+type query struct{ name, sql string }
+
+// approvalRows is what is in the database at the end of the way of an approval. Of the audit log and of decisions each line counts once: who was told by
 // Slack that a press was lost presses again, and that is another decision.
-var outcomeSQL = []struct{ name, sql string }{
+var approvalRows = []query{
 	{"proposal", `SELECT id, status, hash, key, title, repo, base, monthly, reason, pull - 'seen_at' - 'head' - 'parent' - 'merged_sha' - 'merged_at' AS pull, thread_key FROM proposal ORDER BY id`},
 	{"item", `SELECT proposal_id, finding_id, what, monthly, hash, live FROM proposal_item ORDER BY proposal_id, finding_id, id`},
 	{"approval", `SELECT proposal_id, by_id, hash, role FROM proposal_approval ORDER BY proposal_id, by_id`},
@@ -47,10 +50,10 @@ func (w *world) plain(line string) string {
 	return line
 }
 
-// look reads what there is.
-func (w *world) look(ctx context.Context) (outcome, error) {
+// look reads what there is at the end of a trip.
+func (w *world) look(ctx context.Context, t *trip) (outcome, error) {
 	var o outcome
-	for _, q := range outcomeSQL {
+	for _, q := range t.rows {
 		rows, err := w.lines(ctx, q.sql)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", q.name, err)
@@ -59,14 +62,22 @@ func (w *world) look(ctx context.Context) (outcome, error) {
 			o = append(o, w.plain(q.name+" "+row))
 		}
 	}
+	for _, line := range t.outside(w) {
+		o = append(o, w.plain(line))
+	}
+	return o, nil
+}
+
+// onGitHub is what GitHub has.
+func onGitHub(w *world) (lines []string) {
 	for _, p := range w.github.Pulls(crashRepo) {
-		o = append(o, w.plain(fmt.Sprintf("pull #%d %s %s → %s, %d commits, %v, %v, %s\n%s\n%s", p.Number, p.State, p.Head, p.Base, p.Commits, p.Labels, p.Reviewers, p.Title, p.Body, p.Diff)))
+		lines = append(lines, fmt.Sprintf("pull #%d %s %s → %s, %d commits, %v, %v, %s\n%s\n%s", p.Number, p.State, p.Head, p.Base, p.Commits, p.Labels, p.Reviewers, p.Title, p.Body, p.Diff))
 	}
 	branches := w.github.Branches(crashRepo)
 	for _, name := range slices.Sorted(maps.Keys(branches)) {
-		o = append(o, w.plain("branch "+name))
+		lines = append(lines, "branch "+name)
 	}
-	return o, nil
+	return lines
 }
 
 func (w *world) lines(ctx context.Context, sql string) ([]string, error) {
@@ -97,8 +108,8 @@ func (o outcome) different(want outcome) (all []string) {
 	return all
 }
 
-// onceSQL must each give true at the end of a way, whatever it was compared with.
-var onceSQL = []struct{ want, sql string }{
+// approvalOnce must each give true at the end of the way of an approval, whatever it was compared with.
+var approvalOnce = []query{
 	{"one proposal", `SELECT count(*) = 1 FROM proposal`},
 	{"it is verified", `SELECT bool_and(status = 'verified') FROM proposal`},
 	{"two approvals, of two people", `SELECT count(*) = 2 AND count(DISTINCT by_id) = 2 FROM proposal_approval`},
@@ -116,20 +127,25 @@ var onceSQL = []struct{ want, sql string }{
 	{"no task ended by a failure", `SELECT count(*) = 0 FROM river_job WHERE state IN ('cancelled', 'discarded') AND kind IN ('draft', 'propose', 'follow', 'scan')`},
 }
 
-// judge says what is not as it must be at the end of a way.
-func (w *world) judge(ctx context.Context) (wrong []string, err error) {
-	for _, q := range onceSQL {
+// judge says what is not as it must be at the end of a trip.
+func (w *world) judge(ctx context.Context, t *trip) (wrong []string, err error) {
+	for _, q := range t.once {
 		var so *bool
 		if err := w.db.QueryRow(ctx, q.sql).Scan(&so); err != nil {
-			return nil, fmt.Errorf("%s: %w", q.want, err)
+			return nil, fmt.Errorf("%s: %w", q.name, err)
 		}
 		if so == nil || !*so {
-			wrong = append(wrong, "not so: "+q.want)
+			wrong = append(wrong, "not so: "+q.name)
 		}
 	}
 	if err := w.p.st.VerifyAudit(ctx); err != nil {
 		wrong = append(wrong, "the audit log: "+err.Error())
 	}
+	return append(wrong, t.wrong(w)...), nil
+}
+
+// wrongOnGitHub says what of GitHub is not as it must be.
+func wrongOnGitHub(w *world) (wrong []string) {
 	pulls := w.github.Pulls(crashRepo)
 	if len(pulls) != 1 || pulls[0].Commits != 1 || !pulls[0].Merged {
 		wrong = append(wrong, fmt.Sprintf("not so: one pull request, of one commit, merged: there are %d", len(pulls)))
@@ -140,11 +156,11 @@ func (w *world) judge(ctx context.Context) (wrong []string, err error) {
 	if n := len(w.github.Branches(crashRepo)); n > 2 {
 		wrong = append(wrong, fmt.Sprintf("%d branches", n))
 	}
-	return wrong, nil
+	return wrong
 }
 
 // state is all that a task done again must not change: every row of every table, but for River's own and the inbox, and how often
-// GitHub was asked to write.
+// GitHub and the API server were asked to write.
 func (w *world) state(ctx context.Context) (map[string]string, error) {
 	rows, err := w.db.Query(ctx, `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'
 		AND table_name NOT LIKE 'river%' AND table_name NOT IN ('inbox', 'lanes')`)
@@ -169,6 +185,7 @@ func (w *world) state(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	all["tasks that wait"] = tasks
+	all["objects of the cluster"] = strings.Join(inCluster(w), "\n")
 	all["pull requests"] = fmt.Sprint(len(w.github.Pulls(crashRepo)))
 	for _, method := range []string{http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete} {
 		all[method+" to GitHub"] = fmt.Sprint(w.github.Count(method, "*"))

@@ -131,7 +131,7 @@ func (ws *worlds) killed(ctx context.Context, kills int, seed uint64, dir string
 	if err != nil {
 		return err
 	}
-	return ws.in(ctx, 0, false, func(w *world) (err error) {
+	return ws.in(ctx, foundWorld, 0, false, func(w *world) (err error) {
 		k := &killing{world: w, file: filepath.Join(dir, "world.json"), began: time.Now()}
 		if err := k.tell(k.file, k.began, 0); err != nil {
 			return err
@@ -154,7 +154,7 @@ func (ws *worlds) killed(ctx context.Context, kills int, seed uint64, dir string
 		}
 		var wrong []string
 		err = k.patiently(ctx, "all is as it must be", func(ctx context.Context) (bool, error) {
-			wrong, err = k.judge(ctx)
+			wrong, err = k.judge(ctx, &approval)
 			return len(wrong) == 0, err
 		})
 		c.killed += k.kills

@@ -15,6 +15,7 @@ import (
 	"github.com/eks-autopilot/autopilot/engine/incident"
 	"github.com/eks-autopilot/autopilot/engine/policy"
 	"github.com/eks-autopilot/autopilot/engine/price"
+	"github.com/eks-autopilot/autopilot/engine/rca"
 	"github.com/eks-autopilot/autopilot/engine/waste"
 	"github.com/eks-autopilot/autopilot/handlers"
 	"github.com/eks-autopilot/autopilot/store"
@@ -28,6 +29,7 @@ type process struct {
 	st    *store.Store
 	tasks map[engine.TaskKind]func(context.Context, engine.Task) error
 	forge *http.Transport
+	door  *door           // to the API server; nil where there is none
 	ctx   context.Context // ends with the process
 	end   context.CancelFunc
 }
@@ -41,6 +43,13 @@ func newProcess(ctx context.Context, n *nature, at int, after bool) (*process, e
 	}
 	p.ctx, p.end = context.WithCancel(ctx)
 	p.gate.off = func() { p.wire.sever(); p.end() }
+	here := handlers.Cluster{Name: crashCluster, Source: p.live(n).source(), Collectors: []rca.Collector{p.live(n)}}
+	if n.cluster != nil {
+		p.door = newDoor(p.gate, n.cluster)
+		if here.Remedy, err = p.door.connect(n.now); err != nil {
+			return nil, err
+		}
+	}
 	log := slog.New(slog.DiscardHandler)
 	if p.st, err = store.Open(ctx, p.wire.url, store.Options{
 		Rules: func() incident.Rules { return incident.Rules{} }, Now: n.now, Log: log, MaxConns: 8,
@@ -56,7 +65,7 @@ func newProcess(ctx context.Context, n *nature, at int, after bool) (*process, e
 	}
 	p.Handlers = &handlers.Handlers{
 		Incidents: p.st, Decisions: p.st, Progress: p.st, Diagnoses: p.st, Signals: p.st, Groups: p.live(n),
-		Clusters: []handlers.Cluster{{Name: crashCluster, Source: p.live(n).source()}},
+		Clusters: []handlers.Cluster{here}, Remedies: handlers.Remedies{Log: p.st, Allowed: engine.RemedyKinds},
 		Waste: &handlers.Waste{
 			Scans: p.st, Memory: p.st, Savings: p.st, Ledger: p.st, Rules: waste.DefaultRules(),
 			Clusters: []handlers.WasteCluster{p.live(n).cluster()},
@@ -67,7 +76,9 @@ func newProcess(ctx context.Context, n *nature, at int, after bool) (*process, e
 		},
 		Policy: policy.Policy{
 			Roles: []policy.Role{{
-				Name: "owner", Members: []string{"U0ANA", "S0OWN"}, May: []engine.Action{engine.ActionView, engine.ActionApprove, engine.ActionDeny},
+				Name: "owner", Members: []string{"U0ANA", "S0OWN"}, May: []engine.Action{
+					engine.ActionView, engine.ActionApprove, engine.ActionDeny, engine.ActionUndo, engine.ActionRestart, engine.ActionScale, engine.ActionCordon,
+				},
 			}},
 			Approvals: policy.Approvals{TwoAbove: 10 * engine.USD, Expires: 7 * 24 * time.Hour},
 		},
@@ -83,6 +94,9 @@ func (p *process) close() {
 	p.gate.cut()
 	p.st.Close()
 	p.wire.running.Wait()
+	if p.door != nil {
+		p.door.Close()
+	}
 	p.forge.CloseIdleConnections()
 }
 

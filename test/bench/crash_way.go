@@ -20,9 +20,26 @@ import (
 // measuredDays are how many days are measured before a way is at its end.
 const measuredDays = 3
 
-// way goes from the first click to the third verified day. The process may be cut off anywhere on it: another one takes over, and the
-// world goes on as if nothing had been.
-func (w *world) way(ctx context.Context) error {
+// approval is the trip from the first click to the third verified day.
+var approval = trip{
+	name: "From the first click to the third verified day", begin: foundWorld, way: (*world).approved, rows: approvalRows, once: approvalOnce, outside: onGitHub, wrong: wrongOnGitHub,
+	tasks: func(ctx context.Context, w *world) ([]engine.Task, error) {
+		var proposal int64
+		err := w.db.QueryRow(ctx, `SELECT max(id) FROM proposal`).Scan(&proposal)
+		id := engine.FollowDetail(proposal, false)
+		return []engine.Task{
+			{Kind: engine.TaskDraft, Detail: "1"},
+			{Kind: engine.TaskPropose, Detail: id},
+			{Kind: engine.TaskFollow, Detail: id},
+			{Kind: engine.TaskFollow, Detail: engine.FollowDetail(proposal, true)},
+			{Kind: engine.TaskMeasure},
+		}, err
+	},
+}
+
+// approved goes the way of an approval. The process may be cut off anywhere on it: another one takes over, and the world goes on as if
+// nothing had been.
+func (w *world) approved(ctx context.Context) error {
 	if err := w.start(ctx); err != nil { // what every process does first
 		return err
 	}
@@ -31,11 +48,10 @@ func (w *world) way(ctx context.Context) error {
 			return fmt.Errorf("%s approves: %w", who, err)
 		}
 	}
-	var lost int
-	if err := w.db.QueryRow(ctx, `SELECT count(*) FROM inbox WHERE finished_at IS NULL OR problem <> ''`).Scan(&lost); err != nil || lost > 0 {
-		return errors.Join(err, fmt.Errorf("%d payloads are left or were given up", lost))
+	if err := w.allTaken(ctx); err != nil {
+		return err
 	}
-	if err := w.until(ctx, `status = 'opened'`); err != nil {
+	if err := w.until(ctx, proposalIs(`status = 'opened'`)); err != nil {
 		return err
 	}
 	pulls := w.github.Pulls(crashRepo)
@@ -50,18 +66,18 @@ func (w *world) way(ctx context.Context) error {
 		return err
 	}
 	w.webhook(ctx)
-	if err := w.until(ctx, `pull ->> 'checks' = 'passing'`); err != nil {
+	if err := w.until(ctx, proposalIs(`pull ->> 'checks' = 'passing'`)); err != nil {
 		return err
 	}
 	if err := w.github.Merge(crashRepo, "ana-github", pulls[0].Number, "squash"); err != nil {
 		return err
 	}
 	w.webhook(ctx)
-	if err := w.until(ctx, `status = 'merged'`); err != nil {
+	if err := w.until(ctx, proposalIs(`status = 'merged'`)); err != nil {
 		return err
 	}
 	w.arrive()
-	if err := w.until(ctx, `status = 'deployed'`); err != nil {
+	if err := w.until(ctx, proposalIs(`status = 'deployed'`)); err != nil {
 		return err
 	}
 	day := w.now().Truncate(24 * time.Hour)
@@ -75,7 +91,7 @@ func (w *world) way(ctx context.Context) error {
 			return err
 		}
 	}
-	return w.until(ctx, `status = 'verified'`)
+	return w.until(ctx, proposalIs(`status = 'verified'`))
 }
 
 // errCut means that the process was cut off while it did something; another one is there now.
@@ -266,7 +282,22 @@ func (w *world) webhook(ctx context.Context) {
 	})
 }
 
-// until has the tasks done that are due, and lets time pass to the next one, until the proposal is so.
+// allTaken fails where a payload waits for somebody, or was given up.
+func (w *world) allTaken(ctx context.Context) error {
+	var lost int
+	if err := w.db.QueryRow(ctx, `SELECT count(*) FROM inbox WHERE finished_at IS NULL OR problem <> ''`).Scan(&lost); err != nil {
+		return err
+	}
+	if lost > 0 {
+		return fmt.Errorf("%d payloads are left or were given up", lost)
+	}
+	return nil
+}
+
+// proposalIs asks whether a proposal is so.
+func proposalIs(so string) string { return `SELECT EXISTS (SELECT FROM proposal WHERE ` + so + `)` }
+
+// until has the tasks done that are due, and lets time pass to the next one, until a query gives true.
 func (w *world) until(ctx context.Context, so string) error {
 	for range 200 {
 		if err := w.work(ctx); err != nil {
@@ -274,8 +305,7 @@ func (w *world) until(ctx context.Context, so string) error {
 		}
 		var is bool
 		var next *time.Time
-		err := w.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM proposal WHERE `+so+`),
-			(SELECT min(scheduled_at) FROM river_job WHERE state IN ('scheduled', 'retryable'))`).Scan(&is, &next)
+		err := w.db.QueryRow(ctx, `SELECT (`+so+`), (SELECT min(scheduled_at) FROM river_job WHERE state IN ('scheduled', 'retryable'))`).Scan(&is, &next)
 		if err != nil || is {
 			return err
 		}
@@ -288,9 +318,9 @@ func (w *world) until(ctx context.Context, so string) error {
 			return err
 		}
 	}
-	var status, reason string
-	err := w.db.QueryRow(ctx, `SELECT status, reason FROM proposal ORDER BY id DESC LIMIT 1`).Scan(&status, &reason)
-	return fmt.Errorf("it is never so that %s; the proposal is %s: %s (%w)", so, status, reason, errors.Join(err, ctx.Err()))
+	var proposals string
+	err := w.db.QueryRow(ctx, `SELECT coalesce(string_agg(status || ' ' || reason, '; ' ORDER BY id), 'none') FROM proposal`).Scan(&proposals)
+	return fmt.Errorf("it is never so that %s; the proposals are: %s (%w)", so, proposals, errors.Join(err, ctx.Err()))
 }
 
 // work does the tasks that are due, one after the other, as River would.
@@ -302,9 +332,9 @@ func (w *world) work(ctx context.Context) error {
 		var id int64
 		var attempt int
 		var t engine.Task
-		err := w.db.QueryRow(ctx, `SELECT id, kind, coalesce(args ->> 'detail', ''), attempt FROM river_job
+		err := w.db.QueryRow(ctx, `SELECT id, kind, coalesce((args ->> 'incident_id')::bigint, 0), coalesce(args ->> 'detail', ''), attempt FROM river_job
 			WHERE state = 'available' OR state IN ('scheduled', 'retryable') AND scheduled_at <= $1 ORDER BY id LIMIT 1`, w.now()).
-			Scan(&id, &t.Kind, &t.Detail, &attempt)
+			Scan(&id, &t.Kind, &t.IncidentID, &t.Detail, &attempt)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}

@@ -44,7 +44,7 @@ spec:
 // crashStart is when each world begins.
 var crashStart = time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
 
-// worlds makes worlds that are all alike: a finding group with its card and its drafts, whose use of two weeks is known.
+// worlds makes worlds that are all alike, one kind for each begin of a trip.
 type worlds struct {
 	server *storetest.Server
 
@@ -53,10 +53,10 @@ type worlds struct {
 	made  int
 }
 
-const (
-	emptyWorld = "crash_empty"
-	readyWorld = "crash_ready"
-)
+const emptyWorld = "crash_empty"
+
+// begins are the databases that trips begin with, and how each comes to be.
+var begins = map[string]func(*world, context.Context) error{foundWorld: (*world).find, brokenWorld: (*world).fail}
 
 // newWorlds prepares the database that each world begins with, on a PostgreSQL of its own in dir.
 func newWorlds(ctx context.Context, dir string) (*worlds, error) {
@@ -81,15 +81,19 @@ func (ws *worlds) prepare(ctx context.Context) (err error) {
 	if ws.admin, err = pgx.Connect(ctx, ws.server.URL("postgres")); err != nil {
 		return err
 	}
-	if err := ws.copy(ctx, emptyWorld, readyWorld); err != nil {
-		return err
+	for name, come := range begins {
+		if err := ws.copy(ctx, emptyWorld, name); err != nil {
+			return err
+		}
+		w, err := openWorld(ctx, ws.server.URL(name), 0, false)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(come(w, ctx), w.close(ctx)); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 	}
-	w, err := openWorld(ctx, ws.server.URL(readyWorld), 0, false)
-	if err != nil {
-		return err
-	}
-	err = w.find(ctx)
-	return errors.Join(err, w.close(ctx))
+	return nil
 }
 
 func (ws *worlds) copy(ctx context.Context, from, to string) error {
@@ -108,9 +112,9 @@ func (ws *worlds) close(ctx context.Context) error {
 }
 
 // in does something in a new world, in which the first process is cut off at a step, and takes the world away after it.
-func (ws *worlds) in(ctx context.Context, at int, after bool, do func(*world) error) (err error) {
+func (ws *worlds) in(ctx context.Context, begin string, at int, after bool, do func(*world) error) (err error) {
 	name := ws.name()
-	if err := ws.copy(ctx, readyWorld, name); err != nil {
+	if err := ws.copy(ctx, begin, name); err != nil {
 		return err
 	}
 	defer func() {
@@ -151,8 +155,9 @@ type world struct {
 
 // nature is what a process finds where it is started: where its database and GitHub are, what time it is, and what runs in the cluster.
 type nature struct {
-	url string // of the database
-	api string // of GitHub
+	url     string     // of the database
+	api     string     // of GitHub
+	cluster *apiServer // nil where there is none
 
 	mu      sync.Mutex
 	clock   time.Time
@@ -160,7 +165,7 @@ type nature struct {
 }
 
 func openWorld(ctx context.Context, url string, at int, after bool) (w *world, err error) {
-	w = &world{nature: &nature{url: url, clock: crashStart}}
+	w = &world{nature: &nature{url: url, cluster: newAPIServer(), clock: crashStart}}
 	if w.github, err = github.New(github.Config{
 		Now: w.now, Tokens: []github.Token{{Value: crashToken, Login: "autopilot-bot", Scopes: []string{"repo"}}},
 	}); err != nil {
@@ -248,6 +253,9 @@ func (n *nature) requestedOn(day time.Time) (cores, gib float64) {
 	}
 	return 0.25, 1.25
 }
+
+// foundWorld has a finding group with its card and its drafts, whose use of two weeks is known.
+const foundWorld = "crash_found"
 
 // find has a scan find that payments/api asks for too much, has its drafts made, and what it used learnt.
 func (w *world) find(ctx context.Context) error {
