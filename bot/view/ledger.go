@@ -152,6 +152,9 @@ func ledgerLine(l engine.LedgerLine) string {
 	default:
 		line += ": " + stateWord(l.State)
 	}
+	if l.Missing > 0 {
+		line += ", " + plural(l.Missing, "day", "days") + " not measured"
+	}
 	return line + fmt.Sprintf(" · %s/month expected", l.Estimated)
 }
 

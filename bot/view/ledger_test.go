@@ -40,7 +40,7 @@ func realised() engine.Ledger {
 				At: at, Estimated: 146 * engine.USD, Verified: 120_123_456, Cash: 120_123_456, Low: 118_000_000, High: 122_000_000, Days: 25, PullURL: "https://github.com/acme/infra/pull/9",
 			},
 			{Chain: "finding/3/0", Type: engine.OverRequestedMemory, Target: of("shop", "StatefulSet", "<!here>`db`", "main"), State: engine.EntryReversed, At: at, Estimated: 42 * engine.USD},
-			{Chain: "finding/4/0", Type: engine.OrphanVolume, Target: of("", engine.KindVolume, "vol-0aa", ""), State: engine.EntryImplemented, At: at, Estimated: 7 * engine.USD},
+			{Chain: "finding/4/0", Type: engine.OrphanVolume, Target: of("", engine.KindVolume, "vol-0aa", ""), State: engine.EntryImplemented, At: at, Estimated: 7 * engine.USD, Missing: 1},
 			{Chain: "finding/5/0", Type: engine.OrphanVolume, Target: of("", engine.KindVolume, "vol-0bb", ""), State: engine.EntryApproved, At: at, Estimated: 7 * engine.USD},
 			{Chain: "finding/6/0", Type: engine.OrphanVolume, Target: of("", engine.KindVolume, "vol-0cc", ""), State: engine.EntryDetected, At: at, Estimated: 7 * engine.USD},
 		},
