@@ -176,9 +176,15 @@ func planItems(c *canvas, p engine.Plan) {
 func itemHead(i engine.ProposalItem) []string {
 	lines := []string{"*" + outside(i.Title, 200) + "*"}
 	lines = append(lines, grounds(i)+" Risk: *"+outside(cmp.Or(string(i.Risk), "not known"), 20)+"*.")
-	if b := i.Backtest; b != nil && b.Samples > 0 {
-		lines = append(lines, fmt.Sprintf("Applied over your last %.0f days: above the request in *%s* of samples, %s.",
-			b.Days, percent(b.Over), plural(b.Kills, "OOM kill", "OOM kills")))
+	switch b := i.Backtest; {
+	case b != nil && b.Samples > 0:
+		line := fmt.Sprintf("Applied over your last %.0f days: above the request in *%s* of samples", b.Days, percent(b.Over))
+		if i.Kind == engine.OverRequestedMemory {
+			line += ", " + plural(b.Kills, "OOM kill", "OOM kills")
+		}
+		lines = append(lines, line+".")
+	case i.Kind == engine.OverRequestedMemory || i.Kind == engine.OverRequestedCPU:
+		lines = append(lines, noBacktest+".")
 	}
 	for _, e := range i.Edits {
 		lines = append(lines, fmt.Sprintf("%s %s, line %d", code(i.Repo, 120), code(e.Path, 300), e.Line))

@@ -176,18 +176,29 @@ func proof(f engine.Finding) []string {
 	return nil
 }
 
+// noBacktest is said where nothing was tried: that is not the same as that nothing happened.
+const noBacktest = "No backtest: the history is too short"
+
 func sizingProof(s engine.Sizing) []string {
 	days := fmt.Sprintf("%.0f", s.Backtest.Days)
 	line := fmt.Sprintf("Sized from what came before and applied over your last %s days: above the request in *%s* of samples", days, percent(s.Backtest.Over))
-	if s.Resource == engine.Memory {
+	switch {
+	case s.Resource != engine.Memory:
+	case s.Limit > 0:
 		line += fmt.Sprintf(", *%s*", plural(s.Backtest.Kills, "OOM kill", "OOM kills"))
+	default:
+		line += ", no limit to be killed at"
 	}
 	if s.Backtest.Samples == 0 {
-		line = "No backtest: the history is too short"
+		line = noBacktest
 	}
 	line += "."
-	data := fmt.Sprintf("%d samples over %.1f days, %s; peak %s in %.0f days; %s.", s.Samples, s.Days,
-		strings.TrimSuffix(fmt.Sprintf("%.1f", s.Replicas), ".0")+" replicas", amount(s.Resource, s.Peak), s.PeakDays, limitText(s))
+	peak := "peak not known"
+	if s.PeakDays > 0 {
+		peak = fmt.Sprintf("peak %s in %.0f days", amount(s.Resource, s.Peak), s.PeakDays)
+	}
+	data := fmt.Sprintf("%d samples over %.1f days, %s; %s; %s.", s.Samples, s.Days,
+		strings.TrimSuffix(fmt.Sprintf("%.1f", s.Replicas), ".0")+" replicas", peak, limitText(s))
 	lines := []string{line, data}
 	if a := s.Autoscale; a != nil {
 		lines = append(lines, fmt.Sprintf("Together with it: target of autoscaler %s %d %% → %d %%, so that the number of replicas stays.", code(a.Name, 80), a.OldTarget, a.NewTarget))

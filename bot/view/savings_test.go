@@ -305,3 +305,47 @@ func TestSavingsCardClaimsNoMoreThanIsTrue(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatWasNotTriedIsNoEvidence shows no count of what could not have been counted.
+func TestWhatWasNotTriedIsNoEvidence(t *testing.T) {
+	card := func(change func(cpu, memory *engine.Sizing)) string {
+		g := oversized()
+		for k := range g.Findings {
+			s := *g.Findings[k].Sizing
+			g.Findings[k].Sizing = &s
+		}
+		change(g.Findings[0].Sizing, g.Findings[1].Sizing)
+		return fmt.Sprint(texts(t, view.SavingsCard(g).Blocks))
+	}
+	for name, c := range map[string]struct {
+		change    func(cpu, memory *engine.Sizing)
+		has, lack string
+	}{
+		"memory with a limit":    {func(_, m *engine.Sizing) { m.Limit = 4 << 30 }, "*0 OOM kills*", "no limit to be killed at"},
+		"memory without one":     {func(_, _ *engine.Sizing) {}, "no limit to be killed at", "OOM kill"},
+		"memory without history": {func(_, m *engine.Sizing) { m.Limit, m.Backtest = 4<<30, engine.Backtest{} }, "No backtest: the history is too short.", "OOM kill"},
+		"peaks that nobody kept": {func(c, _ *engine.Sizing) { c.Peak, c.PeakDays = 0, 0 }, "peak not known", "peak 0"},
+	} {
+		if got := card(c.change); !strings.Contains(got, c.has) || strings.Contains(got, c.lack) {
+			t.Errorf("%s: want %q and not %q in\n%s", name, c.has, c.lack, got)
+		}
+	}
+	cpu := cpuItem()
+	if got := fmt.Sprint(texts(t, view.PlanModal(engine.Plan{Group: oversized(), Items: []engine.ProposalItem{cpu}}, "{}").Blocks.BlockSet)); strings.Contains(got, "OOM") || !strings.Contains(got, "*0.4 %* of samples.") {
+		t.Errorf("a plan for CPU: %s", got)
+	}
+	cpu.Backtest = nil
+	if got := fmt.Sprint(texts(t, view.PlanModal(engine.Plan{Group: oversized(), Items: []engine.ProposalItem{cpu}}, "{}").Blocks.BlockSet)); !strings.Contains(got, "No backtest") {
+		t.Errorf("a plan without a backtest: %s", got)
+	}
+}
+
+// texts is what blocks say, as Slack gets it.
+func texts(t *testing.T, blocks []slackgo.Block) string {
+	t.Helper()
+	b, err := json.Marshal(blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

@@ -32,8 +32,12 @@ func itemText(i engine.ProposalItem, o Options, open bool) string {
 		b.WriteString("- It frees capacity; the bill falls when a node goes.\n")
 	}
 	if t := i.Backtest; t != nil {
-		fmt.Fprintf(&b, "- Backtest: sized from what came before and tried on the last %.1f days (%d samples), use was above the proposed request in %s of samples (%s with the request of today), with %d OOM kills.\n",
-			t.Days, t.Samples, percent(t.Over), percent(t.OverOld), t.Kills)
+		kills := ""
+		if i.Kind == engine.OverRequestedMemory {
+			kills = fmt.Sprintf(", with %d OOM kills", t.Kills)
+		}
+		fmt.Fprintf(&b, "- Backtest: sized from what came before and tried on the last %.1f days (%d samples), use was above the proposed request in %s of samples (%s with the request of today)%s.\n",
+			t.Days, t.Samples, percent(t.Over), percent(t.OverOld), kills)
 	}
 	f, known := o.Findings[i.FindingID]
 	if known {

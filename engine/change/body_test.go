@@ -32,6 +32,16 @@ func TestBodyGolden(t *testing.T) {
 	}
 }
 
+func TestBodyCountsKillsOfMemoryAlone(t *testing.T) {
+	for kind, want := range map[engine.FindingKind]bool{engine.OverRequestedMemory: true, engine.OverRequestedCPU: false} {
+		i := item()
+		i.Kind = kind
+		if body := Body(proposal(i), evidence()); strings.Contains(body, "OOM kills") != want || !strings.Contains(body, "(0.1 % with the request of today)") {
+			t.Errorf("%s:\n%s", kind, body)
+		}
+	}
+}
+
 func golden(t *testing.T, file, got string) {
 	t.Helper()
 	if *updateBodies {
