@@ -23,6 +23,7 @@ type Config struct {
 	Remedies    RemediesConfig      `yaml:"remedies"`
 	People      map[string]string   `yaml:"people"` // GitHub login by Slack user id
 	Audit       AuditConfig         `yaml:"audit"`
+	Reports     ReportsConfig       `yaml:"reports"`
 	Logs        LogsConfig          `yaml:"logs"`
 	Retention   RetentionConfig     `yaml:"retention"`
 	HTTP        HTTPConfig          `yaml:"http"`
@@ -180,5 +181,6 @@ func (c Config) withDefaults() Config {
 	}
 	c.Waste, c.AWS = c.Waste.withDefaults(), c.AWS.withDefaults()
 	c.GitHub, c.Approvals, c.Audit = c.GitHub.withDefaults(), c.Approvals.withDefaults(), c.Audit.withDefaults()
+	c.Reports = c.Reports.withDefaults(c.Clusters)
 	return c
 }

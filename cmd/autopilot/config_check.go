@@ -125,6 +125,7 @@ func (v *validator) config(c Config) {
 	v.changes(c)
 	v.remedies(c)
 	v.audit(c.Audit)
+	v.reports(c)
 	for i, p := range c.Logs.Off {
 		v.pattern(at{"logs", "off", i}, p)
 	}

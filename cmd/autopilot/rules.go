@@ -68,6 +68,11 @@ func (c Config) channels() []string {
 	if c.Slack.Channels.Savings != "" {
 		all = append(all, c.Slack.Channels.Savings)
 	}
+	for _, d := range c.Reports.Deliveries {
+		if d.Channel != "" {
+			all = append(all, d.Channel)
+		}
+	}
 	all = slices.AppendSeq(all, maps.Values(c.Slack.Channels.Namespaces))
 	all = slices.AppendSeq(all, maps.Values(c.Slack.Channels.Teams))
 	slices.Sort(all)

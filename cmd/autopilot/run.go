@@ -66,6 +66,10 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
+	reports, err := connectReports(ctx, cfg, clusters, st)
+	if err != nil {
+		return err
+	}
 	pagers, err := connectPagers(cfg, secrets)
 	if err != nil {
 		return err
@@ -74,11 +78,11 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	h := &handlers.Handlers{
 		Incidents: st, Decisions: st, Progress: st, Diagnoses: st, Signals: st,
 		Pagers: pagers, Clusters: edges(clusters), Waste: lookFor, Changes: changes, Remedies: handlers.Remedies{Log: st, Allowed: cfg.Remedies.kinds()}, Anchoring: anchoring,
-		Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
+		Reports: reports, Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
 	}
 	b := bot.New(bot.Config{
 		BotToken: secrets.SlackBotToken, AppToken: secrets.SlackAppToken, APIURL: cfg.Slack.APIURL,
-		Channels: cfg.channels(), Fallback: cfg.Slack.Channels.Fallback, Replica: replica(), Log: log,
+		Channels: cfg.channels(), Fallback: cfg.Slack.Channels.Fallback, Replica: replica(), Log: log, Attachments: reports.Files,
 	}, st, st, st, h)
 	h.Groups, h.Thread = b, b.ThreadURL
 
