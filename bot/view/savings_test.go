@@ -137,7 +137,7 @@ func TestSavingsCardSaysWhatMatters(t *testing.T) {
 		g      engine.FindingGroup
 		wanted []string
 	}{
-		"sizing": {oversized(), []string{"save $103.45 a month", "2 cores → 500m", "$93.45/month", "above the request in *0.4 %* of samples", "*0 OOM kills*", "estimate at list price of 2026-11-01", "3 replicas", "20 % → 80 %", "1.2 GiB", "very likely", "the limit stays at 4 cores", "35 are wanted", "frees capacity"}},
+		"sizing": {oversized(), []string{"save $103.45 a month", "2 cores → 500m", "$93.45/month", "above the request in *0.4 %* of samples", "no limit to be killed at", "estimate at list price of 2026-11-01", "3 replicas", "20 % → 80 %", "1.2 GiB", "very likely", "the limit stays at 4 cores", "35 are wanted", "frees capacity"}},
 		"node":   {idleNode(), []string{"save $140.16 a month", "what is really paid", "Savings Plans cover 60 %", "2 pods fit elsewhere", "18 %", "the bill falls by it", "managed node group"}},
 		"volume": {orphan(), []string{"$5.50", "gp3, 100 GiB", "shop/data-db-0", "prod-eu", "A snapshot is made first"}},
 		"over":   {settled(), []string{"nothing left to save", "Snoozed until", "sale on Black Friday", "the request fits the use now"}},
