@@ -98,6 +98,7 @@ type Ledger struct {
 	Verified                        MicroUSD // measured, in the span
 	Cash                            MicroUSD // of Verified
 	Freed                           MicroUSD // of Verified
+	Twice                           MicroUSD // of Freed, at most: what nodes have off the bill that were found idle after it was freed, which may be the same dollars
 	Low, High                       MicroUSD // 90 % of the uncertainty of Verified
 	Missed                          int      // days of chains, in the span, that could not be measured and are in no sum
 	Reversed                        MicroUSD // a month, estimated

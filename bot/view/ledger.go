@@ -54,7 +54,11 @@ func ledgerCash(l engine.Ledger, measured bool) []string {
 	if !measured {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s off the bill, %s freed capacity (90 %% between %s and %s)", l.Cash, l.Freed, l.Low, l.High)}
+	lines := []string{fmt.Sprintf("%s off the bill, %s freed capacity (90 %% between %s and %s)", l.Cash, l.Freed, l.Low, l.High)}
+	if l.Twice > 0 {
+		lines = append(lines, fmt.Sprintf("Up to %s of the freed capacity let nodes go that were found idle later: that is off the bill as well, and may stand twice.", l.Twice))
+	}
+	return lines
 }
 
 // ledgerWay is the way from waste to money. Each number is of the changes that came that far.

@@ -20,7 +20,7 @@ func realised() engine.Ledger {
 	return engine.Ledger{
 		Filter: "24 October to 22 November 2026", By: engine.LedgerByTeam,
 		Detected: 1_412_000_000, Approved: 890_500_000, Implemented: 611_000_000, Reversed: 42_000_000,
-		Verified: 203_456_789, Cash: 120_123_456, Freed: 83_333_333, Low: 180_000_000, High: 226_900_000, Missed: 3,
+		Verified: 203_456_789, Cash: 120_123_456, Freed: 83_333_333, Twice: 20_500_000, Low: 180_000_000, High: 226_900_000, Missed: 3,
 		Shares: []engine.LedgerShare{
 			{Name: "payments", Detected: 800_000_000, Implemented: 400_000_000, Verified: 150_004_999, Cash: 100_004_999},
 			{Name: "`shop` <!channel> and a long name", Detected: 500_000_000, Implemented: 211_000_000, Verified: 53_451_790, Cash: 20_118_457},
@@ -50,10 +50,10 @@ func realised() engine.Ledger {
 
 func TestGoldenLedger(t *testing.T) {
 	early := realised()
-	early.Verified, early.Cash, early.Freed, early.Calibration, early.Missed, early.More, early.Reversed = 0, 0, 0, nil, 0, 0, 0
+	early.Verified, early.Cash, early.Freed, early.Twice, early.Calibration, early.Missed, early.More, early.Reversed = 0, 0, 0, 0, nil, 0, 0, 0
 	early.Lines = early.Lines[3:]
 	worse := realised()
-	worse.By, worse.Verified, worse.Cash, worse.Freed, worse.Low, worse.High = engine.LedgerByType, -3_000_000, 0, -3_000_000, -4_000_000, -2_000_000
+	worse.By, worse.Verified, worse.Cash, worse.Freed, worse.Twice, worse.Low, worse.High = engine.LedgerByType, -3_000_000, 0, -3_000_000, 0, -4_000_000, -2_000_000
 	worse.Shares = []engine.LedgerShare{{Name: "over_requested_cpu", Implemented: 65_700_000, Verified: -3_000_000}}
 	worse.Calibration = []engine.CalibrationLine{{Type: engine.OverRequestedCPU, Chains: 1, Estimated: 10_000_000, Verified: -3_000_000, Ratio: -0.3}}
 	worse.Lines, worse.More, worse.Implemented = worse.Lines[:1], 0, 65_700_000

@@ -171,6 +171,7 @@ func sum(byChain map[string][]engine.LedgerEntry, lines []engine.LedgerLine, f e
 		}
 	}
 	sum.Freed = sum.Verified - sum.Cash
+	sum.Twice = twice(byChain, f)
 	for _, kind := range slices.Sorted(maps.Keys(types)) {
 		c := types[kind]
 		if c.Estimated > 0 {
