@@ -12,3 +12,8 @@ output "audit_anchor_role_arn" {
   description = "Of the role that keeps the audit log's head, for audit.anchor.role_arn in the bot's configuration; null without one."
   value       = one(aws_iam_role.anchor[*].arn)
 }
+
+output "reports_role_arn" {
+  description = "Of the role that sends reports and keeps them, for role_arn of email and s3 below reports.deliveries in the bot's configuration; null without one."
+  value       = one(aws_iam_role.reports[*].arn)
+}

@@ -110,3 +110,25 @@ variable "audit_anchor" {
     error_message = "mode is COMPLIANCE or GOVERNANCE."
   }
 }
+
+variable "reports" {
+  description = "Make a role that sends reports by e-mail and keeps them in S3, either or both. mail: the address that mail is from, its verified identity in SES (the address itself unless its domain is named), and the region. files: bucket, and prefix as in the bot's configuration. role_arn is the bot's own role where that is of another account. null for no such role."
+  type = object({
+    mail = optional(object({
+      from     = string
+      identity = optional(string, "")
+      region   = string
+    }))
+    files = optional(object({
+      bucket = string
+      prefix = optional(string, "autopilot")
+    }))
+    role_arn = optional(string, "")
+  })
+  default = null
+
+  validation {
+    condition     = var.reports == null ? true : var.reports.mail != null || var.reports.files != null
+    error_message = "reports has mail, files or both."
+  }
+}

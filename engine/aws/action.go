@@ -28,6 +28,16 @@ func Keeps() Grant {
 	}
 }
 
+// Mails is what Mail calls. What a raw mail asks for is named after the call of before.
+func Mails() Grant {
+	return Grant{Part: "report-mail", Actions: []string{"ses:SendEmail"}, Behind: []string{"ses:SendRawEmail"}}
+}
+
+// Files is what Depot calls.
+func Files() Grant {
+	return Grant{Part: "report-files", Actions: []string{"s3:PutObject"}}
+}
+
 // Grants are all parts of looking. sts:GetCallerIdentity needs no permission, and sts:AssumeRole is the caller's own affair.
 func Grants() []Grant {
 	return []Grant{

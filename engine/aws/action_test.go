@@ -16,10 +16,11 @@ import (
 var input = regexp.MustCompile(`&(\w+)\.([A-Z]\w+)Input\{`)
 
 // TestGrantsAreWhatIsCalled reads the package's own source: an action that is called and not granted would be denied in production, and
-// one that is granted and not called is a permission too many. What removes volumes, and what keeps anchors, has a file, and a role, of
-// its own.
+// one that is granted and not called is a permission too many. What removes volumes, keeps anchors, sends mail or keeps files has a file,
+// and a role, of its own.
 func TestGrantsAreWhatIsCalled(t *testing.T) {
-	reads, removes, keeps := called(t)
+	all := called(t)
+	reads := all[""]
 	delete(reads, "sts:GetCallerIdentity")
 	var granted []string
 	for _, g := range Grants() {
@@ -39,11 +40,10 @@ func TestGrantsAreWhatIsCalled(t *testing.T) {
 			t.Errorf("%s does more than look", action)
 		}
 	}
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(removes)), Removes().Actions); diff != "" {
-		t.Errorf("actions of the remover (-called +granted):\n%s", diff)
-	}
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(keeps)), Keeps().Actions); diff != "" {
-		t.Errorf("actions of the anchors (-called +granted):\n%s", diff)
+	for file, grant := range map[string]Grant{"remove.go": Removes(), "anchor.go": Keeps(), "mail.go": Mails(), "depot.go": Files()} {
+		if diff := cmp.Diff(slices.Sorted(maps.Keys(all[file])), grant.Actions); diff != "" {
+			t.Errorf("actions of %s (-called +granted):\n%s", file, diff)
+		}
 	}
 }
 
@@ -52,15 +52,17 @@ var named = map[string]string{
 	"s3:GetObject": "s3:GetObjectVersion", "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration", "s3:ListObjectVersions": "s3:ListBucketVersions",
 }
 
-// called gives the actions that the remover's file calls, those that the anchors' does, and those that all others do.
-func called(t *testing.T) (reads, removes, keeps map[string]bool) {
+// called gives the actions that each file calls which has a role of its own, by its name, and under "" those that all others do.
+func called(t *testing.T) map[string]map[string]bool {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	prefixes := map[string]string{"ec2": "ec2", "autoscaling": "autoscaling", "eks": "eks", "pricing": "pricing", "costexplorer": "ce", "athena": "athena", "sts": "sts", "s3": "s3"}
-	reads, removes, keeps = map[string]bool{}, map[string]bool{}, map[string]bool{}
+	prefixes := map[string]string{
+		"ec2": "ec2", "autoscaling": "autoscaling", "eks": "eks", "pricing": "pricing", "costexplorer": "ce", "athena": "athena", "sts": "sts", "s3": "s3", "sesv2": "ses",
+	}
+	all := map[string]map[string]bool{"": {}, "remove.go": {}, "anchor.go": {}, "mail.go": {}, "depot.go": {}}
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
@@ -69,12 +71,9 @@ func called(t *testing.T) (reads, removes, keeps map[string]bool) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		to := reads
-		switch file {
-		case "remove.go":
-			to = removes
-		case "anchor.go":
-			to = keeps
+		to := all[file]
+		if to == nil {
+			to = all[""]
 		}
 		for _, m := range input.FindAllStringSubmatch(string(source), -1) {
 			if prefixes[m[1]] == "" {
@@ -87,5 +86,5 @@ func called(t *testing.T) (reads, removes, keeps map[string]bool) {
 			to[action] = true
 		}
 	}
-	return reads, removes, keeps
+	return all
 }

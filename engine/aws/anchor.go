@@ -46,13 +46,20 @@ func NewAnchors(ctx context.Context, cfg AnchorConfig) (*Anchors, error) {
 	if cfg.Region == "" || cfg.Bucket == "" || cfg.Prefix == "" || cfg.Account == "" || cfg.Retain <= 0 {
 		return nil, engine.Errorf(engine.Invalid, "an audit anchor needs a bucket, its region and account, a prefix, and how long it is kept")
 	}
-	sdk, err := load(ctx, cfg.Config)
+	client, err := bucketClient(ctx, cfg.Config)
 	if err != nil {
 		return nil, err
 	}
-	// Where there is one address for all, the bucket cannot be part of its name.
-	client := s3.NewFromConfig(sdk, func(o *s3.Options) { o.UsePathStyle = cfg.Endpoint != "" })
 	return &Anchors{cfg: cfg, s3: client}, nil
+}
+
+// bucketClient speaks to S3. Where there is one address for all, the bucket cannot be part of its name.
+func bucketClient(ctx context.Context, cfg Config) (*s3.Client, error) {
+	sdk, err := load(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return s3.NewFromConfig(sdk, func(o *s3.Options) { o.UsePathStyle = cfg.Endpoint != "" }), nil
 }
 
 // Key is where an anchor is kept: by day, then by row, in the order of time.
@@ -228,13 +235,18 @@ func (a *Anchors) Check(ctx context.Context, now time.Time) []engine.Check {
 	return checks
 }
 
-// tryPut asks for an object with a wrong checksum: S3 looks at permissions first, and refuses the rest for the checksum.
+// wrongSum is the checksum of nothing. With it, S3 looks at permissions first, and refuses what is allowed for the checksum.
+var wrongSum = sha256.Sum256(nil)
+
+func isWrongSum(err error) bool { return isAPI(err, "BadDigest", "XAmzContentChecksumMismatch") }
+
+// tryPut asks for an object with a wrong checksum.
 func (a *Anchors) tryPut(ctx context.Context, now time.Time) error {
-	err := a.put(ctx, a.cfg.Prefix+"/doctor", []byte("what is never kept\n"), now, sha256.Sum256(nil))
+	err := a.put(ctx, a.cfg.Prefix+"/doctor", []byte("what is never kept\n"), now, wrongSum)
 	if err == nil {
 		return engine.Errorf(engine.Conflict, "s3://%s takes what does not fit its checksum; it is not S3 as AWS has it", a.cfg.Bucket)
 	}
-	if isAPI(err, "BadDigest", "XAmzContentChecksumMismatch") {
+	if isWrongSum(err) {
 		return nil
 	}
 	return a.failed(err, "cannot be written")

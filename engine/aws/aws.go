@@ -3,8 +3,8 @@
 // It opens EKS clusters: where a cluster is, and the tokens that it takes; cmd/autopilot hands both to package kube. For the scans of
 // package handlers it lists what an account has (waste.Account), what AWS asks for it (price.List), and what is paid (price.Bill).
 // Where people approved it, a Remover takes a snapshot of a volume and deletes the volume, as a role of its own. Anchors keeps the
-// head of the audit log in S3, as another.
-// Every API action that it calls is in Grants, Removes or Keeps, and deploy/terraform allows those and no others.
+// head of the audit log in S3, as another. Mail and Depot bring reports to where Slack is not.
+// Every API action that it calls is in Grants, Removes, Keeps, Mails or Files, and deploy/terraform allows those and no others.
 package aws
 
 import (

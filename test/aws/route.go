@@ -55,6 +55,9 @@ func (s *Server) understand(r *http.Request, body []byte) (*call, *refusal) {
 			c.path = append(c.path, part)
 		}
 		c.action, c.do = eksAction(r.Method, c.path)
+	case sc.service == "ses":
+		c.proto, c.form = restJSON, r.URL.Query()
+		c.sesAction(r.Method, r.URL.Path)
 	case sc.service == "s3":
 		c.proto, c.form = restXML, r.URL.Query()
 		c.s3Action(r)

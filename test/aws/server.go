@@ -160,7 +160,7 @@ func (s *Server) Count(service, action string) int {
 	return n
 }
 
-const maxBody = 1 << 20
+const maxBody = 64 << 20 // a mail of 40 MiB in base64, which is the most that any service here takes
 
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -55,6 +55,8 @@ func (p protocol) throttled(service string) *refusal {
 		return refuse(http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded.")
 	case p == restXML:
 		return refuse(http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate.")
+	case service == "ses":
+		return refuse(http.StatusTooManyRequests, "TooManyRequestsException", "Maximum sending rate exceeded.")
 	case service == "ce":
 		return refuse(http.StatusBadRequest, "LimitExceededException", "Rate exceeded")
 	}

@@ -17,6 +17,8 @@ type World struct {
 	Coverage   []Coverage
 	Tables     map[string]Table // what Athena answers, by a word of the query
 	Buckets    []Bucket
+	Senders    []Sender
+	Mails      []Mail // that were taken
 }
 
 // Instance is an EC2 instance.
