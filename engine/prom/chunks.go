@@ -51,15 +51,7 @@ func (a *asker) chunks(ctx context.Context, m matchers, g grid, highest bool, ro
 			return answer{}, err
 		}
 		defer resp.Body.Close()
-		f := &frames{
-			in: bufio.NewReaderSize(resp.Body, 1<<16), sieve: sieve{grid: g, highest: highest}, row: row,
-			wanted: map[string]string{}, strings: map[string]string{},
-		}
-		for _, t := range m {
-			if t.operator == "=" {
-				f.wanted[t.label] = t.value
-			}
-		}
+		f := newFrames(resp.Body, g, highest, m, row)
 		err = f.all()
 		samples = f.out.total
 		return f.out, err
@@ -134,6 +126,19 @@ type frames struct {
 	chunk   xor
 }
 
+func newFrames(body io.Reader, g grid, highest bool, m matchers, row func(labelSet) []float64) *frames {
+	f := &frames{
+		in: bufio.NewReaderSize(body, 1<<16), sieve: sieve{grid: g, highest: highest}, row: row, wanted: map[string]string{}, strings: map[string]string{},
+	}
+	f.sieve.begin(nil)
+	for _, t := range m {
+		if t.operator == "=" {
+			f.wanted[t.label] = t.value
+		}
+	}
+	return f
+}
+
 // all reads all frames.
 func (f *frames) all() error {
 	for {
@@ -155,16 +160,21 @@ func (f *frames) all() error {
 
 // next reads a frame. It gives io.EOF where an answer may end.
 func (f *frames) next() error {
-	if _, err := f.in.Peek(1); err != nil {
+	head, err := f.in.Peek(binary.MaxVarintLen64)
+	if len(head) == 0 {
 		if errors.Is(err, io.EOF) {
 			return io.EOF
 		}
 		return away(err)
 	}
-	size, err := binary.ReadUvarint(f.in)
-	if err == nil && size > maxFrame {
-		err = fmt.Errorf("%w: a frame of %d bytes", errNoChunks, size)
+	size, n := binary.Uvarint(head)
+	switch {
+	case n == 0 && err != nil:
+		return away(short(err))
+	case n <= 0 || size > maxFrame:
+		return fmt.Errorf("%w: a frame of %d bytes", errNoChunks, size)
 	}
+	_, err = f.in.Discard(n)
 	var sum [4]byte
 	if err == nil {
 		_, err = io.ReadFull(f.in, sum[:])
@@ -177,8 +187,6 @@ func (f *frames) next() error {
 		_, err = io.ReadFull(f.in, f.frame[n:])
 	}
 	switch {
-	case errors.Is(err, errNoChunks):
-		return err
 	case err != nil:
 		return away(short(err))
 	case crc32.Checksum(f.frame, castagnoli) != binary.BigEndian.Uint32(sum[:]):

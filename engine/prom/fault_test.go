@@ -23,9 +23,11 @@ type faulty struct {
 	series  int                                                                   // containers in each namespace
 	answers func(n int, query string, steps int) (took time.Duration, status int) // nil means at once, 200
 	body    string                                                                // of an answer that is not 200
+	chunks  func(n int, answer []byte) (time.Duration, *http.Response, error)     // to the n-th request for them; nil refuses
 	ahead   time.Duration                                                         // of its clock
 
 	mu      sync.Mutex
+	reads   int
 	queries []string
 	ends    []time.Time // that were asked for
 	busy    int
@@ -34,7 +36,7 @@ type faulty struct {
 
 func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
 	if strings.HasSuffix(r.URL.Path, "/read") {
-		return &http.Response{StatusCode: http.StatusNotFound, Body: http.NoBody, Request: r}, nil
+		return f.read(r)
 	}
 	text, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -35,7 +35,6 @@ func (l *load) box(top owner, namespace, container string) *box {
 // gathered is the use of all pods of a container in each step.
 type gathered struct {
 	max  []float32
-	sum  []float32 // nil while no step has more than one pod: then it is max
 	pods []uint16
 }
 
@@ -52,17 +51,8 @@ func (a *gathered) add(from int, values []float32) {
 			continue
 		}
 		at := from + i
-		if a.pods[at] == 0 {
+		if a.pods[at] == 0 || v > a.max[at] {
 			a.max[at] = v
-			if a.sum != nil {
-				a.sum[at] = v
-			}
-		} else {
-			if a.sum == nil {
-				a.sum = slices.Clone(a.max)
-			}
-			a.sum[at] += v
-			a.max[at] = max(a.max[at], v)
 		}
 		if a.pods[at] < math.MaxUint16 {
 			a.pods[at]++
@@ -70,22 +60,12 @@ func (a *gathered) add(from int, values []float32) {
 	}
 }
 
-// series gives what was gathered. Mean and Max are the same memory where no step has more than one pod, and counts of pods that
-// are the same are too: nothing of it may be changed.
+// series gives what was gathered. Counts of pods that are the same share their memory: nothing of it may be changed.
 func (a *gathered) series(g grid, s sharing) waste.Series {
 	if a.max == nil {
 		return waste.Series{}
 	}
-	mean := a.max
-	if a.sum != nil {
-		mean = a.sum
-		for i, n := range a.pods {
-			if n > 1 {
-				mean[i] /= float32(n)
-			}
-		}
-	}
-	return waste.Series{Start: g.first, Step: g.step, Max: a.max, Mean: mean, Pods: s.one(a.pods)}
+	return waste.Series{Start: g.first, Step: g.step, Max: a.max, Pods: s.one(a.pods)}
 }
 
 // sharing keeps one copy of counts that are equal: most workloads have as many pods all the time.

@@ -190,18 +190,18 @@ func wantUsage(t *testing.T, p *Prometheus, chunks bool) {
 	key := func(namespace, name string) waste.ContainerKey {
 		return waste.ContainerKey{Namespace: namespace, Kind: kindDeployment, Name: name, Container: "app"}
 	}
-	at := func(s waste.Series, when time.Time) (float32, float32, uint16) {
+	at := func(s waste.Series, when time.Time) (float32, uint16) {
 		i := int(when.Sub(s.Start) / s.Step)
-		return s.Max[i], s.Mean[i], s.Pods[i]
+		return s.Max[i], s.Pods[i]
 	}
-	is := func(what string, s waste.Series, when time.Time, most, mean float64, pods uint16) {
+	is := func(what string, s waste.Series, when time.Time, most float64, pods uint16) {
 		t.Helper()
-		a, b, n := at(s, when)
+		a, n := at(s, when)
 		near := func(x float32, want float64) bool {
 			return math.IsNaN(want) && x != x || math.Abs(float64(x)-want) <= want*0.003
 		}
-		if !near(a, most) || !near(b, mean) || n != pods {
-			t.Errorf("%s at %s: %v %v of %d pods, want %v %v of %d", what, when, a, b, n, most, mean, pods)
+		if !near(a, most) || n != pods {
+			t.Errorf("%s at %s: %v of %d pods, want %v of %d", what, when, a, n, most, pods)
 		}
 	}
 	nan := math.NaN()
@@ -210,23 +210,23 @@ func wantUsage(t *testing.T, p *Prometheus, chunks bool) {
 	if w.CPU.Start != began || w.CPU.Step != 5*time.Minute || len(w.CPU.Max) != 2304 || len(w.CPU.Pods) != 2304 || w.Memory.End() != usageEnd {
 		t.Fatalf("the span: %s %s %d, to %s", w.CPU.Start, w.CPU.Step, len(w.CPU.Max), w.Memory.End())
 	}
-	is("web", w.CPU, began, 0.5, 0.5, 1)
-	is("web, two pods", w.CPU, ago(60*time.Hour), 1.5, 1, 2)
-	is("web, two pods", w.Memory, ago(60*time.Hour), 300e6, 200e6, 2)
-	is("web, in the gap", w.CPU, ago(24*time.Hour+30*time.Minute), nan, nan, 0)
-	is("web, the newest", w.CPU, ago(5*time.Minute), 0.5, 0.5, 1)
-	is("web, a short peak", w.Memory, ago(50*time.Hour+5*time.Minute), 900e6, 600e6, 2)
+	is("web", w.CPU, began, 0.5, 1)
+	is("web, two pods", w.CPU, ago(60*time.Hour), 1.5, 2)
+	is("web, two pods", w.Memory, ago(60*time.Hour), 300e6, 2)
+	is("web, in the gap", w.CPU, ago(24*time.Hour+30*time.Minute), nan, 0)
+	is("web, the newest", w.CPU, ago(5*time.Minute), 0.5, 1)
+	is("web, a short peak", w.Memory, ago(50*time.Hour+5*time.Minute), 900e6, 2)
 	if peak := w.CPU.Peak(); math.Abs(peak-1.5) > 0.01 {
 		t.Errorf("web's peak is %v cores: a change of scrapers or a gap shows as use", peak)
 	}
 
 	d := r.Usage[key("shop", "db")]
-	is("db before its restart", d.CPU, ago(31*time.Hour), 1, 1, 1)
-	is("db after its restart", d.CPU, ago(29*time.Hour), 0.25, 0.25, 1)
+	is("db before its restart", d.CPU, ago(31*time.Hour), 1, 1)
+	is("db after its restart", d.CPU, ago(29*time.Hour), 0.25, 1)
 	if peak := d.CPU.Peak(); math.Abs(peak-1) > 0.01 {
 		t.Errorf("db's peak is %v cores: its restart shows as use", peak)
 	}
-	is("db, a value that cannot be", d.Memory, ago(5*day), nan, nan, 0)
+	is("db, a value that cannot be", d.Memory, ago(5*day), nan, 0)
 	if d.Restarts != 1 || d.JVMHeap != 512<<20 {
 		t.Errorf("db: %d restarts, heap %d", d.Restarts, d.JVMHeap)
 	}
@@ -255,8 +255,8 @@ func wantUsage(t *testing.T, p *Prometheus, chunks bool) {
 	}
 
 	q := r.Usage[key("back", "queue")]
-	is("queue", q.CPU, ago(time.Hour), 2, 2, 1)
-	is("queue before it was there", q.CPU, ago(3*time.Hour), nan, nan, 0)
+	is("queue", q.CPU, ago(time.Hour), 2, 1)
+	is("queue before it was there", q.CPU, ago(3*time.Hour), nan, 0)
 	var gaps []string
 	for _, g := range r.Gaps {
 		gaps = append(gaps, g.Reason)
