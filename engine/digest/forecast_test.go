@@ -292,6 +292,12 @@ func TestForecastTakesAnAdjustmentForNoDay(t *testing.T) {
 	if got.SoFar != -3600*engine.USD || got.Mid != -2000*engine.USD || got.High-got.Low != 32*engine.USD {
 		t.Errorf("with adjustments: %+v", got)
 	}
+	for k := range f.Known {
+		f.Known[k].Partial = f.Known[k].Day.Equal(date("2026-06-01"))
+	}
+	if got = forecast(t, f); got.SoFar != -3600*engine.USD || got.Mid != -2000*engine.USD {
+		t.Errorf("with an adjustment on a day that is not whole: %+v", got)
+	}
 }
 
 func TestForecastOfAMonthThatIsOver(t *testing.T) {

@@ -140,3 +140,20 @@ func TestDearestIncidentsFirst(t *testing.T) {
 		t.Errorf("the order is %d, %d, %d", got.Top[0].ID, got.Top[1].ID, got.Top[2].ID)
 	}
 }
+
+func TestSpreadOfManyIncidents(t *testing.T) {
+	for n, want := range map[int64]engine.Spread{
+		1:  {Count: 1, Median: time.Minute, P95: time.Minute},
+		2:  {Count: 2, Median: 90 * time.Second, P95: 2 * time.Minute},
+		20: {Count: 20, Median: 10*time.Minute + 30*time.Second, P95: 19 * time.Minute},
+		21: {Count: 21, Median: 11 * time.Minute, P95: 20 * time.Minute},
+	} {
+		var list []engine.IncidentLine
+		for k := n; k > 0; k-- {
+			list = append(list, incident(k, 1, 2, nil)) // found after k minutes
+		}
+		if got := tally(nil, list...).Detect; got != want {
+			t.Errorf("of %d: %+v; want %+v", n, got, want)
+		}
+	}
+}

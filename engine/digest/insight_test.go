@@ -53,6 +53,11 @@ func TestInsights(t *testing.T) {
 			spent(f, false, "eu", "web", "workload", 200)
 			spent(f, false, "us", "web", "workload", 5)
 		}, digest.Rules{}, []string{"mover: The cost of team web fell by $95.00 (32 %), all of it in cluster eu. | team web"}},
+		{"a team, most in the other direction", func(f *digest.Facts) {
+			spent(f, true, "eu", "web", "workload", 100)
+			spent(f, false, "us", "web", "workload", 90)
+			spent(f, false, "ap", "web", "workload", 60)
+		}, digest.Rules{}, []string{"mover: The cost of team web rose by $50.00 (50 %). | team web"}},
 		{"a team, evenly", func(f *digest.Facts) {
 			spent(f, false, "eu", "web", "workload", 50)
 			spent(f, false, "us", "web", "workload", 50)
@@ -166,6 +171,15 @@ func TestInsightOfABudgetThatWillBePassed(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, got[len(got)-1:]); diff != "" {
 		t.Errorf("insights (-want +got):\n%s", diff)
+	}
+}
+
+// TestInsightOfABudgetThatIsPassed: one that is passed is not said to be on its way, however far it will go.
+func TestInsightOfABudgetThatIsPassed(t *testing.T) {
+	f := steady(91, hundred) // $1,400 so far, $3,000 in the end
+	got := digest.Make(f, digest.Rules{Budgets: []digest.BudgetRule{{Name: "a", Monthly: 1200 * engine.USD}, {Name: "b", Monthly: 1390 * engine.USD}}}).Insights
+	if len(got) != 1 || got[0].Text != "Budget “a” of $1,200 for June is passed by $200." {
+		t.Errorf("%+v", got)
 	}
 }
 
