@@ -81,11 +81,12 @@ func TestApproveTerraform(t *testing.T) {
 	volume := leaked.Volumes[0].ID(leaked)
 	disks := fmt.Sprintf(disksTerraform, volume)
 	forge := &stand.Forge{Name: declared, Files: map[string]string{groupsFile: groupsTerraform, disksFile: disks}}
-	w, cloud, _ := savingsWorld(t, "terraform", []string{"idle", "leaked"}, withForge(t, forge), func(cfg *stand.BotConfig) {
+	w, cloud, metrics := savingsWorld(t, "terraform", []string{"idle", "leaked"}, withForge(t, forge), func(cfg *stand.BotConfig) {
 		cfg.Account = labelled.Account
 		// Nobody can tell the API server that a node is older than it is.
 		cfg.Extra = strings.Replace(cfg.Extra, "grace: 24h", "grace: 24h, node_age: 1m", 1)
 	})
+	past := w.remembered(metrics)
 	w.detect("ben")
 	w.scanned(1)
 
@@ -141,6 +142,10 @@ func TestApproveTerraform(t *testing.T) {
 	w.scanned(4)
 	w.card(60*time.Second, "volumes of leaked/data", "nothing left to save")
 	nodes := w.offered(60*time.Second, "node group idle", "Approve")
+	w.restart() // which is when it next measures: what the group was before is known before anybody approves
+	w.eventually(90*time.Second, "the days before are known", func(ctx context.Context) (bool, error) {
+		return w.value(ctx, `SELECT count(*)::text FROM ledger_use u JOIN finding f ON f.id = u.finding_id WHERE f.kind = 'idle_node' AND (use ->> 'least')::float > 47`) == "14", nil
+	})
 	w.approveAll(nodes, "ben", "dev")
 	w.thread(60*time.Second, nodes.TS, "Pull request #3", "is open")
 	if got, want := w.merged(forge, 3, groupsFile), strings.Replace(groupsTerraform, "desired_size = 2 # two", "desired_size = 1 # two", 1); got != want {
@@ -151,6 +156,16 @@ func TestApproveTerraform(t *testing.T) {
 	w.must(client.CoreV1().Nodes().Delete(t.Context(), "idle-1", metav1.DeleteOptions{}))
 	w.thread(90*time.Second, nodes.TS, "Live")
 	w.chain("idle_node", "detected,approved,implemented")
+
+	// What AWS does not have any more is off the bill, day by day: all of the volume but its snapshot, and a node around the clock.
+	w.measuredLater(past, metrics, "idle", "leaked")
+	w.measured(1, true, "orphan_volume", `(a.baseline ->> 'per_unit')::float`)
+	w.measured(1, true, "idle_node", `(a.baseline ->> 'per_unit')::float * 24`)
+	w.thread(60*time.Second, nodes.TS, "Verified")
+	w.detect("ben")
+	w.scanned(5)
+	w.card(60*time.Second, "node group idle", "a month saved and verified")
+	w.card(60*time.Second, "volumes of leaked/data", "a month saved and verified")
 	w.must(w.openStore().VerifyAudit(t.Context()))
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/eks-autopilot/autopilot/test/github"
 	"github.com/eks-autopilot/autopilot/test/slack"
 	"github.com/eks-autopilot/autopilot/test/stand"
+	"github.com/eks-autopilot/autopilot/test/stand/labelled"
 	"github.com/eks-autopilot/autopilot/test/stand/reader"
 )
 
@@ -127,7 +128,9 @@ func TestApprove(t *testing.T) {
 			"detected,approved,implemented detected,approved,implemented", nil
 	})
 
-	w.measuredLater(past, metrics, "over")
+	w.measuredLater(past, metrics, labelled.Pool, "over")
+	// Each measured day of each request saved what the frozen baseline and the new request say, for three replicas.
+	w.measured(2, false, "over_requested%", `CASE WHEN abs(v.work - 72) < 0.1 AND a.baseline ->> 'days' = '14' THEN ((a.baseline ->> 'per_unit')::float - (a.baseline ->> 'after')::float) * 72 ELSE 0 END`)
 	w.thread(60*time.Second, card.TS, "Verified", "was expected")
 	w.ask("/autopilot savings ledger", "Saved $", "freed capacity", "Promised and measured", "CPU", "memory")
 	w.detect("ben")

@@ -92,5 +92,14 @@ func TestVolume(t *testing.T) {
 	if n := w.value(t.Context(), `SELECT string_agg(kind, ' ' ORDER BY id) FROM ledger`); n != "detected approved implemented" {
 		t.Errorf("the ledger has %q", n)
 	}
+
+	// Days later AWS still does not have it, and that is measured: money off the bill.
+	w.must(w.bot.Stop(t.Context()))
+	w.daysPass()
+	w.must(w.bot.Start(t.Context()))
+	w.ready()
+	w.verified()
+	w.measured(1, true, "orphan_volume", `(a.baseline ->> 'per_unit')::float`)
+	w.thread(60*time.Second, card.TS, "Verified")
 	w.must(w.openStore().VerifyAudit(t.Context()))
 }
