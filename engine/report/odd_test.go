@@ -13,7 +13,8 @@ import (
 var (
 	week  = sync.OnceValue(func() engine.Digest { return year.New(year.Options{}).Digest(year.Week, engine.DigestScope{}) })
 	month = sync.OnceValue(func() engine.Digest { return year.New(year.Options{}).Digest(year.Month, engine.DigestScope{}) })
-	crowd = sync.OnceValue(makeCrowd)
+	crowd = sync.OnceValue(func() engine.Digest { return crowdOf(500) })
+	few   = sync.OnceValue(func() engine.Digest { return crowdOf(20) })
 )
 
 func digests() map[string]engine.Digest {
@@ -31,9 +32,9 @@ func day(s string) time.Time {
 // wild is a name as nobody should have one.
 var wild = strings.Repeat("long-", 30) + "<b onclick=alert(1)>\x00\r\n\u202e支払い👩‍🚀فريق&amp;{{.}}]]>"
 
-// makeCrowd is a month with 500 teams, hostile names in every place that takes one, amounts below zero and links of all sorts.
-func makeCrowd() engine.Digest {
-	d := year.New(year.Options{Teams: 500, Clusters: 20, Chains: 400, Hostile: true}).Digest(year.Month, engine.DigestScope{})
+// crowdOf is a month with many teams, hostile names in every place that takes one, amounts below zero and links of all sorts.
+func crowdOf(teams int) engine.Digest {
+	d := year.New(year.Options{Teams: teams, Clusters: 20, Chains: 80, Hostile: true}).Digest(year.Month, engine.DigestScope{})
 	d.Scope = engine.DigestScope{Team: wild, Cluster: "فريق"}
 	d.Trend[len(d.Trend)-100].Amount = -d.Trend[0].Amount / 3 // a day's refund
 	less := 2 * d.Spend.Total
