@@ -184,7 +184,8 @@ func (h history) fit(end int) model {
 
 // median is that of the known days from one to before another, without their season or with it.
 func (m *model) median(from, to, least int, flat bool) (middle engine.MicroUSD, n int) {
-	var list []engine.MicroUSD
+	var room [window]engine.MicroUSD // a forecast asks for thousands of medians
+	list := room[:0]
 	for k := max(from, least); k < min(to, m.end); k++ {
 		if !m.h.days[k].known {
 			continue

@@ -198,9 +198,10 @@ func Returned(chain []engine.LedgerEntry) (why string, back bool) {
 
 // verified gives the measured days of a chain, net, oldest first.
 func verified(chain []engine.LedgerEntry) (days []engine.LedgerEntry) {
+	corrections := correctionsOf(chain)
 	for _, e := range chain {
 		if e.Kind == engine.EntryVerified {
-			days = append(days, Net(chain, e))
+			days = append(days, Net(corrections, e))
 		}
 	}
 	slices.SortFunc(days, func(a, b engine.LedgerEntry) int { return a.Day.Compare(b.Day) })
