@@ -83,7 +83,6 @@ func history(days float64, pods int, use func(time.Time) float64) Series {
 	for i := range n {
 		v := use(s.Start.Add(time.Duration(i) * testStep))
 		s.Max = append(s.Max, float32(v))
-		s.Mean = append(s.Mean, float32(v))
 		seen := pods
 		if math.IsNaN(v) {
 			seen = 0

@@ -356,7 +356,7 @@ func TestNodeRisks(t *testing.T) {
 		}, engine.RiskHigh, "would lack memory: 15.2 of 15.0 GiB"},
 		"CPU peaks": {func(w nodeWorld) {
 			w.cluster().Usage = map[ContainerKey]Usage{
-				{"shop", "ReplicaSet", "big-n2-5d9f", "main"}: {CPU: Series{Step: time.Minute, Max: []float32{3.9}, Mean: []float32{3.9}, Pods: []uint16{1}}},
+				{"shop", "ReplicaSet", "big-n2-5d9f", "main"}: {CPU: Series{Step: time.Minute, Max: []float32{3.9}, Pods: []uint16{1}}},
 			}
 		}, engine.RiskMedium, "would lack CPU: 4.1 of 4.0 cores"},
 	}

@@ -22,13 +22,12 @@ func (s Series) index(t time.Time) int {
 	return int(min(int64(t.Sub(s.Start)/s.Step), int64(len(s.Max))))
 }
 
-// cut gives the steps from one index to another; Mean and Pods may be shorter than Max.
+// cut gives the steps from one index to another; Pods may be shorter than Max.
 func (s Series) cut(from, to int) Series {
 	return Series{
 		Start: s.Start.Add(time.Duration(from) * s.Step),
 		Step:  s.Step,
 		Max:   part(s.Max, from, to),
-		Mean:  part(s.Mean, from, to),
 		Pods:  part(s.Pods, from, to),
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func TestSeriesParts(t *testing.T) {
-	s := Series{Start: noon, Step: time.Hour, Max: []float32{1, 2, 3, 4}, Mean: []float32{1, 1, 1, 1}, Pods: []uint16{1, 1}}
+	s := Series{Start: noon, Step: time.Hour, Max: []float32{1, 2, 3, 4}, Pods: []uint16{1, 1}}
 	cases := []struct {
 		name          string
 		at            time.Time
@@ -26,7 +26,7 @@ func TestSeriesParts(t *testing.T) {
 	}
 	for _, c := range cases {
 		before, after := s.Until(c.at), s.Since(c.at)
-		if len(before.Max) != c.before || len(before.Mean) != c.before || len(after.Max) != c.after || len(before.Pods)+len(after.Pods) != 2 {
+		if len(before.Max) != c.before || len(after.Max) != c.after || len(before.Pods)+len(after.Pods) != 2 {
 			t.Errorf("%s: %d and %d steps, want %d and %d", c.name, len(before.Max), len(after.Max), c.before, c.after)
 		}
 		if !before.End().Equal(after.Start) || !after.End().Equal(s.End()) {

@@ -132,7 +132,6 @@ type Series struct {
 	Start time.Time
 	Step  time.Duration
 	Max   []float32 // of the pod that used the most
-	Mean  []float32 // over the pods
 	Pods  []uint16  // that had a sample
 }
 
