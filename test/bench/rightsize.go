@@ -45,7 +45,8 @@ func rightsize(ctx context.Context, args []string, out io.Writer) error {
 		func() error {
 			return compareCPU(ctx, out, fmt.Sprintf("CPU, %d PlanetLab machines", len(machines)), machines)
 		},
-		func() error { return spreadCPU(out, machines) },
+		func() error { return spreadCPU(out, machines, *seed) },
+		func() error { return foresightCPU(out, machines) },
 		func() error {
 			return compareCPU(ctx, out, fmt.Sprintf("CPU, %d NAB series", len(cloudwatch)), cloudwatch)
 		},
@@ -97,38 +98,21 @@ func compareCPU(ctx context.Context, out io.Writer, title string, histories []hi
 		t.add(p.name, percent(its.over), percent(its.slack), percent(f.slack), percent(a.slack), percent(its.high), percent(f.high), percent(a.high),
 			percent(its.worst), percent(f.worst), percent(a.worst))
 	}
-	return t.print(out, title+", at an equal share of samples over")
-}
-
-// spreadCPU says how far the difference to the floor depends on the machines and the day that it is measured on.
-func spreadCPU(out io.Writer, machines []history) error {
-	t := table{{"measured on", "machines", "floor's slack at 6.6 % over", "Autopilot's", "floor's at 1.4 % over", "Autopilot's"}}
-	row := func(name string, histories []history) {
-		floor, ours := floorCurve(histories), cpuCurve(histories)
-		cells := []string{name, strconv.Itoa(len(histories))}
-		for _, over := range []float64{0.066, 0.014} {
-			f, _ := floor.at(over)
-			a, _ := ours.at(over)
-			cells = append(cells, percent(f.slack), percent(a.slack))
+	if err := t.print(out, title+", at an equal share of samples over"); err != nil {
+		return err
+	}
+	t = table{{"at the slack of", "slack", "its samples over", "floor's", "Autopilot's", "its p95 over", "floor's", "Autopilot's", "its worst tenth", "floor's", "Autopilot's"}}
+	for _, p := range peers {
+		its := rate(histories, p.requests)
+		f, okFloor := floor.level(its.slack)
+		a, okOurs := ours.level(its.slack)
+		if !okFloor || !okOurs {
+			continue
 		}
-		t.add(cells...)
+		t.add(p.name, percent(its.slack), percent(its.over), percent(f.over), percent(a.over), percent(its.high), percent(f.high), percent(a.high),
+			percent(its.worst), percent(f.worst), percent(a.worst))
 	}
-	const folds = 5
-	for fold := range folds {
-		var some []history
-		for i, h := range machines {
-			if i%folds == fold {
-				some = append(some, h)
-			}
-		}
-		row(fmt.Sprintf("a fifth of the machines, %d", fold+1), some)
-	}
-	earlier := machines
-	for _, name := range []string{"the day before the last", "the day before that"} {
-		earlier = dayEarlier(earlier)
-		row(name, earlier)
-	}
-	return t.print(out, "CPU, spread over machines and days")
+	return t.print(out, title+", at an equal slack")
 }
 
 func compareMemory(ctx context.Context, out io.Writer, containers []history) error {

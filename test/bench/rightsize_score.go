@@ -66,11 +66,27 @@ func (c curve) at(over float64) (score, bool) {
 		if over > a.over || over < b.over || b.over <= 0 || a.over <= b.over {
 			continue
 		}
-		t := math.Log(over/a.over) / math.Log(b.over/a.over)
-		mid := func(x, y float64) float64 { return x + t*(y-x) }
-		return score{mid(a.slack, b.slack), over, mid(a.high, b.high), mid(a.worst, b.worst), mid(a.breached, b.breached)}, true
+		s := between(a, b, math.Log(over/a.over)/math.Log(b.over/a.over))
+		s.over = over
+		return s, true
 	}
 	return score{}, false
+}
+
+// level interpolates the curve, linearly, where it has so much slack. It is false beyond the ends.
+func (c curve) level(slack float64) (score, bool) {
+	for i := 1; i < len(c); i++ {
+		if a, b := c[i-1], c[i]; a.slack <= slack && slack <= b.slack && a.slack < b.slack {
+			return between(a, b, (slack-a.slack)/(b.slack-a.slack)), true
+		}
+	}
+	return score{}, false
+}
+
+// between is the share t of the way from one score to another.
+func between(a, b score, t float64) score {
+	mid := func(x, y float64) float64 { return x + t*(y-x) }
+	return score{mid(a.slack, b.slack), mid(a.over, b.over), mid(a.high, b.high), mid(a.worst, b.worst), mid(a.breached, b.breached)}
 }
 
 // balances are the points of the trade, from a core for all the time to a core for a thousandth of it.

@@ -57,6 +57,98 @@ func TestCurveAt(t *testing.T) {
 	}
 }
 
+func TestCurveLevel(t *testing.T) {
+	c := curve{{slack: 0.1, over: 0.4, high: 0.8}, {slack: 0.3, over: 0.1, high: 0.2}, {slack: 0.3, over: 0.1}, {slack: 0.5, over: 0.02}}
+	cases := []struct {
+		slack, over, high float64
+		ok                bool
+	}{
+		{0.1, 0.4, 0.8, true},
+		{0.2, 0.25, 0.5, true},
+		{0.4, 0.06, 0, true},
+		{0.5, 0.02, 0, true},
+		{0.05, 0, 0, false},
+		{0.6, 0, 0, false},
+	}
+	for _, want := range cases {
+		got, ok := c.level(want.slack)
+		if ok != want.ok || math.Abs(got.over-want.over) > 1e-12 || math.Abs(got.high-want.high) > 1e-12 {
+			t.Errorf("at %v: %+v %v, want %v over, %v high, %v", want.slack, got, ok, want.over, want.high, want.ok)
+		}
+	}
+}
+
+// threeDays are those of so many machines: level by the machine and the day, and a cycle within it.
+func threeDays(t *testing.T, n int) []history {
+	t.Helper()
+	start := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	var all []history
+	for m := range n {
+		s := waste.Series{Start: start, Step: slot}
+		for i := range 3 * slotsDaily {
+			s.Max = append(s.Max, float32(0.1*(1+float64(m%7)*0.3)*(1+float64((m*5+i/slotsDaily*3)%4)*0.2)*(2+math.Sin(float64(i)/9))))
+		}
+		h, ok := split(fmt.Sprint("m", m), s, start.Add(48*time.Hour))
+		if !ok {
+			t.Fatal("nothing on one side")
+		}
+		all = append(all, h)
+	}
+	return all
+}
+
+// TestTrialScoresAsRate: a trial with each history once is the curve that scores them together, and one with some of them that of those.
+func TestTrialScoresAsRate(t *testing.T) {
+	all := threeDays(t, 9)
+	same := func(got, want curve) {
+		t.Helper()
+		for i := range want {
+			if math.Abs(got[i].slack-want[i].slack) > 1e-6 || math.Abs(got[i].over-want[i].over) > 1e-12 {
+				t.Fatalf("at balance %d: %+v, want %+v", i, got[i], want[i])
+			}
+		}
+	}
+	same(demandTrial(all).curve([]float64{1, 1, 1, 1, 1, 1, 1, 1, 1}), cpuCurve(all))
+	some := []history{all[2], all[2], all[7]}
+	same(floorTrial(all).curve([]float64{0, 0, 2, 0, 0, 0, 0, 1, 0}), floorCurve(some))
+}
+
+// TestStandardErrors: what does not differ has none, what differs by the machine has one, and copies of a machine's days say no more.
+func TestStandardErrors(t *testing.T) {
+	all := threeDays(t, 24)
+	floor, ours := floorTrial(all), demandTrial(all)
+	if errs := standardErrors(all, floor, floor, 1); errs[0] != 0 {
+		t.Errorf("the floor differs from itself by ± %v", errs[0])
+	}
+	errs := standardErrors(all, floor, ours, 1)
+	if errs[0] <= 0 || math.IsNaN(errs[0]) {
+		t.Errorf("± %v", errs)
+	}
+	twice := append(all[:len(all):len(all)], all...)
+	if again := standardErrors(twice, floorTrial(twice), demandTrial(twice), 1); math.Abs(again[0]-errs[0]) > 1e-9 {
+		t.Errorf("± %v, and ± %v when each day counts twice", errs[0], again[0])
+	}
+}
+
+// TestToldDay: of the days before, the one like the day that comes is known, whichever it is.
+func TestToldDay(t *testing.T) {
+	for _, like := range []int{0, 1} {
+		s := waste.Series{Start: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), Step: slot}
+		for i := range 3 * slotsDaily {
+			level := float32(i / slotsDaily)
+			if i >= 2*slotsDaily {
+				level = float32(like) + 0.1
+			}
+			s.Max = append(s.Max, 0.5+level)
+		}
+		h, _ := split("a", s, s.Start.Add(48*time.Hour))
+		got := toldDay(h)
+		if len(got) != slotsDaily || got[0] != 0.5+float64(like) {
+			t.Errorf("a day like day %d: %d samples of %v", like, len(got), got[0])
+		}
+	}
+}
+
 func TestCheapest(t *testing.T) {
 	past := []float64{0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 1}
 	for balance, want := range map[float64]float64{0.1: 0.1, 1: 0.2, 7.9: 0.2, 8.1: 1} {
