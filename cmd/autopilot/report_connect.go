@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/aws"
 	"github.com/eks-autopilot/autopilot/engine/digest"
 	"github.com/eks-autopilot/autopilot/engine/print"
 	"github.com/eks-autopilot/autopilot/engine/prom"
@@ -65,7 +66,31 @@ func (c DeliveryConfig) connect(ctx context.Context) (handlers.ReportDelivery, e
 		return to, engine.Errorf(engine.Invalid, "%v", err)
 	}
 	to.Next = schedule.Next
+	if c.Email != nil {
+		m, err := c.Email.mail(ctx)
+		if err != nil {
+			return to, err
+		}
+		to.Mail = &handlers.MailRoute{Mailer: m, To: c.Email.To, From: c.Email.From}
+	}
+	if c.S3 != nil {
+		depot, err := c.S3.depot(ctx)
+		if err != nil {
+			return to, err
+		}
+		to.Depot = &handlers.DepotRoute{Depot: depot, Prefix: c.S3.Prefix}
+	}
 	return to, nil
+}
+
+func (c EmailConfig) mail(ctx context.Context) (*aws.Mail, error) {
+	return aws.NewMail(ctx, aws.Config{Region: c.Region, Role: c.RoleARN, ExternalID: c.ExternalID, Endpoint: c.Endpoint})
+}
+
+func (c ReportS3Config) depot(ctx context.Context) (*aws.Depot, error) {
+	return aws.NewDepot(ctx, aws.DepotConfig{
+		Config: aws.Config{Region: c.Region, Role: c.RoleARN, ExternalID: c.ExternalID, Endpoint: c.Endpoint}, Bucket: c.Bucket, Account: c.Account,
+	})
 }
 
 // asksFor gives the number that a query of the configuration has at the end of a day.
@@ -94,7 +119,7 @@ func checkReports(ctx context.Context, cfg Config, secrets Secrets, now time.Tim
 	}
 	var checks []engine.Check
 	for _, d := range cfg.Reports.Deliveries {
-		checks = append(checks, d.check(area, now))
+		checks = append(append(checks, d.check(area, now)), d.reached(ctx, area)...)
 	}
 	checks = append(checks, checkPrinter(area, cfg.Reports.PDF))
 	for _, u := range cfg.Reports.Units {
@@ -129,6 +154,26 @@ func (c DeliveryConfig) check(area string, now time.Time) engine.Check {
 		next = schedule.Next(p.To.Add(-1).In(location))
 	}
 	return engine.Passed(area, c.Name, fmt.Sprintf("%s to %s, %s at %s", c.Period, strings.Join(ways, ", "), p, next.Format("2006-01-02 15:04 MST")))
+}
+
+// reached tries whether a report gets to where Slack is not.
+func (c DeliveryConfig) reached(ctx context.Context, area string) (checks []engine.Check) {
+	const right, fix = "a configuration that can be read", "see reports.deliveries in the configuration"
+	if c.Email != nil {
+		if m, err := c.Email.mail(ctx); err != nil {
+			checks = append(checks, engine.Missed(engine.CheckFail, area, c.Name+" by e-mail", err.Error(), right, fix))
+		} else {
+			checks = append(checks, m.Check(ctx, c.Email.From))
+		}
+	}
+	if c.S3 != nil {
+		if d, err := c.S3.depot(ctx); err != nil {
+			checks = append(checks, engine.Missed(engine.CheckFail, area, c.Name+" to S3", err.Error(), right, fix))
+		} else {
+			checks = append(checks, d.Check(ctx, c.S3.Prefix))
+		}
+	}
+	return checks
 }
 
 func checkPrinter(area string, c PDFConfig) engine.Check {
