@@ -35,6 +35,7 @@ func (g *gathered) spent(c engine.ScanCost) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.cost.Queries += c.Queries
+	g.cost.ChunkReads += c.ChunkReads
 	g.cost.Samples += c.Samples
 	g.cost.Slowest = max(g.cost.Slowest, c.Slowest)
 	g.cost.BilledCalls += c.BilledCalls

@@ -56,7 +56,7 @@ func connectCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, logs
 		return c, err
 	}
 	if cl.Prometheus != "" {
-		if c.prometheus, err = prom.Connect(prom.Config{URL: cl.Prometheus, Bearer: secrets.PrometheusToken}); err != nil {
+		if c.prometheus, err = prom.Connect(prom.Config{URL: cl.Prometheus, Bearer: secrets.PrometheusToken, Log: log}); err != nil {
 			return c, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"log/slog"
 	"math"
 	"net/http"
 	"runtime"
@@ -170,7 +171,13 @@ func TestUsageWithoutChunks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &faulty{series: 1, chunks: tt.chunks}
-				r := f.connect(t).Usage(t.Context(), UsageWanted{Cluster: shop(), PeakDays: 8})
+				p := f.connect(t)
+				var log bytes.Buffer
+				p.log = slog.New(slog.NewTextHandler(&log, nil))
+				r := p.Usage(t.Context(), UsageWanted{Cluster: shop(), PeakDays: 8})
+				if !strings.Contains(log.String(), "for_chunks=1 ") || !strings.Contains(log.String(), tt.says) {
+					t.Errorf("the log does not tell the way: %s", log.String())
+				}
 				if len(r.Unread) > 0 || len(r.Gaps) > 0 || known8(r, "shop", "web") != fineSteps || known8(r, "back", "queue") != fineSteps {
 					t.Fatalf("unread %v, gaps %v", r.Unread, r.Gaps)
 				}

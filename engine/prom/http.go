@@ -6,6 +6,7 @@ package prom
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,6 +25,7 @@ type Config struct {
 	Cluster  string // that an Alertmanager is asked about; part of what its silences are known by, as several may share one
 	Receiver string // of an Alertmanager: the name of the one that is the bot, for Check; "" means autopilot
 
+	Log       *slog.Logger      // of a Prometheus: what each reading of histories took; nil drops it
 	Transport http.RoundTripper // nil means http.DefaultTransport
 	Now       func() time.Time  // nil means time.Now
 }

@@ -3,6 +3,7 @@ package prom
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"net/http"
 	"strconv"
@@ -22,6 +23,7 @@ type Prometheus struct {
 	api  v1.API
 	long *http.Client // for answers that are read as they come
 	now  func() time.Time
+	log  *slog.Logger
 }
 
 // Sample is one value of one series.
@@ -41,9 +43,12 @@ func Connect(cfg Config) (*Prometheus, error) {
 	if err != nil {
 		return nil, engine.Wrap(engine.Invalid, err, "the address "+base+" cannot be used")
 	}
-	p := &Prometheus{url: strings.TrimSuffix(base, "/"), api: v1.NewAPI(c), long: patient(client), now: cfg.Now}
+	p := &Prometheus{url: strings.TrimSuffix(base, "/"), api: v1.NewAPI(c), long: patient(client), now: cfg.Now, log: cfg.Log}
 	if p.now == nil {
 		p.now = time.Now
+	}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
 	}
 	return p, nil
 }

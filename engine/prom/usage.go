@@ -84,9 +84,18 @@ func (p *Prometheus) Usage(ctx context.Context, w UsageWanted) UsageReport {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	l := newLoad(p, w)
+	l.load(ctx)
+	r := l.report()
+	p.log.InfoContext(ctx, "histories read", "cluster", w.Cluster.Name, "containers", len(r.Usage), "requests", r.Cost.Queries, "for_chunks", r.Cost.ChunkReads,
+		"samples", r.Cost.Samples, "slowest", r.Cost.Slowest, "no_chunks", r.NoChunks, "unread", len(r.Unread))
+	return r
+}
+
+// load reads what can be read.
+func (l *load) load(ctx context.Context) {
 	if err := l.plan(ctx); err != nil {
 		l.giveUp(l.namespaces, err)
-		return l.report()
+		return
 	}
 	groups := l.groups()
 	for n, g := range groups {
@@ -101,7 +110,6 @@ func (p *Prometheus) Usage(ctx context.Context, w UsageWanted) UsageReport {
 			}
 		}
 	}
-	return l.report()
 }
 
 // load is one reading of a cluster's histories.
