@@ -53,14 +53,14 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestWholeYear makes each week and month of a year, and of one with hundreds of teams whose names are bad, and adds each up again
-// from the year's own rows.
+// TestWholeYear makes each month of a year and each third week, and some of a year with many teams whose names are bad, and adds each
+// up again from the year's own rows.
 func TestWholeYear(t *testing.T) {
-	for _, o := range []year.Options{{Seed: 3}, {Seed: 4, Teams: 200, Clusters: 9, Hostile: true}} {
+	for _, o := range []year.Options{{Seed: 3}, {Seed: 4, Teams: 60, Clusters: 9, Hostile: true}} {
 		y := year.New(o)
 		for _, kind := range []engine.PeriodKind{engine.Weekly, engine.Monthly} {
 			for p := engine.PeriodOf(kind, year.From); p.From.Before(year.To); p = engine.PeriodOf(kind, p.To) {
-				if o.Hostile && p.From.Month() != time.October {
+				if _, week := p.From.ISOWeek(); kind == engine.Weekly && week%3 != 0 || o.Hostile && p.From.Month() != time.October {
 					continue
 				}
 				d := y.Digest(p, engine.DigestScope{})
