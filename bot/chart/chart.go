@@ -75,9 +75,13 @@ func known(v float64) bool { return v >= 0 && !math.IsInf(v, 0) }
 
 // labels name every step; the axis shows a few of them.
 func labels(start time.Time, step time.Duration, n int) []string {
+	layout := "Jan 2 15:04"
+	if step >= 24*time.Hour {
+		layout = "Jan 2"
+	}
 	out := make([]string, n)
 	for i := range out {
-		out[i] = start.Add(time.Duration(i) * step).UTC().Format("Jan 2 15:04")
+		out[i] = start.Add(time.Duration(i) * step).UTC().Format(layout)
 	}
 	return out
 }
