@@ -30,7 +30,7 @@ func headlineSheet(d engine.Digest) engine.File {
 	money := func(name string, m engine.MicroUSD, known bool) { s.Row(name, when(known, m.Exact()), "USD") }
 	count := func(name string, n int64) { s.Row(name, strconv.FormatInt(n, 10), "count") }
 	span := func(name string, of time.Duration, known bool) { s.Row(name, when(known, seconds(of)), "seconds") }
-	s.Row("period", d.Period.String(), string(d.Period.Kind))
+	s.Row("period", d.Period.String(), engine.Cell(string(d.Period.Kind)))
 	s.Row("team", engine.Cell(d.Scope.Team), "scope")
 	s.Row("cluster", engine.Cell(d.Scope.Cluster), "scope")
 	s.Row("as_of", instant(d.AsOf), "time")
