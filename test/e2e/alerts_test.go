@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -91,6 +90,7 @@ spec:
 const (
 	calm      = "sleep 1000000"
 	small     = "resources: {requests: {cpu: 5m, memory: 8Mi}, limits: {cpu: 200m, memory: 32Mi}}"
+	starved   = "resources: {requests: {cpu: 20m, memory: 8Mi}, limits: {cpu: 20m, memory: 32Mi}}" // it gets as much on a busy machine, too
 	probed    = small + "\n          readinessProbe: {exec: {command: [test, -e, /tmp/ready]}, timeoutSeconds: 10, periodSeconds: 2, failureThreshold: 2}"
 	fast      = "volumes: [{name: fast, emptyDir: {medium: Memory}}]"
 	onFast    = "resources: {requests: {cpu: 5m, memory: 64Mi}, limits: {cpu: 200m, memory: 64Mi}}\n          volumeMounts: [{name: fast, mountPath: /fast}]"
@@ -110,6 +110,7 @@ type condition struct {
 
 // TestAlerts fires each shipped alert by its real condition: each joins or makes one incident, and ends with what it is about.
 func TestAlerts(t *testing.T) {
+	ahead(t)
 	t.Parallel()
 	w, a := newAlertingWorld(t)
 	tests := map[string]func(*world){
@@ -132,7 +133,7 @@ func TestAlerts(t *testing.T) {
 		},
 		{
 			name: "cpu", alert: "of the CPU it can get",
-			broken: deployment("web", "while :; do :; done", "", strings.Replace(small, "cpu: 200m", "cpu: 50m", 1)), mended: deployment("web", calm, "", small),
+			broken: deployment("web", "while :; do :; done", "", starved), mended: deployment("web", calm, "", small),
 			remedy: scaleUp,
 		},
 		{

@@ -18,6 +18,7 @@ import (
 // when it is sent in or only when the pull request would be made; a time that is over; a no; a webhook that GitHub did not send; and a pull
 // request that a person closes. Each is told where it happened, and all of it is in the audit log.
 func TestApproveRefused(t *testing.T) {
+	ahead(t)
 	t.Parallel()
 	w, forge, _ := approvalWorld(t, "refused", map[string]string{apiFile: apiManifest}, "over")
 	rewritten := func(comment string) {

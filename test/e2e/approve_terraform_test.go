@@ -72,6 +72,7 @@ resource "aws_ebs_volume" "kept" {
 // What Terraform declares: a node group that becomes smaller by the node that nobody needs, in one number, and a volume that is removed in
 // two pull requests, the first of which takes the snapshot. The test plays Terraform: it does to AWS what the merged files say.
 func TestApproveTerraform(t *testing.T) {
+	ahead(t)
 	t.Parallel()
 	all, err := labelled.Load()
 	if err != nil {

@@ -105,15 +105,18 @@ func (w *world) verified() {
 	})
 }
 
-// measured asserts of the measured days of some kinds of waste, each of which has so many chains, that they are two at least and that each
-// saved so much of the frozen baseline; as cash or as freed capacity.
+// measured waits until some kinds of waste, of so many chains, have two measured days at least, and asserts that each saved so much of the
+// frozen baseline, as cash or as freed capacity. A proposal is verified with its first day.
 func (w *world) measured(chains int, cash bool, kinds, saved string) {
 	w.t.Helper()
-	query := fmt.Sprintf(`SELECT count(*) || ' chains, ' || bool_and(days >= 2 AND well) FROM (SELECT count(DISTINCT v.day) AS days,
+	days := fmt.Sprintf(`FROM (SELECT count(DISTINCT v.day) AS days,
 			bool_and(v.amount > 0 AND abs(v.amount - (%s)) < 10000 AND (v.cash = v.amount) = %t) AS well
 		FROM ledger v JOIN ledger a ON a.chain = v.chain AND a.kind = 'approved' WHERE v.kind = 'verified' AND v.type LIKE '%s' GROUP BY v.chain) c`, saved, cash, kinds)
-	if got := w.value(w.t.Context(), query); got != fmt.Sprintf("%d chains, true", chains) {
-		w.t.Errorf("measured of %s: %s; the ledger has %s", kinds, got, w.value(w.t.Context(), `SELECT json_agg(ledger ORDER BY id)::text FROM ledger`))
+	w.eventually(30*time.Second, "two days of "+kinds+" are measured", func(ctx context.Context) (bool, error) {
+		return w.value(ctx, `SELECT count(*) || ' ' || coalesce(bool_and(days >= 2), false) `+days) == fmt.Sprintf("%d true", chains), nil
+	})
+	if w.value(w.t.Context(), `SELECT bool_and(well)::text `+days) != "true" {
+		w.t.Errorf("%s did not save %s, cash: %t; the ledger has %s", kinds, saved, cash, w.value(w.t.Context(), `SELECT json_agg(ledger ORDER BY id)::text FROM ledger`))
 	}
 }
 

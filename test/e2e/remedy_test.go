@@ -116,7 +116,7 @@ func (w *world) remedied(card slack.Message, label string, plan []string, told .
 	w.press("ana", card.TS, label)
 	w.shows("ana", append(plan, "dry run")...)
 	w.choose("ana")
-	w.thread(30*time.Second, card.TS, told...)
+	w.thread(90*time.Second, card.TS, told...)
 }
 
 // hang connects to every pod of a namespace, once none is so new that it may still be starting.

@@ -91,6 +91,7 @@ func TestSavings(t *testing.T) {
 // savingsWorld is a bot with a simulated cluster of some cases, 35 days of its history in a Prometheus, and an AWS.
 func savingsWorld(t *testing.T, name string, cases []string, options ...option) (*world, *aws.Server, *stand.Prometheus) {
 	t.Helper()
+	place(t)
 	all, err := labelled.Load()
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 // TestSimulated is what a single real node cannot play, or what would disturb the tests on it: many pods, nodes that go, and an
 // API server that goes. Its cluster has simulated nodes alone, and one thing happens in it at a time.
 func TestSimulated(t *testing.T) {
+	ahead(t)
 	t.Parallel()
 	c, err := cluster.Start(t.Context(), cluster.Config{Name: "e2e-simulated", Mode: cluster.KWOK})
 	if err != nil {

@@ -37,10 +37,33 @@ var shared struct {
 
 func TestMain(m *testing.M) { os.Exit(runAll(m)) }
 
-// most is how many worlds there may be at once: each has a server for its database and a bot.
+// most is how many worlds there may be at once: each has a server for its database and a bot, and some a cluster.
 const most = 4
 
-var worlds = make(chan struct{}, most)
+var (
+	worlds = make(chan struct{}, most)
+	placed sync.Map // names of the tests that have a place among them
+)
+
+// place waits until there may be another world, and keeps its place until the test ends. Called again, it does nothing.
+func place(t *testing.T) {
+	t.Helper()
+	if _, has := placed.LoadOrStore(t.Name(), true); has {
+		return
+	}
+	worlds <- struct{}{}
+	t.Cleanup(func() { placed.Delete(t.Name()); <-worlds })
+}
+
+// ahead has a test be among the first: what takes longest must not begin last. It comes before t.Parallel, and so many tests may have it
+// as there may be worlds.
+func ahead(t *testing.T) {
+	t.Helper()
+	if len(worlds) == most {
+		t.Fatalf("more than %d tests are ahead", most)
+	}
+	place(t)
+}
 
 func runAll(m *testing.M) int {
 	// The tests wait for a cluster more than they compute, so the number of cores is no bound for them; most is.
@@ -60,9 +83,8 @@ func runAll(m *testing.M) int {
 		return complain(err)
 	}
 	shared.bot = filepath.Join(dir, "autopilot")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", shared.bot, "github.com/eks-autopilot/autopilot/cmd/autopilot").CombinedOutput(); err != nil {
-		return complain(fmt.Errorf("build the bot: %w\n%s", err, out))
-	}
+	built := make(chan error, 1)
+	go func() { built <- stand.BuildBot(ctx, shared.bot) }()
 	c, err := cluster.Start(ctx, cluster.Config{Name: "e2e", Mode: cluster.Node, AuditLog: true, CrashLoopMax: 20 * time.Second, Progress: func(s string) { fmt.Println("cluster:", s) }})
 	if err != nil {
 		return complain(err)
@@ -72,6 +94,9 @@ func runAll(m *testing.M) int {
 			_ = complain(err)
 		}
 	}()
+	if err := <-built; err != nil {
+		return complain(err)
+	}
 	shared.cluster = c
 	rules, err := readerRules()
 	if err != nil {
@@ -138,8 +163,7 @@ func only(prefix string) option {
 
 func newWorld(t *testing.T, options ...option) *world {
 	t.Helper()
-	worlds <- struct{}{}
-	t.Cleanup(func() { <-worlds })
+	place(t)
 	w := &world{t: t, dir: t.TempDir(), people: map[string]string{}, token: "webhook-token", hands: &sync.Mutex{}}
 	if err := os.Chmod(w.dir, 0o755); err != nil {
 		t.Fatal(err)
