@@ -20,8 +20,8 @@ type bar struct {
 
 const (
 	barHeight = 26 // pixels a row
-	barName   = 22 // characters of a name beside a bar
-	phoneName = 14
+	barName   = 24 // characters of a name beside a bar
+	phoneName = 17
 )
 
 func barsHeight(n int) int { return n*barHeight + 8 }

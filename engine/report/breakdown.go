@@ -14,7 +14,7 @@ const topBars = 12
 
 // spendKinds are the kinds of cost as people name them.
 var spendKinds = map[string]string{
-	"workload": "Workloads", "shared": "Shared, not divided", "idle": "Idle capacity", "outside": "Outside of clusters",
+	"workload": "Workloads", "shared": "Shared", "idle": "Idle capacity", "outside": "Outside clusters",
 	"unallocatable": "Unallocated", "adjustment": "Invoices less their days",
 }
 

@@ -12,13 +12,14 @@ import (
 // The digests that the page is tried with.
 var (
 	week  = sync.OnceValue(func() engine.Digest { return year.New(year.Options{}).Digest(year.Week, engine.DigestScope{}) })
+	whole = sync.OnceValue(func() engine.Digest { return year.New(year.Options{}).Digest(year.WholeWeek, engine.DigestScope{}) })
 	month = sync.OnceValue(func() engine.Digest { return year.New(year.Options{}).Digest(year.Month, engine.DigestScope{}) })
 	crowd = sync.OnceValue(func() engine.Digest { return crowdOf(500) })
 	few   = sync.OnceValue(func() engine.Digest { return crowdOf(20) })
 )
 
 func digests() map[string]engine.Digest {
-	return map[string]engine.Digest{"week": week(), "month": month(), "crowd": crowd(), "one day": oneDay(), "empty": empty()}
+	return map[string]engine.Digest{"week": week(), "whole": whole(), "month": month(), "crowd": crowd(), "one day": oneDay(), "empty": empty()}
 }
 
 func day(s string) time.Time {

@@ -25,10 +25,10 @@ func allocation(d engine.Digest) []slice {
 	nobody := s.Total - teams - s.Idle - s.Shared - s.Outside - s.Unallocated - s.Adjustment
 	return []slice{
 		{"teams", "Put to teams", teams},
-		{"no_team", "Workloads of no team", nobody},
+		{"no_team", "No team", nobody},
 		{"idle", "Idle capacity", s.Idle},
-		{"shared", "Shared, not divided", s.Shared},
-		{"outside", "Outside of clusters", s.Outside},
+		{"shared", "Shared", s.Shared},
+		{"outside", "Outside clusters", s.Outside},
 		{"unallocated", "Unallocated", s.Unallocated},
 		{"adjustment", "Invoices less their days", s.Adjustment},
 	}
