@@ -97,18 +97,22 @@ func TestMendIsOffered(t *testing.T) {
 			"payments/api memory limit and request 512 → 640 MiB, low risk",
 		},
 		"a probe": {
-			engine.ClassProbeFailing, []engine.Evidence{
+			engine.ClassProbeFailing,
+			[]engine.Evidence{
 				clue("probe", engine.EvidenceProbe, "probe=liveness", "message=Liveness probe failed: context deadline exceeded"),
 				change("probe", "liveness=GET http :8080/healthz every 10s, timeout 5s, fails after 3", "liveness=GET http :8080/healthz every 10s, timeout 1s, fails after 3"),
 			},
-			[]string{"timeoutSeconds: 1 # was 5 => timeoutSeconds: 5 # was 5"}, "payments/api livenessProbe.timeoutSeconds 1 → 5, low risk",
+			[]string{"timeoutSeconds: 1 # was 5 => timeoutSeconds: 5 # was 5"},
+			"payments/api livenessProbe.timeoutSeconds 1 → 5, low risk",
 		},
 		"an image": {
-			engine.ClassImagePull, []engine.Evidence{
+			engine.ClassImagePull,
+			[]engine.Evidence{
 				clue("app", engine.EvidenceContainer, "state=waiting", "reason=ImagePullBackOff", "image=acme/api:1.4.2", "message=manifest unknown: acme/api:1.4.2 not found"),
 				change("image", "acme/api:1.4.1", "acme/api:1.4.2"),
 			},
-			[]string{"image: acme/api:1.4.2 => image: acme/api:1.4.1"}, "payments/api image acme/api:1.4.2 → acme/api:1.4.1, medium risk",
+			[]string{"image: acme/api:1.4.2 => image: acme/api:1.4.1"},
+			"payments/api image acme/api:1.4.2 → acme/api:1.4.1, medium risk",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -260,8 +260,10 @@ func TestRemedyTask(t *testing.T) {
 		{name: "paused until it was too late", set: func(_ *Handlers, s *fakeStore, f *fakeRemedier) {
 			s.paused.On, f.asked.Expires, f.act = true, noon, engine.Errorf(engine.Conflict, "the time for it was over")
 		}, acted: 1, over: "s1 refused: the time for it was over"},
-		{name: "of a StatefulSet", set: func(_ *Handlers, _ *fakeStore, f *fakeRemedier) { f.asked.Target.Kind = "StatefulSet" }, acted: 1,
-			over: "s1 done: undo it. A pod that is stuck stays so: with podManagementPolicy OrderedReady, Kubernetes does not replace it. Delete it by hand, and it is made anew: kubectl -n payments delete pod api-N"},
+		{
+			name: "of a StatefulSet", set: func(_ *Handlers, _ *fakeStore, f *fakeRemedier) { f.asked.Target.Kind = "StatefulSet" }, acted: 1,
+			over: "s1 done: undo it. A pod that is stuck stays so: with podManagementPolicy OrderedReady, Kubernetes does not replace it. Delete it by hand, and it is made anew: kubectl -n payments delete pod api-N",
+		},
 		{name: "scaling one", set: func(h *Handlers, _ *fakeStore, f *fakeRemedier) {
 			f.asked.Target.Kind, f.asked.Kind, h.Remedies.Allowed = "StatefulSet", engine.RemedyScale, []engine.RemedyKind{engine.RemedyScale}
 		}, acted: 1, over: "s1 done: undo it"},

@@ -95,11 +95,13 @@ func TestNext(t *testing.T) {
 		"stale, but somebody's": {followed(engine.ProposalStale, openPull()), touched, "new", ActNone, engine.ProposalStale, "", nil, 0},
 		"closed and opened again": {
 			shut(closed, time.Hour), openPull(), "new", ActReopen, opened, "waits for a review",
-			[]string{"Opened again on GitHub. It is followed again, and what it is for is put off no more."}, lookOpen,
+			[]string{"Opened again on GitHub. It is followed again, and what it is for is put off no more."},
+			lookOpen,
 		},
 		"closed, opened again and merged": {
 			shut(closed, 40*24*time.Hour), merged, "new", ActReopen, engine.ProposalMerged, "",
-			[]string{"Opened again on GitHub. It is followed again, and what it is for is put off no more.", "Merged as 0123456789. It is watched until the live objects have the new values."}, lookMerged,
+			[]string{"Opened again on GitHub. It is followed again, and what it is for is put off no more.", "Merged as 0123456789. It is watched until the live objects have the new values."},
+			lookMerged,
 		},
 		"closed an hour ago":       {shut(closed, time.Hour), closed, "", ActNone, engine.ProposalClosed, "no need", nil, lookOld},
 		"closed a week ago":        {shut(closed, 7*24*time.Hour), closed, "", ActNone, engine.ProposalClosed, "no need", nil, lookClosed},
