@@ -31,7 +31,9 @@ func week() engine.Digest {
 			Days: []engine.ForecastDay{{Day: date(11, 23), Mid: usd(5_800), Low: usd(5_500), High: usd(6_200)}},
 		},
 		Waterfall: []engine.SpendStep{
-			{By: "team", Name: "payments", Amount: usd(911.90)}, {By: "team", Name: "search", Amount: usd(804.22)}, {By: "kind", Name: "idle", Amount: -usd(402.1)},
+			{By: "team", Name: "payments", Amount: usd(911.90)},
+			{By: "team", Name: "search", Amount: usd(804.22)},
+			{By: "kind", Name: "idle", Amount: -usd(402.1)},
 			{Name: "others", Amount: usd(41_235.18) - usd(39_649.25) - usd(911.90) - usd(804.22) + usd(402.1)},
 		},
 		Movers: []engine.Mover{
@@ -42,16 +44,19 @@ func week() engine.Digest {
 		},
 		Breakdowns: []engine.Breakdown{
 			{By: "team", Lines: []engine.BreakdownLine{
-				{Name: "platform", Amount: usd(14_200), Before: usd(14_100)}, {Name: "payments", Amount: usd(3_312), Before: usd(2_400.1)},
+				{Name: "platform", Amount: usd(14_200), Before: usd(14_100)},
+				{Name: "payments", Amount: usd(3_312), Before: usd(2_400.1)},
 				{Name: "", Amount: usd(41_235.18) - usd(14_200) - usd(3_312), Before: usd(39_649.25) - usd(14_100) - usd(2_400.1)},
 			}},
 			{By: "cluster", Lines: []engine.BreakdownLine{
-				{Name: "prod-eu", Amount: usd(30_100), Before: usd(30_100)}, {Name: "prod-us", Amount: usd(8_904.22), Before: usd(8_100)},
+				{Name: "prod-eu", Amount: usd(30_100), Before: usd(30_100)},
+				{Name: "prod-us", Amount: usd(8_904.22), Before: usd(8_100)},
 				{Name: "", Amount: usd(41_235.18) - usd(30_100) - usd(8_904.22), Before: usd(39_649.25) - usd(30_100) - usd(8_100)},
 			}},
 			{By: "kind", Lines: []engine.BreakdownLine{
 				{Name: "workload", Amount: usd(41_235.18) - usd(4_100) - usd(1_720), Before: usd(39_649.25) - usd(4_502.1)},
-				{Name: "idle", Amount: usd(4_100), Before: usd(4_502.1)}, {Name: "shared", Amount: usd(1_720)},
+				{Name: "idle", Amount: usd(4_100), Before: usd(4_502.1)},
+				{Name: "shared", Amount: usd(1_720)},
 			}},
 		},
 		Budgets: []engine.Budget{

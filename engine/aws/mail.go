@@ -133,8 +133,13 @@ func letter(now time.Time, to []string, from, subject, text, html string, attach
 		subject = string(r[:maxSubject-1]) + "…"
 	}
 	for _, h := range [][2]string{
-		{"From", from}, {"To", strings.Join(to, ",\r\n ")}, {"Subject", mime.QEncoding.Encode("utf-8", subject)},
-		{"Date", now.UTC().Format(time.RFC1123Z)}, {"Auto-Submitted", "auto-generated"}, {"MIME-Version", "1.0"}, {"Content-Type", kind},
+		{"From", from},
+		{"To", strings.Join(to, ",\r\n ")},
+		{"Subject", mime.QEncoding.Encode("utf-8", subject)},
+		{"Date", now.UTC().Format(time.RFC1123Z)},
+		{"Auto-Submitted", "auto-generated"},
+		{"MIME-Version", "1.0"},
+		{"Content-Type", kind},
 	} {
 		fmt.Fprintf(&b, "%s: %s\r\n", h[0], h[1])
 	}

@@ -84,8 +84,10 @@ func TestMailAsItsReaderSeesIt(t *testing.T) {
 		From: "bot@example.com", To: "cfo@example.com, cto@example.com", Subject: "Week 2026-W47: −$3.20\r\nBcc: evil@example.com",
 		Text: "Spend: $41\r\nDown 4 %", HTML: page,
 		Attachments: []stand.Attached{
-			{Name: "autopilot-2026-W47.pdf", Type: "application/pdf", Body: []byte(pdf)}, {Name: "Kosten für “Team”.csv", Type: "text/csv; charset=utf-8", Body: []byte("a,b\r\n1,2\r\n")},
-			{Name: "page.html", Type: "text/html; charset=utf-8", Body: []byte(page)}, {Name: "x.bin", Type: "application/octet-stream", Body: []byte{0}},
+			{Name: "autopilot-2026-W47.pdf", Type: "application/pdf", Body: []byte(pdf)},
+			{Name: "Kosten für “Team”.csv", Type: "text/csv; charset=utf-8", Body: []byte("a,b\r\n1,2\r\n")},
+			{Name: "page.html", Type: "text/html; charset=utf-8", Body: []byte(page)},
+			{Name: "x.bin", Type: "application/octet-stream", Body: []byte{0}},
 		},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
