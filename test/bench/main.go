@@ -36,6 +36,7 @@ var figures = []figure{
 	{"waste-load", "the part of waste that is measured, as a process of its own", wasteLoad},
 	{"labels", "precision and recall of the detectors of waste in a labelled cluster, and nodes drained by the real scheduler", labels},
 	{"storm", "many pods of one workload crash together: cards, incidents, posts", storm},
+	{"nab", "anomalies in the labelled series of the Numenta Anomaly Benchmark: scores, values a second, bytes a series", detection},
 	{"rightsize", "requests for CPU and memory beside other tools', on usage that was measured elsewhere", rightsize},
 }
 

@@ -1,0 +1,10 @@
+// Package anomaly says how strange the newest value of a series is, by that series' own past alone.
+//
+// A Detector reads one value after the other and keeps a bounded summary of what it saw. It asks five questions, each of which is about a
+// record, that is, about something that never was before: is the value outside of all values that there were; is the level (the median of
+// the last seven values) outside of all levels; is the level of this hour of the day outside of all that this hour had; did the values of a day ever spread
+// so far, or so little; did a window of values ever look like this one. Records are rare by themselves and need no assumption of how
+// values are distributed: of n values in no order, the chance that the last one is the highest is 1/n.
+//
+// The package is pure: package handlers feeds it and keeps its state.
+package anomaly
