@@ -87,6 +87,7 @@ type asker struct {
 	warned  string    // by Prometheus, first
 	strikes int       // failures and slow answers in a row
 	share   float64   // of the samples that a query may read, halved when it is too many
+	eased   int       // how often that is halved again for now, until it is quick again
 	until   time.Time // no query before
 	skew    time.Duration
 }
@@ -132,10 +133,17 @@ func (a *asker) ask(ctx context.Context, chunks bool, send func() (answer, error
 		return ctx.Err()
 	case err == nil && took < a.slow:
 		a.strikes = 0
+		if took < a.slow/4 {
+			a.eased = max(a.eased-1, 0)
+		}
 		return nil
 	case err == nil || errors.Is(err, errTooMuch) || engine.CodeOf(err) == engine.Unavailable:
 		a.strikes++
-		a.share = max(a.share/2, 1.0/16)
+		if errors.Is(err, errTooMuch) {
+			a.share = max(a.share/2, 1.0/16)
+		} else {
+			a.eased = min(a.eased+1, 4)
+		}
 		// As long a rest as it had work, so that it serves others at least half of the time.
 		a.until = a.now().Add(min(max(took, time.Second<<a.strikes), maxPause))
 	}
@@ -165,7 +173,7 @@ func (a *asker) tired() bool {
 func (a *asker) portion() float64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.share
+	return max(a.share/float64(int(1)<<a.eased), 1.0/16)
 }
 
 func (a *asker) wait(ctx context.Context) error {

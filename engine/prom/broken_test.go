@@ -147,30 +147,29 @@ func (c cutOff) Read(p []byte) (int, error) {
 
 // TestUsageWithoutChunks wants a scan to ask for chunks once, and then to be whole by queries, whatever it is that stands in the way.
 func TestUsageWithoutChunks(t *testing.T) {
-	status := func(code int, kind string) func(int, []byte) (time.Duration, *http.Response, error) {
-		return func(int, []byte) (time.Duration, *http.Response, error) {
-			return time.Millisecond, answered(code, kind, []byte("no")), nil
-		}
-	}
 	for name, tt := range map[string]struct {
-		chunks func(int, []byte) (time.Duration, *http.Response, error)
+		status int // 0 is no connection
+		kind   string
 		says   string
 	}{
-		"not found":       {status(404, "text/plain"), "404"},
-		"not allowed":     {status(405, "text/plain"), "405"},
-		"forbidden":       {status(403, "application/json"), "403"},
-		"not understood":  {status(400, "text/plain"), "400"},
-		"not implemented": {status(501, "text/plain"), "501"},
-		"bad gateway":     {status(502, "text/html"), "502"},
-		"samples":         {status(200, "application/x-protobuf"), "application/x-protobuf"},
-		"a page":          {status(200, "text/html; charset=utf-8"), "text/html"},
-		"no connection": {func(int, []byte) (time.Duration, *http.Response, error) {
-			return time.Millisecond, nil, errors.New("connection refused")
-		}, "does not answer"},
+		"not found":       {404, "text/plain", "404"},
+		"not allowed":     {405, "text/plain", "405"},
+		"forbidden":       {403, "application/json", "403"},
+		"not understood":  {400, "text/plain", "400"},
+		"not implemented": {501, "text/plain", "501"},
+		"bad gateway":     {502, "text/html", "502"},
+		"samples":         {200, "application/x-protobuf", "application/x-protobuf"},
+		"a page":          {200, "text/html; charset=utf-8", "text/html"},
+		"no connection":   {0, "", "does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := &faulty{series: 1, chunks: tt.chunks}
+				f := &faulty{series: 1, chunks: func(int, []byte) (time.Duration, *http.Response, error) {
+					if tt.status == 0 {
+						return time.Millisecond, nil, errors.New("connection refused")
+					}
+					return time.Millisecond, answered(tt.status, tt.kind, []byte("no")), nil
+				}}
 				p := f.connect(t)
 				var log bytes.Buffer
 				p.log = slog.New(slog.NewTextHandler(&log, nil))

@@ -77,7 +77,7 @@ func (a *asker) open(ctx context.Context, m matchers, from, to time.Time) (*http
 	a.sawClock(resp)
 	if resp.StatusCode == http.StatusOK {
 		if kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";"); kind != chunksType {
-			resp.Body.Close()
+			_ = resp.Body.Close()
 			return nil, fmt.Errorf("%w: the answer is %q", errNoChunks, kind)
 		}
 		return resp, nil
@@ -267,10 +267,9 @@ func (f *frames) turn() error {
 		rest = rest[n:]
 		var name, value []byte
 		err := fields(label, func(field protowire.Number, v []byte) error {
-			switch field {
-			case 1:
+			if field == 1 {
 				name = v
-			case 2:
+			} else if field == 2 {
 				value = v
 			}
 			return nil

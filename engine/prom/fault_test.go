@@ -281,3 +281,22 @@ func TestMatchersQuoteTheirValues(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+// TestWhatIsAskedForGrowsAgain wants Prometheus to be asked for less while it is slow only, but for no more again of what it refused.
+func TestWhatIsAskedForGrowsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		steps := []struct {
+			took    time.Duration
+			status  int
+			portion float64 // afterwards
+		}{{25 * time.Second, 200, 0.5}, {10 * time.Second, 200, 0.5}, {time.Second, 200, 1}, {time.Second, 503, 0.5}, {time.Second, 200, 0.5}, {time.Second, 502, 0.25}, {time.Second, 200, 0.5}}
+		f := &faulty{series: 1, answers: func(n int, _ string, _ int) (time.Duration, int) { return steps[n].took, steps[n].status }}
+		p := f.connect(t)
+		a := &asker{url: p.url, client: p.long, now: time.Now, slow: slow, share: 1}
+		for i, s := range steps {
+			if err := a.get(t.Context(), cpuMetric, grid{time.Unix(0, 0), fineStep, 1}, func(labelSet) []float64 { return nil }); (err == nil) != (s.status == 200) || a.portion() != s.portion {
+				t.Errorf("request %d: %v of what was planned, want %v (%v)", i, a.portion(), s.portion, err)
+			}
+		}
+	})
+}

@@ -76,13 +76,13 @@ func (x *xor) rest(at, delta int64, value uint64) error {
 		case word>>60 == 0b1111:
 			change := word << 4 >> 32 << 32
 			word, there, next = fill(in, word<<36, there-36, next)
-			delta += int64(change | word>>32)
+			delta += int64(change | word>>32) //nolint:gosec // two's complement
 			word <<= 32
 			there -= 32
 		default:
 			ones := uint(bits.LeadingZeros64(^word)) // 1 to 3
 			size := 11 + 3*ones
-			change := int64(word << (ones + 1) >> (64 - size))
+			change := int64(word << (ones + 1) >> (64 - size)) //nolint:gosec // 20 bits at most
 			if change > 1<<(size-1) {
 				change -= 1 << size
 			}

@@ -40,7 +40,11 @@ func wasteLoad(ctx context.Context, args []string, out io.Writer) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	p, err := prom.Connect(prom.Config{URL: *url})
+	cfg := prom.Config{URL: *url}
+	if c.queries {
+		cfg.Transport = noChunks{}
+	}
+	p, err := prom.Connect(cfg)
 	if err != nil {
 		return err
 	}
@@ -70,6 +74,17 @@ func wasteLoad(ctx context.Context, args []string, out io.Writer) error {
 		l.Gaps = append(l.Gaps, g.Reason)
 	}
 	return l.say(out)
+}
+
+// noChunks sends requests to a Prometheus that has no remote read.
+type noChunks struct{}
+
+// RoundTrip sends a request.
+func (noChunks) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, "/api/v1/read") {
+		return &http.Response{StatusCode: http.StatusNotFound, Body: http.NoBody, Request: r}, nil
+	}
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 // say prints the line that the parent process reads.
