@@ -84,11 +84,11 @@ func arguments(dir, source, target string) []string {
 
 // run starts Chromium and waits for its end, or ends it and all that it started with the context.
 func run(ctx context.Context, path, dir string, arguments []string) error {
-	said, err := os.Create(filepath.Join(dir, "said")) // a file, so that what Chromium leaves running holds no pipe open
+	said, err := os.CreateTemp(dir, "said") // a file, so that what Chromium leaves running holds no pipe open
 	if err != nil {
 		return err
 	}
-	defer said.Close()
+	defer func() { _ = said.Close() }()
 	cmd := exec.CommandContext(ctx, path, arguments...) //nolint:gosec // the path is configured, the arguments are ours
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, said, said
 	cmd.Env = []string{"HOME=" + dir, "TMPDIR=" + dir, "XDG_CONFIG_HOME=" + dir, "XDG_CACHE_HOME=" + dir, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "TZ=UTC"}
@@ -113,7 +113,7 @@ func read(path string) ([]byte, error) {
 	if info.Size() > maxPDF {
 		return nil, engine.Errorf(engine.Unavailable, "Chromium made a PDF of %d MiB, which is more than can be sent", info.Size()>>20)
 	}
-	content, err := os.ReadFile(path)
+	content, err := os.ReadFile(path) //nolint:gosec // our own, in our own folder
 	if err != nil {
 		return nil, engine.Wrap(engine.Unavailable, err, "the PDF that Chromium made cannot be read")
 	}

@@ -136,7 +136,7 @@ func TestPageStandsAlone(t *testing.T) {
 					t.Errorf("%s: a link leads to %q, which is not there", name, to)
 				}
 				if a.Key == "aria-labelledby" {
-					for _, id := range strings.Fields(a.Val) {
+					for id := range strings.FieldsSeq(a.Val) {
 						if !ids[id] {
 							t.Errorf("%s: nothing is %q, which is what a %s is called by", name, id, n.Data)
 						}

@@ -62,8 +62,10 @@ func newOpen(d engine.Digest) section {
 			of = "no team, " + of
 		}
 		top = append(top, []cell{
-			named(name(g.Title, "Finding"), of), {Text: money(g.Monthly), Sub: "off the bill: " + off},
-			{Text: sure(g.Confidence), Sub: name(string(g.Risk), "unknown") + " risk"}, say(ready),
+			named(name(g.Title, "Finding"), of),
+			{Text: money(g.Monthly), Sub: "off the bill: " + off},
+			{Text: sure(g.Confidence), Sub: name(string(g.Risk), "unknown") + " risk"},
+			say(ready),
 		})
 	}
 	if len(top) > 0 {
@@ -71,9 +73,11 @@ func newOpen(d engine.Digest) section {
 			[]column{text("What"), figures("A month"), text("Waste?"), text("Next")}, top, nil, nil))
 	}
 	if len(kinds) > 0 {
-		s.Tables = append(s.Tables, &table{ID: "open-kinds", Caption: "All that is open, by type, estimated", Rows: kinds,
+		s.Tables = append(s.Tables, &table{
+			ID: "open-kinds", Caption: "All that is open, by type, estimated", Rows: kinds,
 			Columns: []column{text("Type"), figures("Findings"), figures("A month")},
-			Foot:    []cell{say("All"), say(whole(int64(o.Count))), say(money(o.Monthly))}})
+			Foot:    []cell{say("All"), say(whole(int64(o.Count))), say(money(o.Monthly))},
+		})
 	}
 	return s
 }

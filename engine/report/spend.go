@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -39,15 +40,12 @@ func newAllocation(d engine.Digest) (section, error) {
 
 // barFigure is a chart of bars from 0.
 func barFigure(id, title string, rows []bar) (*figure, error) {
-	description := ""
+	said := make([]string, len(rows))
 	for k, r := range rows {
-		if k > 0 {
-			description += ", "
-		}
-		description += r.name + " " + r.label
+		said[k] = r.name + " " + r.label
 	}
 	height := barsHeight(len(rows))
-	return newFigure(barWidth, id, title, description+".", func(c canvas) error { return bars(c, rows, 0) }, height, height)
+	return newFigure(barWidth, id, title, strings.Join(said, ", ")+".", func(c canvas) error { return bars(c, rows, 0) }, height, height)
 }
 
 const maxSteps = 12

@@ -50,7 +50,7 @@ func (i ink) color() charts.Color { return charts.Color{R: uint8(i), B: 1, A: 25
 
 // inkOf reads the ink from a style that the library wrote, of "fill" or "stroke".
 func inkOf(style, property string) ink {
-	for _, declaration := range strings.Split(style, ";") {
+	for declaration := range strings.SplitSeq(style, ";") {
 		var n uint8
 		if value, ok := strings.CutPrefix(declaration, property+":"); ok {
 			if _, err := fmt.Sscanf(value, "rgb(%d,0,1)", &n); err == nil {
@@ -151,8 +151,8 @@ func (c canvas) write(b *strings.Builder, e element) {
 		case inkUp:
 			x, anchor = x+wide, ` text-anchor="end"`
 		case inkAcross:
-			x, anchor = x+wide/2, ` text-anchor="middle"`
-			x = min(x, c.width-wide/2)
+			x, anchor = min(x+wide/2, c.width-wide/2), ` text-anchor="middle"`
+		default:
 		}
 		fmt.Fprintf(b, `<text class="%s" x="%d" y="%d"%s>%s</text>`, inkClass[fill], x, e.Y, anchor, html.EscapeString(e.Text))
 	}
@@ -177,7 +177,7 @@ func pathClass(fill, stroke ink) string {
 func compact(d string) string {
 	var b strings.Builder
 	points := map[string]bool{}
-	for _, part := range strings.Fields(strings.NewReplacer("\n", " ").Replace(d)) {
+	for part := range strings.FieldsSeq(d) {
 		if part == "M" || part == "L" || part == "Z" {
 			b.WriteString(part)
 			continue
