@@ -53,6 +53,10 @@ func (s *Store) DigestFacts(ctx context.Context, p engine.Period, scope engine.D
 	var facts digest.Facts
 	err := s.read(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		facts = digest.Facts{Period: p, Scope: scope}
+		// Compiling a query of this kind takes longer than running it.
+		if _, err := tx.Exec(ctx, `SET LOCAL jit = off`); err != nil {
+			return err
+		}
 		r := &digestReader{tx: tx, label: cmp.Or(s.rules().Route.TeamLabel, "team"), wanted: wanted, facts: &facts}
 		for _, part := range []func(context.Context) error{
 			r.costs, r.payers, r.corrections, r.savings, r.opportunities, r.incidents, r.own, r.counts, r.freshness,

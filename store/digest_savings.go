@@ -13,11 +13,11 @@ import (
 
 // Of a chain the steps are read, what was measured in the span, and of the days before it the two that say where the chain stood:
 // the last day, and what was written last. The sums of a span are the same as over all entries.
-var digestLedgerSQL = `WITH chosen AS (` + chainsOfSpan + `)
-	` + selectLedger + `WHERE chain IN (SELECT chain FROM chosen) AND (day IS NULL OR day >= $7 AND day < $8 OR id IN (
-		SELECT max(v.id) FROM ledger v JOIN chosen USING (chain) WHERE v.kind = 'verified' AND v.day < $7 GROUP BY chain
-		UNION (SELECT DISTINCT ON (v.chain) v.id FROM ledger v JOIN chosen USING (chain) WHERE v.kind = 'verified' AND v.day < $7
-			ORDER BY v.chain, v.day DESC, v.id DESC)))
+var digestLedgerSQL = `WITH chosen AS MATERIALIZED (` + chainsOfSpan + `),
+	stood AS MATERIALIZED (SELECT last.id FROM chosen, LATERAL (
+		(SELECT v.id FROM ledger v WHERE v.chain = chosen.chain AND v.kind = 'verified' AND v.day < $7 ORDER BY v.day DESC LIMIT 1)
+		UNION (SELECT v.id FROM ledger v WHERE v.chain = chosen.chain AND v.kind = 'verified' AND v.day < $7 ORDER BY v.id DESC LIMIT 1)) last)
+	` + selectLedger + `WHERE chain IN (SELECT chain FROM chosen) AND (day IS NULL OR day >= $7 AND day < $8 OR id IN (SELECT id FROM stood))
 	ORDER BY id`
 
 // A group's own numbers are read for those alone that are shown: a finding's body has a chart in it.
@@ -25,7 +25,7 @@ const dearestSQL = `SELECT g.id, g.title, g.team, g.cluster, sum(f.monthly)::big
 		(ARRAY['low', 'medium', 'high'])[max(array_position(ARRAY['low', 'medium', 'high'], f.body ->> 'Risk'))],
 		EXISTS (SELECT FROM proposal_item i JOIN finding f ON f.id = i.finding_id WHERE i.group_id = g.id AND ` + proposable + `
 			AND (jsonb_array_length(coalesce(nullif(i.body -> 'Edits', 'null'), '[]')) > 0 OR coalesce(i.body -> 'Removal', 'null') <> 'null')),
-		coalesce(m.channel_id, ''), coalesce(m.ts, '')
+		min(f.first_seen), coalesce(m.channel_id, ''), coalesce(m.ts, '')
 	FROM finding_group g JOIN finding f ON f.group_id = g.id LEFT JOIN messages m ON m.key = g.card
 	WHERE f.status = 'open' AND ($1 = '' OR f.team = $1) AND ($2 = '' OR f.cluster = $2) AND g.id IN (
 		SELECT f.group_id FROM finding f WHERE f.status = 'open' AND ($1 = '' OR f.team = $1) AND ($2 = '' OR f.cluster = $2)
@@ -62,7 +62,7 @@ func (r *digestReader) opportunities(ctx context.Context) error {
 		return err
 	}
 	f.Open.Top, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (o engine.Opportunity, err error) {
-		err = row.Scan(&o.Group, &o.Title, &o.Team, &o.Cluster, &o.Monthly, &o.Cash, &o.Confidence, &o.Risk, &o.Drafted, &o.Thread.Channel, &o.Thread.TS)
+		err = row.Scan(&o.Group, &o.Title, &o.Team, &o.Cluster, &o.Monthly, &o.Cash, &o.Confidence, &o.Risk, &o.Drafted, &o.Since, &o.Thread.Channel, &o.Thread.TS)
 		return o, err
 	})
 	return err

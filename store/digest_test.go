@@ -102,8 +102,8 @@ func TestFactsComeToTheRows(t *testing.T) {
 	w := newWorld(t)
 	w.year(12)
 	wanted := []engine.DigestScope{{Team: "team3"}, {Cluster: "c1"}, {Team: "team4", Cluster: "c1"}, {}, {Team: "nobody"}}
-	for _, p := range []engine.Period{weekDue, engine.PeriodOf(engine.Monthly, october), engine.PeriodOf(engine.Weekly, weekDue.From.AddDate(0, 0, -7*46)), engine.PeriodOf(engine.Monthly, start)} {
-		for _, scope := range []engine.DigestScope{everybody, {Team: "team3"}, {Cluster: "c1"}, {Team: "team5", Cluster: "c2"}, {Team: "named"}} {
+	for _, p := range []engine.Period{weekDue, engine.PeriodOf(engine.Monthly, october)} {
+		for _, scope := range []engine.DigestScope{everybody, {Team: "team3"}, {Team: "team5", Cluster: "c2"}} {
 			what := p.String() + " of " + scope.Team + "/" + scope.Cluster
 			f := w.facts(p, scope, wanted...)
 			of := func(table string) string {
@@ -255,7 +255,7 @@ func TestOpenOpportunities(t *testing.T) {
 	equal(t, "monthly", fmt.Sprint(int64(open.Monthly)), w.sql(`SELECT sum(monthly)::bigint FROM finding WHERE status = 'open'`))
 	equal(t, "top", len(open.Top), digest.OpenGroups)
 	first := open.Top[0]
-	equal(t, "the dearest", first, engine.Opportunity{Group: first.Group, Title: "payments/w13", Cluster: "prod", Monthly: 33 * engine.USD, Confidence: 0.9, Risk: engine.RiskLow})
+	equal(t, "the dearest", first, engine.Opportunity{Group: first.Group, Title: "payments/w13", Cluster: "prod", Monthly: 33 * engine.USD, Confidence: 0.9, Risk: engine.RiskLow, Since: w.now().Truncate(time.Microsecond)})
 	f := w.one("w13")
 	w.must(w.SaveDrafts(t.Context(), first.Group, []engine.ProposalItem{{FindingID: f.ID, Title: "less", Repo: "o/r", Base: "main", Edits: []engine.FileEdit{{Path: "a.yaml", Before: "1", After: "2"}}}}))
 	open = w.facts(engine.PeriodOf(engine.Weekly, w.now()), everybody).Open

@@ -162,7 +162,7 @@ func (s *Store) LedgerEntries(ctx context.Context, f engine.LedgerFilter) ([]eng
 
 // chainsOfSpan gives the chains that a filter chooses, see spanOf: those with an entry in the span, and those of which a day of it was to
 // be measured. What nobody could measure is missed, not gone.
-var chainsOfSpan = `SELECT chain FROM ledger WHERE ($1 = '' OR cluster = $1) AND ($2 = '' OR namespace = $2) AND ($3 = '' OR team = $3)
+var chainsOfSpan = `SELECT DISTINCT chain FROM ledger WHERE ($1 = '' OR cluster = $1) AND ($2 = '' OR namespace = $2) AND ($3 = '' OR team = $3)
 	AND ($4 = '' OR type = $4) AND (
 		day IS NULL AND at >= coalesce($5, '-infinity'::timestamptz) AND at < coalesce($6, 'infinity'::timestamptz)
 		OR day >= coalesce($5 AT TIME ZONE 'UTC', '-infinity') AND day < coalesce($6 AT TIME ZONE 'UTC', 'infinity')
