@@ -113,7 +113,7 @@ func mover(s subject) (engine.Insight, bool) {
 		verb = "fell"
 	}
 	text := fmt.Sprintf("%s %s by %s", who, verb, money(size(change)))
-	if m.Before > 0 {
+	if m.Before > 0 && m.Now >= 0 {
 		text += fmt.Sprintf(" (%s)", percent(size(change), m.Before))
 	}
 	if where, part := mostly(s.facts, m); where != "" {

@@ -66,6 +66,10 @@ func TestInsights(t *testing.T) {
 			spent(f, true, "eu", "", "idle", 4)
 			spent(f, false, "eu", "", "idle", 104)
 		}, digest.Rules{}, []string{"mover: The cost of idle capacity rose by $100 (more than tenfold). | kind idle"}},
+		{"credits, which make a cost an income", func(f *digest.Facts) {
+			spent(f, true, "", "", "unallocatable", 260)
+			spent(f, false, "", "", "unallocatable", -68)
+		}, digest.Rules{}, []string{"mover: The cost that cannot be allocated (taxes, support, credits) fell by $328. | kind unallocatable"}},
 		{"what has no team", func(f *digest.Facts) {
 			spent(f, false, "eu", "", "workload", 100)
 		}, digest.Rules{}, []string{"mover: The cost of what has no team rose by $100. | kind workload"}},
