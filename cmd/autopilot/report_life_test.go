@@ -14,6 +14,7 @@ import (
 	"github.com/eks-autopilot/autopilot/handlers"
 	"github.com/eks-autopilot/autopilot/store"
 	"github.com/eks-autopilot/autopilot/store/storetest"
+	stand "github.com/eks-autopilot/autopilot/test/aws"
 )
 
 // reporters are replicas of the bot that do nothing but report, on one database and by one clock.
@@ -206,5 +207,30 @@ func TestAMonthIsToldThenClosed(t *testing.T) {
 	october, ok, err := r.st[0].DigestOf(t.Context(), engine.PeriodOf(engine.Monthly, time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)), engine.DigestScope{})
 	if err != nil || !ok || len(october.Corrections) != 1 || october.Corrections[0].Amount != 7_500_000 || october.Corrections[0].Of != "invoice of 2026-09" || october.Spend.Before != 340_000_000 {
 		t.Errorf("%+v, before %s, %v; want what the later invoice of September changed", october.Corrections, october.Spend.Before, err)
+	}
+}
+
+// TestReportsAreTasks runs them as they run in the bot: what is due is seen at the start, and sent.
+func TestReportsAreTasks(t *testing.T) {
+	cloud, config := sendingReports(t)
+	r := newReporters(t, 1, config)
+	r.tick("2026-10-14 10:00:00")
+	r.bills("2026-10-12", "2026-10-18")
+	r.set("2026-10-19 09:00:00")
+	ctx, stop := context.WithCancel(t.Context())
+	var working sync.WaitGroup
+	working.Go(func() {
+		if err := r.st[0].Work(ctx, r.all[0].Tasks()); err != nil {
+			t.Error(err)
+		}
+	})
+	defer working.Wait()
+	defer stop()
+	mails, files := 0, 0
+	for deadline := time.Now().Add(time.Minute); (mails == 0 || files < 4) && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		cloud.Change(func(w *stand.World) { mails, files = len(w.Mails), len(w.Buckets[0].Objects) })
+	}
+	if mails != 1 || files < 4 {
+		t.Errorf("%d mails, %d files in S3", mails, files)
 	}
 }
