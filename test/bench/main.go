@@ -35,6 +35,8 @@ var figures = []figure{
 	{"waste", "the histories of thousands of containers from a real Prometheus, and the detection of waste on them", wasteScan},
 	{"waste-load", "the part of waste that is measured, as a process of its own", wasteLoad},
 	{"labels", "precision and recall of the detectors of waste in a labelled cluster, and nodes drained by the real scheduler", labels},
+	{"digest", "a week's and a month's message, page and tables of a year of rows: time and memory", digests},
+	{"digest-load", "the part of digest that is measured, as a process of its own", digestLoad},
 	{"storm", "many pods of one workload crash together: cards, incidents, posts", storm},
 	{"nab", "anomalies in the labelled series of the Numenta Anomaly Benchmark: scores, values a second, bytes a series", detection},
 	{"rightsize", "requests for CPU and memory beside other tools', on usage that was measured elsewhere", rightsize},
