@@ -159,7 +159,7 @@ func TestApproveTerraform(t *testing.T) {
 	w.chain("idle_node", "detected,approved,implemented")
 
 	// What AWS does not have any more is off the bill, day by day: all of the volume but its snapshot, and a node around the clock.
-	w.measuredLater(past, metrics, "idle", "leaked")
+	w.measuredLater(daysPassed, past, metrics, "idle", "leaked")
 	w.measured(1, true, "orphan_volume", `(a.baseline ->> 'per_unit')::float`)
 	w.measured(1, true, "idle_node", `(a.baseline ->> 'per_unit')::float * 24`)
 	w.thread(60*time.Second, nodes.TS, "Verified")

@@ -64,6 +64,7 @@ func TestApprove(t *testing.T) {
 	w.detect("ben")
 	w.scanned(1)
 	card := w.offered(60*time.Second, "over/api", "Approve")
+	w.weekly()
 	w.restart() // which is when it next measures: what the days before used is known before anybody approves
 	w.eventually(90*time.Second, "the days before are known", func(ctx context.Context) (bool, error) {
 		return w.value(ctx, `SELECT count(*)::text FROM ledger_use WHERE (use ->> 'seen')::float > 0.9`) == "28", nil
@@ -128,7 +129,8 @@ func TestApprove(t *testing.T) {
 			"detected,approved,implemented detected,approved,implemented", nil
 	})
 
-	w.measuredLater(past, metrics, labelled.Pool, "over")
+	days := intoLastWeek(time.Now())
+	w.measuredLater(days, past, metrics, labelled.Pool, "over")
 	// Each measured day of each request saved what the frozen baseline and the new request say, for three replicas.
 	w.measured(2, false, "over_requested%", `CASE WHEN abs(v.work - 72) < 0.1 AND a.baseline ->> 'days' = '14' THEN ((a.baseline ->> 'per_unit')::float - (a.baseline ->> 'after')::float) * 72 ELSE 0 END`)
 	w.thread(60*time.Second, card.TS, "Verified", "was expected")
@@ -140,6 +142,7 @@ func TestApprove(t *testing.T) {
 	if n := w.value(t.Context(), `SELECT count(*) || ' ' || min(status) FROM proposal`); n != "1 verified" {
 		t.Errorf("the proposals are %s", n)
 	}
+	w.digested(days, w.value(t.Context(), `SELECT pull ->> 'url' FROM proposal`))
 	w.must(w.openStore().VerifyAudit(t.Context()))
 	if out := w.run(w.env, "audit", "verify"); !strings.Contains(out, "rows") {
 		t.Errorf("audit verify says %q", out)

@@ -74,17 +74,17 @@ func (w *world) remembered(metrics *stand.Prometheus) labelled.Era {
 
 // measuredLater has days pass since the change went live: all that was kept becomes so much older, and Prometheus remembers the cluster as
 // it was until then, and as it is now since. The next start of the bot measures.
-func (w *world) measuredLater(before labelled.Era, metrics *stand.Prometheus, cases ...string) {
+func (w *world) measuredLater(days int, before labelled.Era, metrics *stand.Prometheus, cases ...string) {
 	w.t.Helper()
 	ctx, now := w.t.Context(), time.Now()
 	w.must(w.bot.Stop(ctx))
-	w.daysPass()
+	w.daysPass(days)
 	all, err := labelled.Load()
 	w.must(err)
 	all = slices.DeleteFunc(all, func(c labelled.Case) bool { return !slices.Contains(cases, c.Name) })
 	f, err := labelled.NewFurnisher(w.cluster.RESTConfig())
 	w.must(err)
-	before.To = now.AddDate(0, 0, -daysPassed).Truncate(time.Minute)
+	before.To = now.AddDate(0, 0, -days).Truncate(time.Minute)
 	after, err := f.Now(ctx, before.To, now)
 	w.must(err)
 	w.must(metrics.Stop(ctx))
@@ -122,7 +122,7 @@ func (w *world) measured(chains int, cash bool, kinds, saved string) {
 
 // daysPass makes what the ledger, the proposals and the measured days say that many days older. The ledger lets nobody change its rows; a
 // test that cannot wait for days must, and puts the trigger back.
-func (w *world) daysPass() {
+func (w *world) daysPass(days int) {
 	w.t.Helper()
 	ctx := w.t.Context()
 	c, err := pgx.Connect(ctx, w.postgres.URL())
@@ -141,7 +141,7 @@ func (w *world) daysPass() {
 		`UPDATE proposal_event SET at = at - $days`,
 		`COMMIT`,
 	} {
-		statement = strings.NewReplacer("$days", fmt.Sprintf("interval '%d days'", daysPassed), "$n", fmt.Sprint(daysPassed)).Replace(statement)
+		statement = strings.NewReplacer("$days", fmt.Sprintf("interval '%d days'", days), "$n", fmt.Sprint(days)).Replace(statement)
 		if _, err := c.Exec(ctx, statement); err != nil {
 			w.t.Fatalf("%s: %v", statement, err)
 		}
