@@ -190,6 +190,8 @@ func TestUsageWithoutChunks(t *testing.T) {
 
 // TestUsageWhenChunksBreak wants what is wrong with chunks to cost no more than the queries in their place, and Prometheus to be
 // left alone as much as with queries.
+//
+//nolint:bodyclose // the product closes what the answers here are made of
 func TestUsageWhenChunksBreak(t *testing.T) {
 	second := func(is func(answer []byte) []byte) func(int, []byte) (time.Duration, *http.Response, error) {
 		return func(n int, answer []byte) (time.Duration, *http.Response, error) {

@@ -267,9 +267,10 @@ func (f *frames) turn() error {
 		rest = rest[n:]
 		var name, value []byte
 		err := fields(label, func(field protowire.Number, v []byte) error {
-			if field == 1 {
+			switch int(field) {
+			case 1:
 				name = v
-			} else if field == 2 {
+			case 2:
 				value = v
 			}
 			return nil
