@@ -188,18 +188,21 @@ func anonymous(pid int) (int64, error) {
 }
 
 // processorTime is what a process has used so far, in ticks of 10 ms.
-func processorTime(pid int) (time.Duration, error) {
+func processorTime(pid int) (time.Duration, error) { return statTime(pid, 2) }
+
+// statTime adds up the first times of /proc/<pid>/stat: user, system, and both again of the children that have ended.
+func statTime(pid, times int) (time.Duration, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}
 	_, rest, _ := strings.Cut(string(data), ") ")
 	fields := strings.Fields(rest)
-	if len(fields) < 13 {
+	if len(fields) < 15 {
 		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
 	}
 	var sum time.Duration
-	for _, f := range fields[11:13] { // user and system
+	for _, f := range fields[11 : 11+times] {
 		n, err := strconv.ParseInt(f, 10, 64)
 		if err != nil {
 			return 0, err
