@@ -46,13 +46,13 @@ func Tables(d engine.Digest) []engine.File {
 
 // reportName is how the files of a digest begin: "autopilot-2026-W47-payments".
 func reportName(d engine.Digest) string {
-	name := "autopilot-" + d.Period.String()
+	words := []string{"autopilot", d.Period.String()}
 	for _, part := range []string{d.Scope.Team, d.Scope.Cluster} {
 		if part != "" {
-			name += "-" + fileWord(part)
+			words = append(words, fileWord(part))
 		}
 	}
-	return name
+	return strings.Join(words, "-")
 }
 
 // fileWord makes a name one that any file system, any key of S3 and any header of a mail can hold.

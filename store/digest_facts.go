@@ -78,8 +78,12 @@ func (r *digestReader) incidents(ctx context.Context) error {
 		return err
 	}
 	var i engine.IncidentLine
-	_, err = pgx.ForEachRow(rows, []any{&i.ID, &i.Title, &i.Workload.Cluster, &i.Workload.Namespace, &i.Workload.Kind, &i.Workload.Name, &i.Team, &i.Severity,
-		&i.Started, &i.Detected, zeroTime{&i.Resolved}, &i.Thread.Channel, &i.Thread.TS}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{
+		&i.ID, &i.Title, &i.Workload.Cluster, &i.Workload.Namespace, &i.Workload.Kind, &i.Workload.Name, &i.Team, &i.Severity,
+		&i.Started, &i.Detected,
+		zeroTime{&i.Resolved},
+		&i.Thread.Channel, &i.Thread.TS,
+	}, func() error {
 		if i.Detected.Before(f.Period.From) && !i.Detected.Before(before) {
 			f.Earlier++
 		}

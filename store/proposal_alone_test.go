@@ -41,8 +41,10 @@ func TestWhatOnePersonApprovesInParts(t *testing.T) {
 	elsewhere.Repo, others.Owner.Team = "shop/infra", "core"
 	equal(t, "alone", []engine.MicroUSD{alone(ada, items[1]), alone(grace, items[1]), alone(ada, elsewhere), alone(ada, others)}, []engine.MicroUSD{50 * engine.USD, 0, 0, 0})
 	second := w.part("b", ada, items[1])
-	equal(t, "the second", []any{second.Status, second.Need.People, second.Need.Why}, []any{engine.ProposalPending, 2,
-		[]string{"two people, for $49.00/month and the $50.00/month that the same person approved alone within 24 h are above $60.00"}})
+	equal(t, "the second", []any{second.Status, second.Need.People, second.Need.Why}, []any{
+		engine.ProposalPending, 2,
+		[]string{"two people, for $49.00/month and the $50.00/month that the same person approved alone within 24 h are above $60.00"},
+	})
 	equal(t, "what two approve counts for nobody", alone(ada, items[2]), 50*engine.USD)
 	again, err := w.Approve(t.Context(), w.second("b2", grace, second), w.inParts())
 	w.must(err)

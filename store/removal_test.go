@@ -28,8 +28,11 @@ func TestRemovalGoesOnStepByStep(t *testing.T) {
 		t.Fatalf("before anything was done: %+v", at)
 	}
 	for _, next := range []engine.RemovalState{
-		{Step: engine.RemovalSnapshot}, {Step: engine.RemovalSnapshot}, {Step: engine.RemovalWait, Snapshot: "snap-1"},
-		{Step: engine.RemovalDelete, Snapshot: "snap-1"}, {Step: engine.RemovalDone, Snapshot: "snap-1"},
+		{Step: engine.RemovalSnapshot},
+		{Step: engine.RemovalSnapshot},
+		{Step: engine.RemovalWait, Snapshot: "snap-1"},
+		{Step: engine.RemovalDelete, Snapshot: "snap-1"},
+		{Step: engine.RemovalDone, Snapshot: "snap-1"},
 	} {
 		w.pass(time.Minute)
 		before := at

@@ -12,7 +12,8 @@ import (
 
 func mailWorld() aws.World {
 	return aws.World{Senders: []aws.Sender{
-		{Account: account, Region: region, Name: "example.com"}, {Account: account, Region: region, Name: "bot@other.com"},
+		{Account: account, Region: region, Name: "example.com"},
+		{Account: account, Region: region, Name: "bot@other.com"},
 		{Account: "999999999999", Region: region, Name: "foreign.com"},
 	}}
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,7 +125,7 @@ func TestStandardErrors(t *testing.T) {
 	if errs[0] <= 0 || math.IsNaN(errs[0]) {
 		t.Errorf("± %v", errs)
 	}
-	twice := append(all[:len(all):len(all)], all...)
+	twice := slices.Concat(all, all)
 	if again := standardErrors(twice, floorTrial(twice), demandTrial(twice), 1); math.Abs(again[0]-errs[0]) > 1e-9 {
 		t.Errorf("± %v, and ± %v when each day counts twice", errs[0], again[0])
 	}

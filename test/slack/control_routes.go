@@ -260,7 +260,8 @@ func (s *Server) controlScopes(in struct{ Remove, Add []string }) (Outcome, int)
 func (s *Server) controlUsergroup(in struct {
 	Usergroup, User string
 	Leave           bool
-}) (Outcome, int) {
+},
+) (Outcome, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u, g := s.ws.user(in.User), s.ws.group(in.Usergroup)
