@@ -29,14 +29,17 @@ const (
 	daysSQL = `SELECT r.day, sum(r.micro_usd)::bigint, coalesce(sum(r.micro_usd) FILTER (WHERE r.kind = 'adjustment'), 0)::bigint, bool_or(r.provisional)
 		FROM cost_row r WHERE r.day >= $3 AND r.day < $4 AND` + ofScope + `GROUP BY r.day ORDER BY r.day`
 
-	// The rows are gone through once, however many scopes there are.
-	scopesSQL = `WITH r AS MATERIALIZED (
-			SELECT day, team, cluster, sum(micro_usd) AS amount, coalesce(sum(micro_usd) FILTER (WHERE kind = 'adjustment'), 0) AS adjustment, bool_or(provisional) AS provisional
-			FROM cost_row WHERE day >= $3 AND day < $4 GROUP BY day, team, cluster)
+	// Scopes of a team find their rows by its name; those of clusters are added up from the sums of clusters.
+	scopesSQL = `WITH s AS (SELECT team, cluster, n FROM unnest($1::text[], $2::text[]) WITH ORDINALITY s (team, cluster, n))
+		SELECT s.n - 1, r.day, sum(r.micro_usd)::bigint, coalesce(sum(r.micro_usd) FILTER (WHERE r.kind = 'adjustment'), 0)::bigint, bool_or(r.provisional)
+		FROM s JOIN cost_row r ON r.team = s.team AND (s.cluster = '' OR r.cluster = s.cluster)
+		WHERE s.team <> '' AND r.day >= $3 AND r.day < $4 GROUP BY s.n, r.day
+		UNION ALL
 		SELECT s.n - 1, r.day, sum(r.amount)::bigint, sum(r.adjustment)::bigint, bool_or(r.provisional)
-		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY s (team, cluster, n)
-		JOIN r ON (s.team = '' OR r.team = s.team) AND (s.cluster = '' OR r.cluster = s.cluster)
-		GROUP BY s.n, r.day ORDER BY s.n, r.day`
+		FROM s JOIN (SELECT day, cluster, sum(micro_usd) AS amount, coalesce(sum(micro_usd) FILTER (WHERE kind = 'adjustment'), 0) AS adjustment,
+				bool_or(provisional) AS provisional FROM cost_row WHERE day >= $3 AND day < $4 GROUP BY day, cluster) r ON s.cluster = '' OR r.cluster = s.cluster
+		WHERE s.team = '' GROUP BY s.n, r.day
+		ORDER BY 1, 2`
 
 	// A payer is closed when each month is that the period touches, from the payer's first on.
 	payersSQL = `WITH seen AS (SELECT DISTINCT payer FROM cost_day WHERE day >= $3 AND day < $4

@@ -459,3 +459,25 @@ func TestADayIsCountedOnce(t *testing.T) {
 		code(t, "no count", w.SaveCount(t.Context(), digest.UnitDay{Name: "order", Day: november, Count: n}), engine.Invalid)
 	}
 }
+
+// TestWhatNobodyMeasuredIsMissed has a change of which no day of the week could be measured: the chain has no row in the week, and is
+// no less of it.
+func TestWhatNobodyMeasuredIsMissed(t *testing.T) {
+	w := newSavers(t)
+	w.scan(priced("api", 40))
+	f := w.one("api")
+	chain := engine.LedgerChain(f.ID, 0)
+	w.append(approvedOf(f, 1), engine.LedgerEntry{Chain: chain, Kind: engine.EntryImplemented, Amount: f.Monthly, Ref: "https://github.com/o/r/pull/1"})
+	next := engine.PeriodOf(engine.Weekly, w.now())
+	later := engine.PeriodOf(engine.Weekly, next.To)
+	facts := w.facts(later, everybody)
+	equal(t, "missed", facts.Funnel.Missed, 7)
+	equal(t, "lines", len(facts.Ledger.Lines), 1)
+	sum, err := w.Ledger(t.Context(), engine.LedgerFilter{From: later.From, To: later.To})
+	w.must(err)
+	equal(t, "the ledger of the week says it too", sum.Missed, 7)
+	w.append(engine.LedgerEntry{Chain: chain, Kind: engine.EntryReversed, Ref: "taken back"})
+	equal(t, "of what was taken back nothing is missed", len(w.facts(later, everybody).Ledger.Lines), 0)
+	years := engine.PeriodOf(engine.Weekly, later.To.AddDate(2, 0, 0))
+	equal(t, "after a year nothing is measured", len(w.facts(years, everybody).Ledger.Lines), 0)
+}
