@@ -56,7 +56,7 @@ spec:
 // database and GitHub are away for a while: there is one pull request, one chain of the ledger for each line, and one thread all the same.
 func TestApprove(t *testing.T) {
 	t.Parallel()
-	w, forge, metrics := approvalWorld(t, "approve", map[string]string{apiFile: apiManifest, "README.md": "What runs where.\n", "CODEOWNERS": "* @" + stand.ForgeBen + "\n"}, "over")
+	w, forge, metrics := approvalWorld(t, "approve", map[string]string{apiFile: apiManifest, "README.md": "What runs where.\n", "CODEOWNERS": "* @" + stand.ForgeBen + "\n"}, "over", "leaked")
 	past := w.remembered(metrics)
 	client, err := kubernetes.NewForConfig(w.cluster.RESTConfig())
 	w.must(err)
@@ -130,7 +130,7 @@ func TestApprove(t *testing.T) {
 	})
 
 	days := intoLastWeek(time.Now())
-	w.measuredLater(days, past, metrics, labelled.Pool, "over")
+	w.measuredLater(days, past, metrics, labelled.Pool, "over", "leaked")
 	// Each measured day of each request saved what the frozen baseline and the new request say, for three replicas.
 	w.measured(2, false, "over_requested%", `CASE WHEN abs(v.work - 72) < 0.1 AND a.baseline ->> 'days' = '14' THEN ((a.baseline ->> 'per_unit')::float - (a.baseline ->> 'after')::float) * 72 ELSE 0 END`)
 	w.thread(60*time.Second, card.TS, "Verified", "was expected")

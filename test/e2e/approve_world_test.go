@@ -120,7 +120,8 @@ func (w *world) measured(chains int, cash bool, kinds, saved string) {
 	}
 }
 
-// daysPass makes what the ledger, the proposals and the measured days say that many days older. The ledger lets nobody change its rows; a
+// daysPass makes what the ledger, the proposals, the measured days and the costs say that many days older, at least as many as costs are
+// kept of. The ledger lets nobody change its rows; a
 // test that cannot wait for days must, and puts the trigger back.
 func (w *world) daysPass(days int) {
 	w.t.Helper()
@@ -130,15 +131,18 @@ func (w *world) daysPass(days int) {
 	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }()
 	for _, statement := range []string{
 		`BEGIN`,
+		`CREATE FUNCTION pg_temp.earlier(body jsonb) RETURNS jsonb LANGUAGE sql AS
+			$$ SELECT to_jsonb(to_char((body ->> 'day')::timestamptz AT TIME ZONE 'UTC' - $days, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) $$`,
 		`ALTER TABLE ledger DISABLE TRIGGER ledger_rows_stay`,
 		`UPDATE ledger SET at = at - $days`,
 		`ALTER TABLE ledger ENABLE TRIGGER ledger_rows_stay`,
 		`CREATE TEMPORARY TABLE used AS SELECT * FROM ledger_use`,
 		`DELETE FROM ledger_use`,
-		`INSERT INTO ledger_use SELECT finding_id, day - $n,
-			jsonb_set(use, '{day}', to_jsonb(to_char((use ->> 'day')::timestamptz AT TIME ZONE 'UTC' - $days, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))) FROM used`,
+		`INSERT INTO ledger_use SELECT finding_id, day - $n, jsonb_set(use, '{day}', pg_temp.earlier(use)) FROM used`,
 		`UPDATE proposal SET created_at = created_at - $days, approved_at = approved_at - $days, merged_at = merged_at - $days, deployed_at = deployed_at - $days`,
 		`UPDATE proposal_event SET at = at - $days`,
+		`UPDATE cost_row SET day = day - $n`,
+		`UPDATE cost_day SET day = day - $n, saved_at = saved_at - $days, bill = jsonb_set(bill, '{day}', pg_temp.earlier(bill))`,
 		`COMMIT`,
 	} {
 		statement = strings.NewReplacer("$days", fmt.Sprintf("interval '%d days'", days), "$n", fmt.Sprint(days)).Replace(statement)
