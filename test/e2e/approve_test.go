@@ -129,7 +129,7 @@ func TestApprove(t *testing.T) {
 			"detected,approved,implemented detected,approved,implemented", nil
 	})
 
-	days := intoLastWeek(time.Now())
+	days, looks := intoLastWeek(time.Now()), w.looks()
 	w.measuredLater(days, past, metrics, labelled.Pool, "over", "leaked")
 	// Each measured day of each request saved what the frozen baseline and the new request say, for three replicas.
 	w.measured(2, false, "over_requested%", `CASE WHEN abs(v.work - 72) < 0.1 AND a.baseline ->> 'days' = '14' THEN ((a.baseline ->> 'per_unit')::float - (a.baseline ->> 'after')::float) * 72 ELSE 0 END`)
@@ -142,7 +142,7 @@ func TestApprove(t *testing.T) {
 	if n := w.value(t.Context(), `SELECT count(*) || ' ' || min(status) FROM proposal`); n != "1 verified" {
 		t.Errorf("the proposals are %s", n)
 	}
-	w.digested(days, w.value(t.Context(), `SELECT pull ->> 'url' FROM proposal`))
+	w.digested(days, looks, w.value(t.Context(), `SELECT pull ->> 'url' FROM proposal`))
 	w.must(w.openStore().VerifyAudit(t.Context()))
 	if out := w.run(w.env, "audit", "verify"); !strings.Contains(out, "rows") {
 		t.Errorf("audit verify says %q", out)
