@@ -179,7 +179,7 @@ func familyTime(pid int) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, child := range strings.Fields(string(text)) {
+	for child := range strings.FieldsSeq(string(text)) {
 		n, err := strconv.Atoi(child)
 		if err != nil {
 			return 0, err
