@@ -29,12 +29,6 @@ func chains(entries []engine.LedgerEntry) map[string][]engine.LedgerEntry {
 	return out
 }
 
-// Fold gives each chain as it stands, the newest first. What was measured counts within the filter's span, all else as far as it
-// had come before its end. The same entries, in whatever order and however often they come, give the same lines.
-func Fold(entries []engine.LedgerEntry, f engine.LedgerFilter) []engine.LedgerLine {
-	return foldAll(choose(entries, f), f)
-}
-
 // choose gives what a filter chooses, by chain.
 func choose(entries []engine.LedgerEntry, f engine.LedgerFilter) map[string][]engine.LedgerEntry {
 	byChain := chains(entries)
@@ -47,6 +41,8 @@ func choose(entries []engine.LedgerEntry, f engine.LedgerFilter) map[string][]en
 	return byChain
 }
 
+// foldAll gives each chain as it stands, the newest first. What was measured counts within the filter's span, all else as far as it
+// had come before its end. The same entries, in whatever order and however often they come, give the same lines.
 func foldAll(byChain map[string][]engine.LedgerEntry, f engine.LedgerFilter) []engine.LedgerLine {
 	var lines []engine.LedgerLine
 	for name, chain := range byChain {

@@ -15,3 +15,9 @@ func Measure(b engine.Baseline, u Use) (engine.LedgerEntry, error) {
 	c.take(true)
 	return c.entry(), nil
 }
+
+// Fold is all lines of Sum, however many.
+func Fold(entries []engine.LedgerEntry, f engine.LedgerFilter) []engine.LedgerLine {
+	f.Limit = 1 << 30
+	return Sum(entries, f).Lines
+}
