@@ -6,5 +6,5 @@
 // so far, or so little; did a window of values ever look like this one. Records are rare by themselves and need no assumption of how
 // values are distributed: of n values in no order, the chance that the last one is the highest is 1/n.
 //
-// The package is pure: package handlers feeds it and keeps its state.
+// The package is pure. Until the bot watches series, test/bench alone calls it, to say how good it is.
 package anomaly

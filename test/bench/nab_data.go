@@ -85,6 +85,9 @@ func readSeries(path, name string) (s nabFile, err error) {
 		if i == 0 {
 			continue
 		}
+		if len(line) < 2 {
+			return s, fmt.Errorf("nab: %s has %d columns; timestamp,value are wanted", name, len(line))
+		}
 		at, err := time.Parse(time.DateTime, line[0])
 		if err != nil {
 			return s, fmt.Errorf("nab: %s, line %d: %w", name, i+1, err)

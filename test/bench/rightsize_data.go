@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"compress/gzip"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -186,28 +185,18 @@ func nab(dir string) ([]history, error) {
 	}
 	var all []history
 	for _, name := range files {
-		f, err := os.Open(name)
+		of, err := readSeries(name, filepath.Base(name))
 		if err != nil {
 			return nil, err
 		}
-		rows, err := csv.NewReader(f).ReadAll()
-		f.Close()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+		if len(of.times) == 0 {
+			continue
 		}
-		s := waste.Series{Step: slot}
-		for _, row := range rows[min(1, len(rows)):] {
-			at, errAt := time.Parse(time.DateTime, row[0])
-			v, errValue := strconv.ParseFloat(row[1], 32)
-			if err := errors.Join(errAt, errValue); err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			if s.Start.IsZero() {
-				s.Start = at
-			}
+		s := waste.Series{Start: of.times[0], Step: slot}
+		for _, v := range of.values {
 			s.Max = append(s.Max, float32(v/100))
 		}
-		if h, ok := split(filepath.Base(name), s, s.Start.Add(7*24*time.Hour)); ok {
+		if h, ok := split(of.name, s, s.Start.Add(7*24*time.Hour)); ok {
 			all = append(all, h)
 		}
 	}
