@@ -158,7 +158,8 @@ func images(t *testing.T, c *cluster.Cluster) {
 }
 
 // services has two replicas behind one name, and a pod which asks for them, for the API server and
-// for a server of this machine.
+// for a server of this machine. That both are ready reaches the Deployment before it reaches the
+// node's proxy, so the pod asks until both have answered.
 func services(t *testing.T, c *cluster.Cluster) {
 	host := &http.Server{Addr: c.HostIP() + ":8099", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "from the host")
@@ -197,7 +198,8 @@ func services(t *testing.T, c *cluster.Cluster) {
 	})
 	create(t, c, "client", shell(`
 until wget -q -O- http://web.default.svc.cluster.local; do sleep 0.2; done
-for i in $(seq 30); do wget -q -O- http://web; done | sort -u | wc -l | sed 's/^/replicas: /'
+until [ "$(for i in $(seq 30); do wget -q -O- http://web; done | sort -u | wc -l)" = 2 ]; do sleep 0.5; done
+echo replicas: 2
 nslookup kubernetes.default.svc.cluster.local | grep Address | tail -1
 echo | nc -w 3 kubernetes.default 443 >/dev/null && echo api server reached
 wget -q -O- http://`+c.HostIP()+`:8099
