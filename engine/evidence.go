@@ -21,6 +21,8 @@ const (
 	EvidenceRollout     EvidenceKind = "rollout"     // desired, updated, ready, available, reason, message, paused
 	EvidenceProbe       EvidenceKind = "probe"       // probe (liveness|readiness|startup), container, spec, message
 	EvidenceAlert       EvidenceKind = "alert"       // alertname, value, description
+	EvidenceSeries      EvidenceKind = "series"      // measure, usual, now, since (RFC 3339), times (how many interquartile ranges beyond the median)
+	EvidenceNeighbor    EvidenceKind = "neighbor"    // relation (calls|called_by|same_node|shares), kind, namespace, name, share (0 to 1), first (true when it moved before the others)
 )
 
 // Evidence is one line that a cause can rest on.

@@ -23,6 +23,7 @@ const (
 	ClassHighCPU         Class = "high_cpu"
 	ClassHighMemory      Class = "high_memory"
 	ClassHighLatency     Class = "high_latency"
+	ClassAnomaly         Class = "anomaly" // a measure is not as it ever was
 	ClassAlert           Class = "alert"
 )
 
@@ -30,7 +31,7 @@ const (
 var Classes = []Class{
 	ClassCrashLoop, ClassOOMKilled, ClassImagePull, ClassConfigError, ClassUnschedulable, ClassProbeFailing, ClassEvicted,
 	ClassNodeNotReady, ClassNodePressure, ClassJobFailed, ClassClaimPending, ClassRolloutStuck, ClassReplicasMissing,
-	ClassHighCPU, ClassHighMemory, ClassHighLatency, ClassAlert,
+	ClassHighCPU, ClassHighMemory, ClassHighLatency, ClassAnomaly, ClassAlert,
 }
 
 // Source says where a signal comes from.
@@ -38,8 +39,9 @@ type Source string
 
 // The sources.
 const (
-	SourceWatch Source = "watch"
-	SourceAlert Source = "alertmanager"
+	SourceWatch   Source = "watch"
+	SourceAlert   Source = "alertmanager"
+	SourceMetrics Source = "metrics" // series that are not as they ever were
 )
 
 // Severity orders incidents: who is told, and how loudly.
@@ -80,6 +82,7 @@ type Signal struct {
 	StartsAt  time.Time         `json:"starts_at"`
 	EndsAt    time.Time         `json:"ends_at,omitzero"` // zero while it lasts
 	Parent    Workload          `json:"parent,omitzero"`  // what this follows from, such as the node that is down
+	Tracks    []Track           `json:"tracks,omitempty"` // the series that show it, strangest first; of SourceMetrics
 }
 
 // Firing tells whether the condition still holds.
