@@ -366,3 +366,32 @@ func TestShowCosts(t *testing.T) {
 		t.Errorf("somebody without a role: %v", err)
 	}
 }
+
+func TestExtendedSupportOfAControlPlane(t *testing.T) {
+	day := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	c := &waste.Cluster{Name: "prod", EKSName: "eks-prod", Account: "1", Region: "eu-central-1"}
+	for name, tc := range map[string]struct {
+		account  string
+		region   string
+		eks      []waste.EKSCluster
+		extended float64
+		said     int
+	}{
+		"long over":          {"1", "eu-central-1", []waste.EKSCluster{{Name: "eks-prod", StandardUntil: day.AddDate(-1, 0, 0)}}, 24, 0},
+		"ends that day":      {"1", "eu-central-1", []waste.EKSCluster{{Name: "eks-prod", StandardUntil: day.Add(18 * time.Hour)}}, 6, 0},
+		"ends with the day":  {"1", "eu-central-1", []waste.EKSCluster{{Name: "eks-prod", StandardUntil: day.AddDate(0, 0, 1)}}, 0, 0},
+		"not yet":            {"1", "eu-central-1", []waste.EKSCluster{{Name: "eks-prod", StandardUntil: day.AddDate(1, 0, 0)}}, 0, 0},
+		"nobody says":        {"1", "eu-central-1", []waste.EKSCluster{{Name: "eks-prod", Version: "1.99"}}, 0, 1},
+		"another cluster":    {"1", "eu-central-1", []waste.EKSCluster{{Name: "eks-dev", StandardUntil: day.AddDate(-1, 0, 0)}}, 0, 0},
+		"of another account": {"2", "eu-central-1", []waste.EKSCluster{{Name: "eks-prod", StandardUntil: day.AddDate(-1, 0, 0)}}, 0, 0},
+		"of another region":  {"1", "us-east-1", []waste.EKSCluster{{Name: "eks-prod", StandardUntil: day.AddDate(-1, 0, 0)}}, 0, 0},
+	} {
+		var d usedDay
+		u := costUse{snapshot: waste.Snapshot{Accounts: []waste.Account{{ID: tc.account, Region: tc.region, Clusters: tc.eks}}}}
+		got := u.controlPlane(&d, c, day)
+		want := price.ClusterUse{Cluster: "prod", Account: "1", Region: "eu-central-1", Hours: 24, Extended: tc.extended}
+		if got != want || len(d.missing) != tc.said {
+			t.Errorf("%s: %+v, said %v", name, got, d.missing)
+		}
+	}
+}

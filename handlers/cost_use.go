@@ -101,8 +101,29 @@ func (h *Handlers) useOfCluster(ctx context.Context, u *costUse, d *usedDay, w W
 	d.day.Pods = append(d.day.Pods, used.Pods...)
 	d.day.Volumes = append(d.day.Volumes, u.volumes(c, teams, day)...)
 	if c.EKSName != "" {
-		d.day.Clusters = append(d.day.Clusters, price.ClusterUse{Cluster: c.Name, Account: c.Account, Region: c.Region, Hours: 24})
+		d.day.Clusters = append(d.day.Clusters, u.controlPlane(d, c, day))
 	}
+}
+
+// controlPlane is a day of a cluster's control plane. Its version is that of now: of a cluster that was brought up to date since, the
+// days before count as standard ones until the bill says otherwise.
+func (u *costUse) controlPlane(d *usedDay, c *waste.Cluster, day time.Time) price.ClusterUse {
+	use := price.ClusterUse{Cluster: c.Name, Account: c.Account, Region: c.Region, Hours: 24}
+	for _, a := range u.snapshot.Accounts {
+		at := slices.IndexFunc(a.Clusters, func(e waste.EKSCluster) bool { return e.Name == c.EKSName })
+		if a.Region != c.Region || c.Account != "" && a.ID != c.Account || at < 0 {
+			continue
+		}
+		until, next := a.Clusters[at].StandardUntil, day.AddDate(0, 0, 1)
+		switch {
+		case until.IsZero():
+			d.missing = append(d.missing, engine.Gap{Collector: c.Name, Reason: fmt.Sprintf(
+				"EKS does not say how long version %q has standard support; its hours count as standard", a.Clusters[at].Version)})
+		case until.Before(next):
+			use.Extended = min(use.Hours, next.Sub(until).Hours())
+		}
+	}
+	return use
 }
 
 // present takes what a cluster has now for what it had all day.

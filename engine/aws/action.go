@@ -44,7 +44,7 @@ func Grants() []Grant {
 		{Part: "inventory", Actions: []string{
 			"autoscaling:DescribeAutoScalingGroups",
 			"ec2:DescribeInstances", "ec2:DescribeSnapshots", "ec2:DescribeSpotPriceHistory", "ec2:DescribeVolumes",
-			"eks:DescribeCluster", "eks:DescribeNodegroup", "eks:ListNodegroups",
+			"eks:DescribeCluster", "eks:DescribeClusterVersions", "eks:DescribeNodegroup", "eks:ListNodegroups",
 		}},
 		{Part: "prices", Actions: []string{"pricing:GetProducts"}},
 		{Part: "bills", Actions: []string{"ce:GetCostAndUsage"}},

@@ -50,6 +50,12 @@ func (a *Account) CheckInventory(ctx context.Context, clusters []string) []engin
 			return err
 		}},
 	}
+	if len(clusters) > 0 {
+		tries = append(tries, try{"eks:DescribeClusterVersions", engine.CheckWarn, func(ctx context.Context) error {
+			_, err := a.eks.DescribeClusterVersions(ctx, &eks.DescribeClusterVersionsInput{MaxResults: aws.Int32(1)})
+			return err
+		}})
+	}
 	for _, cluster := range clusters {
 		tries = append(tries, try{"eks:ListNodegroups " + cluster, engine.CheckFail, func(ctx context.Context) error {
 			got, err := a.eks.ListNodegroups(ctx, &eks.ListNodegroupsInput{ClusterName: aws.String(cluster), MaxResults: aws.Int32(1)})

@@ -22,17 +22,21 @@ func (a *Account) Inventory(ctx context.Context, clusters []string) (waste.Accou
 		return out, []engine.Gap{a.gap(failed(err, "AWS does not say who we are"))}
 	}
 	out.ID = aws.ToString(who.Account)
-	parts := []struct {
+	type part struct {
 		part waste.Part
 		list func(context.Context) error
 		err  error
-	}{
+	}
+	parts := []part{
 		{part: waste.PartInstances, list: func(ctx context.Context) (err error) { out.Instances, err = a.instances(ctx); return err }},
 		{part: waste.PartVolumes, list: func(ctx context.Context) (err error) { out.Volumes, err = a.volumes(ctx); return err }},
 		{part: waste.PartSnapshots, list: func(ctx context.Context) (err error) { out.Snapshots, err = a.snapshots(ctx); return err }},
 		{part: waste.PartGroups, list: func(ctx context.Context) (err error) { out.Groups, err = a.groups(ctx, clusters); return err }},
 	}
 	var all sync.WaitGroup
+	if len(clusters) > 0 {
+		parts = append(parts, part{part: waste.PartSupport, list: func(ctx context.Context) (err error) { out.Clusters, err = a.support(ctx, clusters); return err }})
+	}
 	for i := range parts {
 		all.Go(func() { parts[i].err = parts[i].list(ctx) })
 	}

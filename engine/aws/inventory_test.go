@@ -48,6 +48,9 @@ const (
 	groups2 = `<DescribeAutoScalingGroupsResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><DescribeAutoScalingGroupsResult><AutoScalingGroups><member>
     <AutoScalingGroupName>self-managed</AutoScalingGroupName><MinSize>1</MinSize><MaxSize>2</MaxSize><DesiredCapacity>1</DesiredCapacity>
     <Tags><member><Key>kubernetes.io/cluster/old</Key><Value>owned</Value></member></Tags></member></AutoScalingGroups></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>`
+	cluster    = `{"cluster":{"name":"prod","version":"1.31","status":"ACTIVE"}}`
+	versions1  = `{"clusterVersions":[{"clusterVersion":"1.32","endOfStandardSupportDate":1774137600}],"nextToken":"more"}`
+	versions2  = `{"clusterVersions":[{"clusterVersion":"1.31","endOfStandardSupportDate":1764115200,"versionStatus":"EXTENDED_SUPPORT"}]}`
 	nodegroups = `{"nodegroups":["workers"]}`
 	nodegroup  = `{"nodegroup":{"nodegroupName":"workers","clusterName":"prod","status":"ACTIVE","scalingConfig":{"minSize":2,"maxSize":8,"desiredSize":5},
   "resources":{"autoScalingGroups":[{"name":"eks-workers-1"}]},"tags":{"team":"red"}}}`
@@ -57,6 +60,7 @@ func inventoryOps() map[string]func(call) reply {
 	return map[string]func(call) reply{
 		"DescribeInstances": pagesOf(instances1, instances2), "DescribeVolumes": pagesOf(volumes1), "DescribeSnapshots": pagesOf(snapshots1),
 		"DescribeAutoScalingGroups": pagesOf(groups1, groups2), "GET /clusters/prod/node-groups": pagesOf(nodegroups), "GET /clusters/prod/node-groups/workers": pagesOf(nodegroup),
+		"GET /clusters/prod": pagesOf(cluster), "GET /cluster-versions": pagesOf(versions1, versions2),
 	}
 }
 
@@ -106,6 +110,7 @@ func TestInventory(t *testing.T) {
 			},
 			{Name: "self-managed", Autoscaling: "self-managed", Cluster: "old", Min: 1, Max: 2, Desired: 1, Tags: map[string]string{"kubernetes.io/cluster/old": "owned"}},
 		},
+		Clusters: []waste.EKSCluster{{Name: "prod", Version: "1.31", StandardUntil: time.Date(2025, 11, 26, 0, 0, 0, 0, time.UTC)}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("inventory (-want +got):\n%s", diff)
@@ -116,6 +121,7 @@ func TestWhatCannotBeListedIsMissing(t *testing.T) {
 	for op, part := range map[string]waste.Part{
 		"DescribeInstances": waste.PartInstances, "DescribeVolumes": waste.PartVolumes, "DescribeSnapshots": waste.PartSnapshots,
 		"DescribeAutoScalingGroups": waste.PartGroups, "GET /clusters/prod/node-groups": waste.PartGroups, "GET /clusters/prod/node-groups/workers": waste.PartGroups,
+		"GET /clusters/prod": waste.PartSupport, "GET /cluster-versions": waste.PartSupport,
 	} {
 		for _, answer := range []reply{
 			{status: 403, kind: "UnauthorizedOperation"}, {status: 403, kind: "AccessDenied"}, {status: 200, body: "<not what"}, {status: 400, kind: "InvalidParameterValue"},
@@ -246,7 +252,7 @@ func TestCheckInventory(t *testing.T) {
 		}
 	}
 	tried := slices.Sorted(maps.Keys(w.calls))
-	if want := slices.Sorted(maps.Keys(ops)); !slices.Equal(slices.DeleteFunc(want, func(s string) bool { return s == "GetCallerIdentity" }), tried) {
+	if want := slices.Sorted(maps.Keys(ops)); !slices.Equal(slices.DeleteFunc(want, func(s string) bool { return s == "GetCallerIdentity" || s == "GET /clusters/prod" }), tried) {
 		t.Errorf("tried %v", tried)
 	}
 	delete(ops, "DescribeVolumes")

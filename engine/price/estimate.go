@@ -40,6 +40,10 @@ func Estimate(d Day, b *Book) (bill Bill, unpriced []string) {
 	for _, c := range d.Clusters {
 		perHour, basis := b.Cluster(c.Region, false)
 		e.add(c.Account, c.Region, "AmazonEKS-Hours:perCluster", "EKS control planes", perHour, sound(c.Hours), basis)
+		if c.Extended > 0 {
+			extended, basis := b.Cluster(c.Region, true)
+			e.add(c.Account, c.Region, "AmazonEKS-Hours:extendedSupport", "EKS extended support", extended-perHour, sound(c.Extended), basis)
+		}
 	}
 	bill = Bill{Day: d.Bill.Day, Estimated: true}
 	for _, l := range e.lines {

@@ -45,7 +45,7 @@ func TestEstimate(t *testing.T) {
 		Source: engine.PriceList, AsOf: tuesday,
 		Instances: []InstanceRate{{Region: "eu-west-1", Type: "m5.large", OS: "linux", PerHour: 100_000}, {Region: "us-east-1", Type: "m5.large", OS: "linux", PerHour: 90_000}},
 		Volumes:   []VolumeRate{{Region: "eu-west-1", Type: "gp3", GiB: 80_000}},
-		Clusters:  []ClusterRate{{Standard: 100_000}},
+		Clusters:  []ClusterRate{{Standard: 100_000, Extended: 500_000}},
 	}}})
 	d := Day{
 		Bill: Bill{Day: tuesday},
@@ -56,14 +56,14 @@ func TestEstimate(t *testing.T) {
 			{Cluster: "c", Name: "x", Account: "1", Region: "eu-west-1", Hours: 24, CPU: 2, GiB: 8},
 		},
 		Volumes:  []VolumeUse{{Cluster: "c", Namespace: "n", Account: "1", Region: "eu-west-1", Type: "gp3", GiB: 300, Hours: 24}, {Cluster: "c", Account: "1", Region: "eu-west-1", Type: "gp3", Hours: 24}},
-		Clusters: []ClusterUse{{Cluster: "c", Account: "1", Region: "eu-west-1", Hours: 24}},
+		Clusters: []ClusterUse{{Cluster: "c", Account: "1", Region: "eu-west-1", Hours: 24, Extended: 6}},
 	}
 	bill, unpriced := Estimate(d, b)
 	if diff := cmp.Diff([]string{"nodes of type unknown in eu-west-1"}, unpriced); diff != "" {
 		t.Error(diff)
 	}
-	// 36 and 1 hours of nodes, a thirtieth of a month of 300 GiB, 24 hours of a control plane.
-	if want := engine.MicroUSD(3_600_000 + 90_000 + 800_000 + 2_400_000); bill.Total() != want || !bill.Estimated || bill.Payer != "" {
+	// 36 and 1 hours of nodes, a thirtieth of a month of 300 GiB, 24 hours of a control plane, 6 of them at six times the price.
+	if want := engine.MicroUSD(3_600_000 + 90_000 + 800_000 + 2_400_000 + 3_000_000); bill.Total() != want || !bill.Estimated || bill.Payer != "" {
 		t.Errorf("bill %+v comes to %d, want %d", bill, bill.Total(), want)
 	}
 	d.Bill = bill
@@ -73,8 +73,8 @@ func TestEstimate(t *testing.T) {
 	}
 	got := Sum(rows, engine.CostFilter{From: tuesday, To: tuesday.AddDate(0, 0, 1), By: engine.CostByNamespace})
 	want := engine.Costs{
-		CostFilter: got.CostFilter, Lines: []engine.CostLine{{Name: "n", Own: 800_000, Shared: 2_400_000, Amount: 3_200_000}},
-		Idle: 3_690_000, Total: 6_890_000, Provisional: 6_890_000, Estimated: 6_890_000,
+		CostFilter: got.CostFilter, Lines: []engine.CostLine{{Name: "n", Own: 800_000, Shared: 5_400_000, Amount: 6_200_000}},
+		Idle: 3_690_000, Total: 9_890_000, Provisional: 9_890_000, Estimated: 9_890_000,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("every line finds who used it: %s", diff)

@@ -79,6 +79,7 @@ const (
 	PartVolumes   Part = "volumes"
 	PartSnapshots Part = "snapshots"
 	PartGroups    Part = "groups"
+	PartSupport   Part = "support" // versions of EKS clusters, and how long they have standard support
 )
 
 // Node is a node of a cluster, and the instance under it.
@@ -151,6 +152,13 @@ type Account struct {
 	Volumes    []Volume
 	Snapshots  []VolumeSnapshot
 	Groups     []NodeGroup
+	Clusters   []EKSCluster
+}
+
+// EKSCluster is what EKS says of a cluster.
+type EKSCluster struct {
+	Name, Version string    // the version as "1.31"
+	StandardUntil time.Time // when standard support of the version ends, and the hour costs more; zero when EKS does not say
 }
 
 // Instance is an EC2 instance.

@@ -9,6 +9,8 @@ import (
 // eksAction finds the action of a REST call.
 func eksAction(method string, path []string) (string, action) {
 	switch {
+	case method == http.MethodGet && len(path) == 1 && path[0] == "cluster-versions":
+		return "DescribeClusterVersions", describeClusterVersions
 	case method != http.MethodGet || len(path) == 0 || path[0] != "clusters":
 	case len(path) == 1:
 		return "ListClusters", listClusters
@@ -55,7 +57,7 @@ func listNodegroups(s *Server, c *call) (any, *refusal) {
 }
 
 // paged is one page of names under a key.
-func paged(s *Server, c *call, key string, names []string) (any, *refusal) {
+func paged(s *Server, c *call, key string, names []string) (map[string]any, *refusal) {
 	most := 100
 	if text := c.form.Get("maxResults"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -88,6 +90,32 @@ func describeCluster(s *Server, c *call) (any, *refusal) {
 		"name": k.Name, "arn": "arn:aws:eks:" + k.Region + ":" + k.Account + ":cluster/" + k.Name, "version": k.Version, "endpoint": k.Endpoint,
 		"status": "ACTIVE", "certificateAuthority": map[string]string{"data": k.CA},
 	}}, nil
+}
+
+// describeClusterVersions lists the versions, or those that are asked for.
+func describeClusterVersions(s *Server, c *call) (any, *refusal) {
+	asked, known := c.form["clusterVersions"], map[string]ClusterVersion{}
+	var names []string
+	for _, v := range s.world.Versions {
+		known[v.Version] = v
+		if len(asked) == 0 || slices.Contains(asked, v.Version) {
+			names = append(names, v.Version)
+		}
+	}
+	out, problem := paged(s, c, "clusterVersions", names)
+	if problem != nil {
+		return nil, problem
+	}
+	var rows []map[string]any
+	for _, name := range out["clusterVersions"].([]string) {
+		v := known[name]
+		rows = append(rows, map[string]any{
+			"clusterVersion": v.Version, "clusterType": "eks",
+			"endOfStandardSupportDate": float64(v.Standard.Unix()), "endOfExtendedSupportDate": float64(v.Extended.Unix()),
+		})
+	}
+	out["clusterVersions"] = rows
+	return out, nil
 }
 
 func describeNodegroup(s *Server, c *call) (any, *refusal) {

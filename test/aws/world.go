@@ -11,6 +11,7 @@ type World struct {
 	Snapshots  []Snapshot
 	Groups     []AutoScalingGroup
 	Clusters   []Cluster
+	Versions   []ClusterVersion
 	SpotPrices []SpotPrice
 	Products   []Product
 	Costs      []CostLine
@@ -80,6 +81,12 @@ type Cluster struct {
 	Account, Region, Name, Version string
 	Endpoint, CA                   string
 	Nodegroups                     []Nodegroup
+}
+
+// ClusterVersion is a Kubernetes version that EKS has, with the ends of its support.
+type ClusterVersion struct {
+	Version            string
+	Standard, Extended time.Time
 }
 
 // Nodegroup is an EKS managed node group.
