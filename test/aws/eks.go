@@ -106,7 +106,7 @@ func describeClusterVersions(s *Server, c *call) (any, *refusal) {
 	if problem != nil {
 		return nil, problem
 	}
-	var rows []map[string]any
+	rows := []map[string]any{}
 	for _, name := range out["clusterVersions"].([]string) {
 		v := known[name]
 		rows = append(rows, map[string]any{
