@@ -12,7 +12,7 @@ const (
 	EvidenceLog         EvidenceKind = "log"         // line, signature (see rca), previous (true|false)
 	EvidenceEvent       EvidenceKind = "event"       // type, reason, message, count, component
 	EvidencePod         EvidenceKind = "pod"         // phase, reason, message, node, qos, scheduled, conditions
-	EvidenceNode        EvidenceKind = "node"        // ready, reason, message, pressure, unschedulable, taints, last_heartbeat
+	EvidenceNode        EvidenceKind = "node"        // ready, reason, message, pressure, unschedulable, taints, last_heartbeat, planned (spot|autoscaler|cordon|shutdown: why it is to go), agent (what EKS's monitoring agent says is wrong), group, kubelet, newest (kubelet version of the newest node), silent (how many others of its group fell silent with it)
 	EvidenceChange      EvidenceKind = "change"      // what, from, to, container, revision, by, git (what deploys it from there), age (Go duration before the onset)
 	EvidenceQuota       EvidenceKind = "quota"       // resource, used, hard, name
 	EvidenceReference   EvidenceKind = "reference"   // kind, name, key, exists (true|false), detail, used_by
@@ -21,6 +21,7 @@ const (
 	EvidenceRollout     EvidenceKind = "rollout"     // desired, updated, ready, available, reason, message, paused
 	EvidenceProbe       EvidenceKind = "probe"       // probe (liveness|readiness|startup), container, spec, message
 	EvidenceAlert       EvidenceKind = "alert"       // alertname, value, description
+	EvidenceCondition   EvidenceKind = "condition"   // type, status, reason, message: what a controller says of an object, such as an autoscaler
 	EvidenceSeries      EvidenceKind = "series"      // measure, usual, now, since (RFC 3339), times (how many interquartile ranges beyond the median)
 	EvidenceNeighbor    EvidenceKind = "neighbor"    // relation (calls|called_by|same_node|shares), kind, namespace, name, share (0 to 1), first (true when it moved before the others)
 )

@@ -25,6 +25,15 @@ const (
 	ClassHighLatency     Class = "high_latency"
 	ClassAnomaly         Class = "anomaly" // a measure is not as it ever was
 	ClassAlert           Class = "alert"
+
+	ClassVolumeFailing    Class = "volume_failing"      // a volume that was there is lost, cannot grow, or cannot be given back
+	ClassRouteBroken      Class = "route_broken"        // what sends traffic on, such as a Service or an Ingress, has nowhere to send it
+	ClassAPIDown          Class = "api_down"            // a part of the cluster's own API does not answer, as a webhook that every call waits for
+	ClassScalingStuck     Class = "scaling_stuck"       // an autoscaler cannot do its work
+	ClassDrainBlocked     Class = "drain_blocked"       // a node cannot be emptied
+	ClassScheduleMissed   Class = "schedule_missed"     // a run that a schedule wants was not started
+	ClassStuckTerminating Class = "stuck_terminating"   // what was deleted does not go
+	ClassCertificate      Class = "certificate_expires" // a certificate was not renewed in time
 )
 
 // Classes lists every problem class.
@@ -32,6 +41,7 @@ var Classes = []Class{
 	ClassCrashLoop, ClassOOMKilled, ClassImagePull, ClassConfigError, ClassUnschedulable, ClassProbeFailing, ClassEvicted,
 	ClassNodeNotReady, ClassNodePressure, ClassJobFailed, ClassClaimPending, ClassRolloutStuck, ClassReplicasMissing,
 	ClassHighCPU, ClassHighMemory, ClassHighLatency, ClassAnomaly, ClassAlert,
+	ClassVolumeFailing, ClassRouteBroken, ClassAPIDown, ClassScalingStuck, ClassDrainBlocked, ClassScheduleMissed, ClassStuckTerminating, ClassCertificate,
 }
 
 // Source says where a signal comes from.
