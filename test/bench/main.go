@@ -39,6 +39,7 @@ var figures = []figure{
 	{"digest-load", "the part of digest that is measured, as a process of its own", digestLoad},
 	{"storm", "many pods of one workload crash together: cards, incidents, posts", storm},
 	{"nab", "anomalies in the labelled series of the Numenta Anomaly Benchmark: scores, values a second, bytes a series", detection},
+	{"petshop", "the service behind each alarm of PetShop, where faults were injected: how often first, how often among three", petshop},
 	{"rightsize", "requests for CPU and memory beside other tools', on usage that was measured elsewhere", rightsize},
 }
 
