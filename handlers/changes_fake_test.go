@@ -245,6 +245,13 @@ func (f *fakeProposals) Audit(_ context.Context, subject string, limit int) ([]e
 type memoryTree struct {
 	repo, commit string
 	files        map[string]string
+	past         []pastCommit // the newest first; what each made of the files
+}
+
+// pastCommit is a commit before the newest one, and the files as it left them.
+type pastCommit struct {
+	change.Commit
+	files map[string]string
 }
 
 func (m memoryTree) Repo() string   { return m.repo }
@@ -262,9 +269,32 @@ func (m memoryTree) Read(_ context.Context, path string) ([]byte, error) {
 	return []byte(m.files[path]), nil
 }
 
+func (m memoryTree) Commits(_ context.Context, path string, most int) (all []change.Commit, err error) {
+	for k, c := range m.past {
+		if k+1 == len(m.past) || c.files[path] != m.past[k+1].files[path] {
+			all = append(all, c.Commit)
+		}
+	}
+	return all[:min(len(all), most)], nil
+}
+
+func (m memoryTree) At(_ context.Context, commit string) (change.Tree, error) {
+	for _, c := range m.past {
+		if c.SHA == commit {
+			return memoryTree{m.repo, commit, c.files, m.past}, nil
+		}
+	}
+	return nil, engine.Errorf(engine.Conflict, "commit %s is no longer in %s", commit, m.repo)
+}
+
+func (m memoryTree) Pull(context.Context, string) (engine.Pull, error) {
+	return engine.Pull{Number: 12, URL: "https://github.example.com/acme/deploy/pull/12"}, nil
+}
+
 // fakeForge is a GitHub with one repository, whose pull requests are merged by the test.
 type fakeForge struct {
 	files  map[string]string
+	past   []pastCommit
 	commit int
 	drafts []change.Draft
 	pulls  map[int]engine.Pull
@@ -276,7 +306,7 @@ func (g *fakeForge) Tree(_ context.Context, repo, _ string) (change.Tree, error)
 	if repo != "acme/deploy" {
 		return nil, engine.Errorf(engine.NotFound, "there is no repository %s", repo)
 	}
-	return memoryTree{repo, "c" + strconv.Itoa(g.commit), g.files}, g.fail
+	return memoryTree{repo, "c" + strconv.Itoa(g.commit), g.files, g.past}, g.fail
 }
 
 func (g *fakeForge) Propose(_ context.Context, d change.Draft) (engine.Pull, error) {

@@ -40,6 +40,14 @@ func (m memory) Read(_ context.Context, p string) ([]byte, error) {
 	return []byte(text), nil
 }
 
+func (m memory) Commits(context.Context, string, int) ([]Commit, error) { return nil, nil }
+
+func (m memory) At(_ context.Context, commit string) (Tree, error) {
+	return nil, engine.Errorf(engine.Conflict, "there is no commit %s", commit)
+}
+
+func (m memory) Pull(context.Context, string) (engine.Pull, error) { return engine.Pull{}, nil }
+
 // api is the workload that most tests ask for.
 var api = engine.Target{Workload: engine.Workload{Cluster: "prod", Namespace: "payments", Kind: "Deployment", Name: "api"}, Container: "api"}
 

@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -21,6 +22,27 @@ type Tree interface {
 	Commit() string // that it is of
 	Files() []File
 	Read(ctx context.Context, path string) ([]byte, error)
+	History
+}
+
+// History is how a repository became what a Tree has. All of it fails with Unavailable when it cannot be had now.
+type History interface {
+	// Commits lists the commits up to the Tree's that touched a file, the newest first and so many at most; none where there never was
+	// such a file. A file that was renamed has the history of its present name.
+	Commits(ctx context.Context, path string, most int) ([]Commit, error)
+	// At is the repository at another commit. Conflict: the commit is no longer there.
+	At(ctx context.Context, commit string) (Tree, error)
+	// Pull names the merged pull request that a commit came with; the zero Pull where there is none, or the bot may not know it.
+	Pull(ctx context.Context, commit string) (engine.Pull, error)
+}
+
+// Commit is one commit of a repository.
+type Commit struct {
+	SHA     string
+	Parent  string // the first of its parents; "" for the first commit of all
+	Author  string // login on the forge, or else the name that the commit bears
+	At      time.Time
+	Subject string // first line of its message
 }
 
 // Hints are what is known of where an object is declared, before anybody searched.

@@ -86,6 +86,26 @@ func (c *call) showCommit() (reply, error) {
 	return ok(out)
 }
 
+// listCommitPulls names the merged pull request that brought a commit to its base, or the open ones that would.
+func (c *call) listCommitPulls() (reply, error) {
+	sha, err := c.repo.git.commitOf(c.part("ref"))
+	if err != nil {
+		return reply{}, unprocessable("No commit found for SHA: %s", c.part("ref"))
+	}
+	var list []*pull
+	for _, p := range c.repo.pulls {
+		if p.state == stateClosed && p.merged.IsZero() {
+			continue
+		}
+		from, to := c.repo.span(p)
+		within := c.repo.git.isAncestor(sha, to) && !c.repo.git.isAncestor(sha, from)
+		if within || p.mergeSHA == sha && !p.merged.IsZero() {
+			list = append(list, p)
+		}
+	}
+	return ok(each(page(c, list), c.pullJSON))
+}
+
 func (c *call) diffReply(from, to string) (reply, error) {
 	data, err := c.repo.git.rawDiff(from, to)
 	return reply{status: http.StatusOK, raw: append([]byte{}, data...), kind: "application/vnd.github.diff; charset=utf-8"}, err

@@ -72,6 +72,7 @@ func routes() []route {
 
 		{"GET" + repo + "/commits", readContents, commitDoc + "list-commits", (*call).listCommits, false},
 		{"GET" + repo + "/commits/{ref}", readContents, commitDoc + "get-a-commit", (*call).showCommit, false},
+		{"GET" + repo + "/commits/{ref}/pulls", readPulls, commitDoc + "list-pull-requests-associated-with-a-commit", (*call).listCommitPulls, false},
 		{"GET" + repo + "/compare/{span...}", readContents, commitDoc + "compare-two-commits", (*call).compare, false},
 		{"GET" + repo + "/contents/{path...}", readContents, fileDoc + "get-repository-content", (*call).showContent, false},
 		{"PUT" + repo + "/contents/{path...}", writeContents, fileDoc + "create-or-update-file-contents", (*call).putContent, false},

@@ -100,6 +100,12 @@ const steps = {
     assert.deepEqual(whole.stats, { additions: 1, deletions: 1, total: 2 });
     const list = await bot.repos.listCommits({ ...at, sha: "autopilot/web-1", path: "deploy" });
     assert.equal(list.data.length, 2);
+    const file = { ...at, sha: commit.sha, path: "deploy/values.yaml" };
+    const history = await bot.paginate(bot.repos.listCommits, { ...file, per_page: 1 });
+    assert.deepEqual(history.map((c) => c.sha), [commit.sha, commit.parents[0].sha]);
+    assert.deepEqual(history[0].parents.map((p) => p.sha), [commit.parents[0].sha]);
+    assert.deepEqual((await bot.repos.listCommits({ ...file, path: "nowhere.yaml" })).data, []);
+    await refused(bot.repos.listCommits({ ...file, sha: "5".repeat(40) }), 404, /Not Found/);
     await refused(bot.git.createTree({ ...at, tree: [{ path: "../x", mode: "100644", content: "" }] }), 422, /malformed path/);
     await refused(bot.git.createTree({ ...at, base_tree: tree.sha, tree: [{ path: "none", mode: "100644", sha: null }] }), 422, /BadObjectState/);
     const gone = await bot.git.createTree({ ...at, base_tree: tree.sha, tree: [{ path: "README.md", mode: "100644", type: "blob", sha: null }] });
@@ -170,6 +176,11 @@ const steps = {
     await refused(ana.pulls.checkIfMerged(n), 404, /Not Found/);
     const { data: merged } = await ana.pulls.merge({ ...n, merge_method: "squash" });
     await ana.pulls.checkIfMerged(n);
+    const { data: brought } = await bot.repos.listPullRequestsAssociatedWithCommit({ ...at, commit_sha: merged.sha });
+    assert.deepEqual(brought.map((p) => [p.number, Boolean(p.merged_at), p.base.ref]), [[pull.number, true, "main"]]);
+    const { data: alone } = await bot.repos.listPullRequestsAssociatedWithCommit({ ...at, commit_sha: pull.base.sha });
+    assert.deepEqual(alone, []);
+    await refused(bot.repos.listPullRequestsAssociatedWithCommit({ ...at, commit_sha: "4".repeat(40) }), 422, /No commit found for SHA/);
     const { data: end } = await bot.pulls.get(n);
     assert.deepEqual([end.state, end.merged, end.merged_by.login, end.merge_commit_sha], ["closed", true, "ana", merged.sha]);
     await bot.git.deleteRef({ ...at, ref: "heads/less" });
