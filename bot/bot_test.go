@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"context"
+	"flag"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -16,15 +17,23 @@ import (
 	"github.com/eks-autopilot/autopilot/test/slack"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// The tests wait more than they compute, so the number of cores is no bound for them.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience bounds what a test waits for; nothing takes this long unless it is broken.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
-// quick is Slack's and our pace, hurried.
+// quick is Slack's and our pace, hurried where a test waits for it. What ends by itself when nothing is heard lasts, however busy the
+// machine is: a test that wants such an end shortens it, or brings it about.
 var quick = bot.Timing{
-	Deaf: 2 * time.Second, Stagger: 10 * time.Millisecond, Retry: 20 * time.Millisecond, Sweep: 50 * time.Millisecond,
-	Claim: time.Minute, Lease: 5 * time.Second, Pace: 20 * time.Millisecond, Poll: 20 * time.Millisecond, Reauth: 50 * time.Millisecond,
+	Deaf: 30 * time.Second, Stagger: 10 * time.Millisecond, Retry: 20 * time.Millisecond, Sweep: 50 * time.Millisecond,
+	Claim: time.Minute, Lease: time.Minute, Pace: 20 * time.Millisecond, Poll: 20 * time.Millisecond, Reauth: 50 * time.Millisecond,
 }
 
 // scopes are what the manifest asks for.
@@ -119,7 +128,7 @@ func (r *rig) start() (b *bot.Bot, stop func()) {
 	stop = sync.OnceFunc(func() { cancel(); running.Wait() })
 	r.t.Cleanup(stop)
 	r.eventually("the bot is ready", func() bool { return b.Ready() == nil })
-	r.eventually("both sockets are open", func() bool { return r.sockets() >= 2 })
+	r.eventually("both sockets are open", func() bool { return bot.Sockets(b) == 2 })
 	return b, stop
 }
 
@@ -238,6 +247,7 @@ func event(id int64, key string, n int64) engine.Message {
 }
 
 func TestSecretsAreNotPrinted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	var out strings.Builder
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("config", "config", r.config)
@@ -250,6 +260,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 }
 
 func TestRunRefusesATokenThatCanNeverWork(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		change func(*bot.Config)
@@ -262,6 +273,7 @@ func TestRunRefusesATokenThatCanNeverWork(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, slack.Config{})
 			tt.change(&r.config)
 			r.config.Log = slog.New(slog.DiscardHandler)

@@ -27,6 +27,7 @@ func (r *rig) check() map[string]engine.Check {
 }
 
 func TestCheckOfASoundInstallation(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.config.Channels = []string{"#incidents", "#payments", r.ids["#platform"], "#incidents"}
 	rows := r.check()
@@ -43,6 +44,7 @@ func TestCheckOfASoundInstallation(t *testing.T) {
 }
 
 func TestCheckWaitsWhereSlackAsksForIt(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.config.Channels = []string{"#incidents"}
 	for _, method := range []string{"auth.test", "apps.connections.open", "conversations.list", "conversations.info", "usergroups.list"} {
@@ -56,6 +58,7 @@ func TestCheckWaitsWhereSlackAsksForIt(t *testing.T) {
 }
 
 func TestCheckFindsWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name  string
 		harm  func(r *rig) error
@@ -102,6 +105,7 @@ func TestCheckFindsWhatIsMissing(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, slack.Config{})
 			r.config.Channels = []string{"#incidents"}
 			r.must(tt.harm(r))
@@ -165,6 +169,7 @@ func TestManifestAsksForExactlyWhatIsUsed(t *testing.T) {
 // TestScopesAreEnough runs the whole of what the bot does with nothing but the scopes that it asks for: a call that needs
 // another one would be refused. Every test of this package runs so; this one looks for the refusals.
 func TestScopesAreEnough(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.config.Channels = []string{"#incidents"}
 	r.start()

@@ -33,6 +33,7 @@ func (r *rig) once(channel, key string) slack.Message {
 }
 
 func TestNobodyIsWokenForWhatSomebodyTook(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.content.who = []engine.Mention{{Group: "oncall"}}
 	i := incident(42)
@@ -56,6 +57,7 @@ func TestNobodyIsWokenForWhatSomebodyTook(t *testing.T) {
 }
 
 func TestCardAndThread(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.content.who = []engine.Mention{{Group: "oncall"}}
 	r.content.put(incident(42))
@@ -91,6 +93,7 @@ func TestCardAndThread(t *testing.T) {
 }
 
 func TestStormOfEditsIsSpacedAndNewsAreNot(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	now := time.Now()
 	r.config.Now = func() time.Time { return now } // no rest ever ends
@@ -125,6 +128,7 @@ func TestStormOfEditsIsSpacedAndNewsAreNot(t *testing.T) {
 }
 
 func TestHomeTab(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.content.overview = engine.Overview{At: time.Unix(1e9, 0), Open: []engine.Incident{incident(42)}, BySev: map[engine.Severity]int{engine.Critical: 1}}
 	key := "home/" + r.ids["ana"]
@@ -139,6 +143,7 @@ func TestHomeTab(t *testing.T) {
 }
 
 func TestIncidentThatIsGoneIsDropped(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.content.put(incident(42))
 	r.outbox.want(card(7), card(42), event(42, "incident/42/event/9", 9))
@@ -154,11 +159,13 @@ func TestIncidentThatIsGoneIsDropped(t *testing.T) {
 
 // TestAcceptedPostsAreNotRepeated has Slack accept a message whose answer never arrives.
 func TestAcceptedPostsAreNotRepeated(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		kind  string
 		posts int // messages that Slack was given
 	}{{"drop_after_accept", 1}, {"http500", 2}, {"timeout", 2}} {
 		t.Run(tt.kind, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, slack.Config{})
 			r.must(r.control.Fault(t.Context(), slack.Fault{Method: "chat.postMessage", Kind: tt.kind, DelayMS: 10, Count: 1}))
 			r.content.put(incident(42))
@@ -182,12 +189,13 @@ func TestAcceptedPostsAreNotRepeated(t *testing.T) {
 
 // TestKilledBetweenAcceptAndSave ends the process at each moment of a delivery. The next process has only what was stored.
 func TestKilledBetweenAcceptAndSave(t *testing.T) {
+	t.Parallel()
 	keys := []string{engine.CardKey(42), "incident/42/event/2"}
 	for n, key := range keys {
 		for _, moment := range []string{"before the post", "after the accept"} {
 			t.Run(fmt.Sprint(key, " ", moment), func(t *testing.T) {
+				t.Parallel()
 				r := newRig(t, slack.Config{})
-				r.config.Timing.Lease = 300 * time.Millisecond
 				r.content.put(incident(42))
 				r.outbox.want(card(42))
 				if n > 0 {
@@ -204,6 +212,7 @@ func TestKilledBetweenAcceptAndSave(t *testing.T) {
 					r.eventually("slack has accepted it", func() bool { return len(r.calls("chat.postMessage")) == n+1 })
 					stop()
 					r.outbox.forget = false
+					r.outbox.expire()
 				}
 				r.start()
 				r.delivered(key, 1)
@@ -219,8 +228,10 @@ func TestKilledBetweenAcceptAndSave(t *testing.T) {
 }
 
 func TestSlowDownIsObeyed(t *testing.T) {
+	t.Parallel()
 	for _, method := range []string{"chat.postMessage", "chat.update"} {
 		t.Run(method, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, slack.Config{})
 			r.must(r.control.Fault(t.Context(), slack.Fault{Method: method, Kind: "ratelimit", RetryAfter: 1, Count: 1}))
 			r.content.put(incident(42))
@@ -250,6 +261,7 @@ func TestSlowDownIsObeyed(t *testing.T) {
 
 // TestManyMessagesKeepThePace posts a burst at Slack's own rate limits.
 func TestManyMessagesKeepThePace(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.content.put(incident(42))
 	r.outbox.want(card(42))
@@ -271,6 +283,7 @@ func TestManyMessagesKeepThePace(t *testing.T) {
 }
 
 func TestUnusableChannelUsesTheFallback(t *testing.T) {
+	t.Parallel()
 	tests := map[string]func(r *rig) error{
 		"archived": func(r *rig) error {
 			_, err := r.control.Channel(r.t.Context(), "archive", "incidents", "")
@@ -287,6 +300,7 @@ func TestUnusableChannelUsesTheFallback(t *testing.T) {
 	}
 	for name, harm := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, slack.Config{})
 			r.must(harm(r))
 			r.content.put(incident(42))
@@ -303,6 +317,7 @@ func TestUnusableChannelUsesTheFallback(t *testing.T) {
 }
 
 func TestChannelArchivedUnderARunningIncident(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.content.put(incident(42))
 	r.outbox.want(card(42), event(42, "incident/42/event/2", 2))
@@ -322,6 +337,7 @@ func TestChannelArchivedUnderARunningIncident(t *testing.T) {
 }
 
 func TestLateReplyTakesItsThreadAlong(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.content.put(incident(42))
 	r.outbox.want(card(42))
@@ -343,6 +359,7 @@ func TestLateReplyTakesItsThreadAlong(t *testing.T) {
 }
 
 func TestNoChannelLeft(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.config.Fallback = "#incidents"
 	r.config.Log = slog.New(slog.DiscardHandler)
@@ -359,6 +376,7 @@ func TestNoChannelLeft(t *testing.T) {
 }
 
 func TestDeletedMessageIsPostedAnew(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.content.put(incident(42))
 	r.outbox.want(card(42))
@@ -372,6 +390,7 @@ func TestDeletedMessageIsPostedAnew(t *testing.T) {
 }
 
 func TestDeletedCardIsPostedAgainForItsThread(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.content.put(incident(42))
 	r.outbox.want(card(42))
@@ -387,8 +406,10 @@ func TestDeletedCardIsPostedAgainForItsThread(t *testing.T) {
 }
 
 func TestRefusedBlocksBecomePlainText(t *testing.T) {
+	t.Parallel()
 	for _, code := range []string{"invalid_blocks", "msg_blocks_too_long", "msg_too_long"} {
 		t.Run(code, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, slack.Config{})
 			r.must(r.control.Fault(t.Context(), slack.Fault{Method: "chat.postMessage", Kind: "error", Error: code, Count: 1}))
 			r.content.put(incident(42))
@@ -404,6 +425,7 @@ func TestRefusedBlocksBecomePlainText(t *testing.T) {
 }
 
 func TestWhatSlackAlwaysRefusesIsGivenUp(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.config.Log = slog.New(slog.DiscardHandler)
 	r.must(r.control.Fault(t.Context(), slack.Fault{Method: "chat.postMessage", Kind: "error", Error: "invalid_arguments"}))
@@ -418,6 +440,7 @@ func TestWhatSlackAlwaysRefusesIsGivenUp(t *testing.T) {
 }
 
 func TestRevokedToken(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	b, _ := r.start()
 	r.must(r.control.Token(t.Context(), "revoke", "bot"))
@@ -440,6 +463,7 @@ func TestRevokedToken(t *testing.T) {
 }
 
 func TestOversizeTextBecomesAFile(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	i := incident(42)
 	for n := range 80 {
@@ -471,6 +495,7 @@ func TestOversizeTextBecomesAFile(t *testing.T) {
 }
 
 func TestTwoReplicasShareTheWork(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	for id := range int64(6) {
 		r.content.put(incident(id + 1))

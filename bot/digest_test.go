@@ -70,6 +70,7 @@ func (r *rig) digestDelivered(version int64) (m slack.Message, thread []slack.Me
 }
 
 func TestADigestAndWhatIsInItsThread(t *testing.T) {
+	t.Parallel()
 	r, _ := digestRig(t, slack.Config{})
 	r.start()
 	m, thread := r.digestDelivered(1)
@@ -102,6 +103,7 @@ func TestADigestAndWhatIsInItsThread(t *testing.T) {
 
 // TestApproveOnADigest presses the button there: what comes is what comes from the card.
 func TestApproveOnADigest(t *testing.T) {
+	t.Parallel()
 	r, _ := digestRig(t, slack.Config{})
 	clicks := make(chan engine.Click, 1)
 	r.handler.click = func(c engine.Click) (engine.Reply, error) {
@@ -128,6 +130,7 @@ func TestApproveOnADigest(t *testing.T) {
 
 // TestADigestAfterACrash dies between Slack's accept and our save, with the files uploaded: nothing is there twice.
 func TestADigestAfterACrash(t *testing.T) {
+	t.Parallel()
 	r, made := digestRig(t, slack.Config{})
 	r.outbox.forget = true
 	_, stop := r.start()
@@ -137,6 +140,7 @@ func TestADigestAfterACrash(t *testing.T) {
 	})
 	stop()
 	r.outbox.forget = false
+	r.outbox.expire()
 	before := made.Load()
 	r.start()
 	_, thread := r.digestDelivered(1)
@@ -147,6 +151,7 @@ func TestADigestAfterACrash(t *testing.T) {
 
 // TestFilesOfADigestAreTriedAgain fails the upload once, and the making once.
 func TestFilesOfADigestAreTriedAgain(t *testing.T) {
+	t.Parallel()
 	r, _ := digestRig(t, slack.Config{})
 	inner, failed := r.config.Attachments, false
 	r.config.Attachments = func(ctx context.Context, d engine.Digest) ([]engine.File, []string, error) {
@@ -166,8 +171,8 @@ func TestFilesOfADigestAreTriedAgain(t *testing.T) {
 
 // TestADigestWithoutCharts goes to a workspace that has none, and to one who asks in it.
 func TestADigestWithoutCharts(t *testing.T) {
+	t.Parallel()
 	r, _ := digestRig(t, slack.Config{NoCharts: true})
-	r.config.Timing.Lease = time.Minute // a picture is drawn in it, however busy the machine
 	r.handler.command = func(engine.Command) (engine.Reply, error) {
 		return engine.Reply{Digest: new(digest()), File: &engine.File{Name: "report.html", Title: "Report", Content: "<p>"}}, nil
 	}

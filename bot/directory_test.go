@@ -11,6 +11,7 @@ import (
 )
 
 func TestGroupsAreRememberedForAMinute(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	now := time.Unix(1e9, 0)
 	r.config.Now = func() time.Time { return now }
@@ -46,6 +47,7 @@ func TestGroupsAreRememberedForAMinute(t *testing.T) {
 }
 
 func TestWhoIsAMember(t *testing.T) {
+	t.Parallel()
 	people := []slack.User{{Name: "ana"}, {Name: "gil", IsGuest: true}, {Name: "sam", Team: "T0OTHER"}}
 	r := newRig(t, slack.Config{Users: people, Groups: []slack.Usergroup{}})
 	now := time.Unix(1e9, 0)
@@ -75,6 +77,7 @@ func TestWhoIsAMember(t *testing.T) {
 }
 
 func TestResolveChannel(t *testing.T) {
+	t.Parallel()
 	var channels []slack.Channel
 	for n := range 450 { // three pages
 		channels = append(channels, slack.Channel{Name: "team-" + string(rune('a'+n/26%26)) + string(rune('a'+n%26)) + time.Duration(n).String(), BotIsMember: true})

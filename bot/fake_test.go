@@ -14,7 +14,8 @@ import (
 // inbox is an Inbox in memory. It outlives the bots of a test, as a database does.
 type inbox struct {
 	mu       sync.Mutex
-	down     bool // as a database that does not answer
+	down     bool   // as a database that does not answer
+	took     func() // called while a payload is stored; nil for nothing
 	payloads map[string]*kept
 	order    []string
 }
@@ -33,6 +34,9 @@ func (x *inbox) Receive(_ context.Context, p engine.Payload, claim time.Duration
 	defer x.mu.Unlock()
 	if x.down {
 		return false, errDown
+	}
+	if x.took != nil {
+		x.took()
 	}
 	if x.payloads == nil {
 		x.payloads = map[string]*kept{}
@@ -74,6 +78,21 @@ func (x *inbox) setDown(down bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.down = down
+}
+
+func (x *inbox) setTook(took func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.took = took
+}
+
+// expire ends all claims, as time does.
+func (x *inbox) expire() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, k := range x.payloads {
+		k.claimed = time.Time{}
+	}
 }
 
 // open counts the payloads that nobody has finished.
@@ -147,6 +166,13 @@ func (x *outbox) set(key string, change func(*row)) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	change(x.row(key))
+}
+
+// expire ends all leases, as time does those of a process that died.
+func (x *outbox) expire() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.leased = nil
 }
 
 func (x *outbox) get(key string) row {
@@ -350,6 +376,11 @@ func (c *content) Incident(_ context.Context, id int64) (engine.Incident, error)
 		return i, engine.Errorf(engine.NotFound, "there is no incident %d", id)
 	}
 	return i, nil
+}
+
+func (c *content) Story(ctx context.Context, id int64) (engine.Story, error) {
+	i, err := c.Incident(ctx, id)
+	return engine.Story{Incident: i}, err
 }
 
 func (c *content) Overview(context.Context) (engine.Overview, error) {

@@ -21,6 +21,7 @@ func fileRig(t *testing.T) *rig {
 
 // A file goes to the asker alone.
 func TestAFileComesAsADirectMessage(t *testing.T) {
+	t.Parallel()
 	r := fileRig(t)
 	r.command("savings export")
 	r.eventually("the asker is told", func() bool {
@@ -51,8 +52,10 @@ func TestAFileComesAsADirectMessage(t *testing.T) {
 }
 
 func TestAFileThatCannotBeSent(t *testing.T) {
+	t.Parallel()
 	for method, fault := range map[string]string{"chat.postMessage": "messages_tab_disabled", "files.getUploadURLExternal": "file_uploads_disabled"} {
 		t.Run(method, func(t *testing.T) {
+			t.Parallel()
 			r := fileRig(t)
 			r.must(r.control.Fault(t.Context(), slack.Fault{Method: method, Kind: "error", Error: fault, Count: 1}))
 			r.command("savings export")

@@ -17,6 +17,7 @@ func cardIn(id int64, channel string) engine.Message {
 
 // TestOrderHoldsInAChannelRoutedByNameAndByID declares cards by both in turn, before the bot runs and while it does.
 func TestOrderHoldsInAChannelRoutedByNameAndByID(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	id := r.ids["#incidents"]
 	r.config.Channels = []string{"#incidents", id, "#oncall"}
@@ -45,6 +46,7 @@ func TestOrderHoldsInAChannelRoutedByNameAndByID(t *testing.T) {
 }
 
 func TestLanesBecomeOneWhenSlackTellsThatTheyAre(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	id := r.ids["#incidents"]
 	r.config.Channels = []string{"#incidents", id}
@@ -62,6 +64,7 @@ func TestLanesBecomeOneWhenSlackTellsThatTheyAre(t *testing.T) {
 // TestAFallbackThatIsTheLostChannelIsNoWayOut wants a rest before a lost channel is tried again, also when the fallback calls it by
 // its other name.
 func TestAFallbackThatIsTheLostChannelIsNoWayOut(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	id := r.ids["#oncall"]
 	r.config.Channels, r.config.Fallback = []string{"#incidents", id}, "#oncall"

@@ -27,6 +27,7 @@ func checks(refs ...string) map[string]map[string]slack.Block {
 
 // A plan is shown in a window, its lines can be left out, and what comes back names them by what was shown.
 func TestPlanIsApproved(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	one, two := planItem(31, "payments/api memory"), planItem(32, "payments/api CPU")
 	r.handler.click = func(engine.Click) (engine.Reply, error) {
@@ -66,6 +67,7 @@ func TestPlanIsApproved(t *testing.T) {
 
 // The state of a proposal is one message in the thread of its card, and each step of its life a line after it.
 func TestProposalIsToldInItsThread(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.content.groups = map[int64]engine.FindingGroup{7: savings(7)}
 	r.content.proposals = map[int64]engine.Proposal{5: {

@@ -52,6 +52,7 @@ func pictures(thread []slack.Message) []string {
 }
 
 func TestSavingsCardHasItsChart(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.content.groups = map[int64]engine.FindingGroup{7: savings(7)}
 	r.outbox.want(savingsCard(7))
@@ -66,8 +67,8 @@ func TestSavingsCardHasItsChart(t *testing.T) {
 
 // TestSavingsWithoutCharts delivers twice to a workspace that has no charts: the card keeps all else, and there is one picture.
 func TestSavingsWithoutCharts(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{NoCharts: true})
-	r.config.Timing.Lease = time.Minute // a picture is drawn in it, however busy the machine
 	r.content.groups = map[int64]engine.FindingGroup{7: savings(7)}
 	r.outbox.want(savingsCard(7))
 	r.start()
@@ -88,6 +89,7 @@ func TestSavingsWithoutCharts(t *testing.T) {
 
 // TestACardOfBefore edits the card of an earlier round, while the one of now is posted.
 func TestACardOfBefore(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	g := savings(7)
 	r.content.groups = map[int64]engine.FindingGroup{7: g}
@@ -115,6 +117,7 @@ func TestACardOfBefore(t *testing.T) {
 }
 
 func TestDetailsOpenAWindow(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	g := savings(7)
 	r.handler.click = func(engine.Click) (engine.Reply, error) { return engine.Reply{Group: &g}, nil }
@@ -128,6 +131,7 @@ func TestDetailsOpenAWindow(t *testing.T) {
 }
 
 func TestFormOfEveryKind(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.handler.click = func(engine.Click) (engine.Reply, error) {
 		return engine.Reply{Form: &engine.Form{Name: engine.FormSnooze, Subject: "g7", Title: "Snooze", Fields: []engine.Field{

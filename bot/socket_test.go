@@ -33,6 +33,7 @@ func watchReady(t *testing.T, b *bot.Bot) (end func()) {
 
 // TestBothSocketsObeyOneRefusal: Slack limits the method for the app, whichever socket asks.
 func TestBothSocketsObeyOneRefusal(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.start()
 	r.must(r.control.Fault(t.Context(), slack.Fault{Method: "apps.connections.open", Kind: "ratelimit", RetryAfter: 1, Count: 1}))
@@ -58,22 +59,33 @@ func (r *rig) command(text string) slack.Outcome {
 }
 
 func TestRefreshLeavesNoGap(t *testing.T) {
+	t.Parallel()
 	for _, reason := range []string{"warning", "refresh_requested"} {
 		for count := range 3 { // 0 means all at once
 			t.Run(fmt.Sprint(reason, count), func(t *testing.T) {
-				r := newRig(t, slack.Config{RefreshNotice: 300 * time.Millisecond})
+				t.Parallel()
+				r := newRig(t, slack.Config{RefreshNotice: 2 * time.Second, AckTimeout: patience})
 				b, _ := r.start()
 				end := watchReady(t, b)
 				r.must(r.control.Disconnect(t.Context(), reason, count))
 				// When every socket is on its way out, Slack itself has nowhere to send a payload until the next one is open.
-				nowhere := reason == "refresh_requested" && count != 1
-				for n := range 10 {
-					if out := r.command(fmt.Sprint("status ", n)); !out.OK && (!nowhere || n > 5) {
+				taken := reason == "warning" || count == 1
+				told, n := 2, 0
+				if count == 1 {
+					told = 1
+				}
+				r.eventually("there are two new sockets", func() bool {
+					n++
+					out := r.command(fmt.Sprint("status ", n))
+					if !out.OK && taken {
 						t.Errorf("command %d: %+v", n, out)
 					}
-					time.Sleep(60 * time.Millisecond)
+					taken = taken || out.OK
+					return len(r.calls("apps.connections.open")) == 2+told && r.sockets() == 2
+				})
+				if !taken {
+					t.Error("no command was taken")
 				}
-				r.eventually("two sockets are left", func() bool { return r.sockets() == 2 })
 				end()
 				r.noViolations()
 			})
@@ -82,14 +94,16 @@ func TestRefreshLeavesNoGap(t *testing.T) {
 }
 
 func TestBrokenAndDeafSocketsAreReplaced(t *testing.T) {
+	t.Parallel()
 	tests := map[string]func(r *rig) error{
 		"dropped": func(r *rig) error { return r.control.Drop(r.t.Context(), 1) },
 		"deaf":    func(r *rig) error { return r.control.Deafen(r.t.Context(), 1) },
 	}
 	for name, harm := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, slack.Config{AckTimeout: 200 * time.Millisecond})
-			r.config.Timing.Deaf = 500 * time.Millisecond
+			t.Parallel()
+			r := newRig(t, slack.Config{AckTimeout: time.Second})
+			r.config.Timing.Deaf = 3 * time.Second // thirty pings
 			b, _ := r.start()
 			end := watchReady(t, b)
 			defer end()
@@ -108,11 +122,12 @@ func TestBrokenAndDeafSocketsAreReplaced(t *testing.T) {
 }
 
 func TestIdleSocketsStay(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
-	r.config.Timing.Deaf = 600 * time.Millisecond // six pings
+	r.config.Timing.Deaf = 3 * time.Second // thirty pings
 	b, _ := r.start()
 	end := watchReady(t, b)
-	time.Sleep(1500 * time.Millisecond)
+	time.Sleep(4 * time.Second)
 	end()
 	if n := len(r.calls("apps.connections.open")); n != 2 {
 		t.Errorf("%d sockets were opened; a ping is a sign of life", n)
@@ -120,10 +135,11 @@ func TestIdleSocketsStay(t *testing.T) {
 }
 
 func TestAllSocketsBreak(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	b, _ := r.start()
 	r.must(r.control.Drop(t.Context(), 0))
-	r.eventually("the bot is ready again", func() bool { return b.Ready() == nil && r.sockets() == 2 })
+	r.eventually("the bot is ready again", func() bool { return b.Ready() == nil && r.sockets() == 2 && bot.Sockets(b) == 2 })
 	if out := r.command("status"); !out.OK {
 		t.Errorf("after the break: %+v", out)
 	}
@@ -131,6 +147,7 @@ func TestAllSocketsBreak(t *testing.T) {
 
 // TestSocketsShareTheirLimit: what Slack tells one socket's opening holds for the other's.
 func TestSocketsShareTheirLimit(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.must(r.control.Fault(t.Context(), slack.Fault{Method: "apps.connections.open", Kind: "ratelimit", RetryAfter: 1, Count: 1}))
 	r.start()
@@ -139,7 +156,8 @@ func TestSocketsShareTheirLimit(t *testing.T) {
 }
 
 func TestWhatCannotBeStoredIsNotAcknowledged(t *testing.T) {
-	r := newRig(t, slack.Config{AckTimeout: 300 * time.Millisecond})
+	t.Parallel()
+	r := newRig(t, slack.Config{AckTimeout: 2 * time.Second})
 	r.start()
 	r.inbox.setDown(true)
 	if out := r.command("status"); out.OK || out.Error == "" {
@@ -156,6 +174,7 @@ func TestWhatCannotBeStoredIsNotAcknowledged(t *testing.T) {
 }
 
 func TestEventRetriesAreHandledOnce(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	r.start()
 	if out, err := r.control.OpenHome(t.Context(), "ana"); err != nil || !out.OK {
@@ -176,6 +195,7 @@ func TestEventRetriesAreHandledOnce(t *testing.T) {
 }
 
 func TestAbandonedPayloadIsHandled(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, slack.Config{})
 	body := fmt.Sprintf(`{"command":"/autopilot","text":" show 42 ","user_id":%q,"user_name":"ana","channel_id":%q,"trigger_id":"1.2.3"}`,
 		r.ids["ana"], r.ids["#incidents"])

@@ -208,7 +208,7 @@ func (s *Server) controlDisconnect(in choice) (Outcome, int) {
 	return s.each(in, func(k *socket) { s.dismiss(k, reason) })
 }
 
-func (s *Server) controlDrop(in choice) (Outcome, int) { return s.each(in, (*socket).close) }
+func (s *Server) controlDrop(in choice) (Outcome, int) { return s.each(in, s.drop) }
 
 func (s *Server) controlDeaf(in choice) (Outcome, int) {
 	return s.each(in, func(k *socket) {

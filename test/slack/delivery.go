@@ -47,6 +47,8 @@ func (s *Server) deliver(p parcel) receipt {
 	id := fmt.Sprintf("%s-%s-%s-%s-%s", s.hex(8), s.hex(4), s.hex(4), s.hex(4), s.hex(12))
 	env := &envelope{ack: make(chan json.RawMessage, 1)}
 	s.waiting[id] = env
+	k.underway.Add(1)
+	defer k.underway.Done()
 	s.mu.Unlock()
 
 	frame := map[string]any{

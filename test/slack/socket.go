@@ -27,8 +27,9 @@ type socket struct {
 	done   chan struct{}
 	once   sync.Once
 
-	deaf     atomic.Bool // nothing leaves and nothing is read: a link that died without a close
-	draining atomic.Bool // told to go; gets no more envelopes
+	deaf     atomic.Bool    // nothing leaves and nothing is read: a link that died without a close
+	draining atomic.Bool    // told to go; gets no more envelopes
+	underway sync.WaitGroup // envelopes that may yet be acknowledged; one is added under the server's lock, while it is not draining
 
 	mu sync.Mutex // one writer at a time
 }
@@ -131,14 +132,17 @@ func (s *Server) spawn(f func()) bool {
 	return true
 }
 
+// drop closes a socket, which from then on is none of the open ones.
+func (s *Server) drop(k *socket) {
+	k.close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sockets = slices.DeleteFunc(s.sockets, func(x *socket) bool { return x == k })
+}
+
 // read takes acknowledgements until the connection ends.
 func (s *Server) read(k *socket) {
-	defer func() {
-		k.close()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.sockets = slices.DeleteFunc(s.sockets, func(x *socket) bool { return x == k })
-	}()
+	defer s.drop(k)
 	k.conn.SetReadLimit(1 << 20)
 	k.conn.SetPingHandler(func(data string) error {
 		k.control(websocket.PongMessage, []byte(data))
@@ -184,8 +188,8 @@ func (s *Server) disconnectFrame(reason string) map[string]any {
 	}
 }
 
-// dismiss asks the app to close the socket, and closes it after the notice when it has not. A warning alone leaves
-// the socket in use until then.
+// dismiss asks the app to close the socket, and closes it after the notice when it has not, once what was sent on it is acknowledged.
+// A warning alone leaves the socket in use until then.
 func (s *Server) dismiss(k *socket, reason string) {
 	if reason != "warning" {
 		k.draining.Store(true)
@@ -198,6 +202,10 @@ func (s *Server) dismiss(k *socket, reason string) {
 		defer t.Stop()
 		select {
 		case <-t.C:
+			s.mu.Lock()
+			k.draining.Store(true)
+			s.mu.Unlock()
+			k.underway.Wait()
 			k.control(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, reason))
 			k.close()
 		case <-k.done:
