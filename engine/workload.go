@@ -18,6 +18,9 @@ type Workload struct {
 // KindNode is the Workload kind of a node.
 const KindNode = "Node"
 
+// KindCluster is the Workload kind of a whole cluster; its name is the cluster's.
+const KindCluster = "Cluster"
+
 // IsZero tells whether no workload is named.
 func (w Workload) IsZero() bool { return w == Workload{} }
 

@@ -43,6 +43,7 @@ type Score struct {
 	Value     float64
 	Of        Feature // the strangest one; "" for 0
 	Low, High float64 // between which that feature was until now; 0, 0 for Shape
+	Up        bool    // it is above High, rather than below Low; false for Shape
 }
 
 // Detector watches one series. The zero value is ready. It is not safe for use by several goroutines at once.
@@ -75,7 +76,7 @@ func (d *Detector) Add(at time.Time, v float64) Score {
 	x := float32(min(max(v, -math.MaxFloat32/8), math.MaxFloat32/8))
 	d.last = now
 	d.n++
-	best := d.look(now, x)
+	best := strangest(d.look(now, x))
 	if d.n <= warmUp {
 		return Score{}
 	}
@@ -95,26 +96,47 @@ func (d *Detector) Add(at time.Time, v float64) Score {
 // Samples is how many values it has read.
 func (d *Detector) Samples() int { return int(d.n) }
 
-// look asks the five questions.
-func (d *Detector) look(now int64, x float32) Score {
-	var best Score
-	ask := func(s Score, of Feature) {
+// looks are the answers to the five questions, in the order in which they are asked.
+type looks [5]Score
+
+const (
+	lookValue = iota
+	lookLevel
+	lookHour
+	lookSpread
+	lookShape
+)
+
+// strangest is the first of the highest scores.
+func strangest(all looks) (best Score) {
+	for _, s := range all {
 		if s.Value > best.Value {
-			best, best.Of = s, of
+			best = s
+		}
+	}
+	return best
+}
+
+// look asks the five questions.
+func (d *Detector) look(now int64, x float32) (all looks) {
+	ask := func(k int, s Score, of Feature) {
+		if s.Value > 0 {
+			s.Of = of
+			all[k] = s
 		}
 	}
 	d.recent.add(x)
-	ask(d.value.add(now, x, marginValue, 0, true), Value)
+	ask(lookValue, d.value.add(now, x, marginValue, 0, true), Value)
 	lo, hi := d.value.bounds()
 	if level, ok := d.recent.median(levelOf); ok {
-		ask(d.level.add(now, level, marginLevel, 0, true), Level)
+		ask(lookLevel, d.level.add(now, level, marginLevel, 0, true), Level)
 	}
 	if level, ok := d.recent.median(hourOf); ok {
-		ask(d.hours.add(now, level, hi-lo), Hour)
+		ask(lookHour, d.hours.add(now, level, hi-lo), Hour)
 	}
 	if s, ok := d.spreads.add(x); ok && hi > lo {
-		ask(d.spread.add(now, float32(math.Log(float64(s/(hi-lo))+1e-3)), marginSpread, leastSpread, false), Spread)
+		ask(lookSpread, d.spread.add(now, float32(math.Log(float64(s/(hi-lo))+1e-3)), marginSpread, leastSpread, false), Spread)
 	}
-	ask(d.shapes.add(&d.recent, lo, hi), Shape)
-	return best
+	ask(lookShape, d.shapes.add(&d.recent, lo, hi), Shape)
+	return all
 }

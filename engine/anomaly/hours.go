@@ -48,7 +48,7 @@ func (h *hours) add(now int64, x, width float32) Score {
 	if enough && seen.some && width > 0 {
 		if out := max(x-seen.hi, seen.lo-x); out > 0 {
 			share := float64(out) / float64(width)
-			s = Score{Value: share / (share + marginHour), Low: float64(seen.lo), High: float64(seen.hi)}
+			s = Score{Value: share / (share + marginHour), Low: float64(seen.lo), High: float64(seen.hi), Up: x > seen.hi}
 		}
 	}
 	h.today[hour].put(extent{x, x, true})

@@ -37,7 +37,7 @@ func beyond(x, lo, hi float32, margin, least float64, level bool) Score {
 	if level {
 		width = max(width, stillShare*max(math.Abs(float64(hi)), math.Abs(float64(lo))))
 	}
-	s := Score{Value: 1, Low: float64(lo), High: float64(hi)}
+	s := Score{Value: 1, Low: float64(lo), High: float64(hi), Up: x > hi}
 	if width > 0 {
 		share := out / width
 		s.Value = share / (share + margin)
