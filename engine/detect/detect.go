@@ -24,7 +24,11 @@ import (
 func Signals(s Scene) Result {
 	v := &view{Scene: s, health: health(s), groups: map[group]*problem{}}
 	for _, p := range s.Pods {
-		if p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodSucceeded || v.history(p) {
+		if p.DeletionTimestamp != nil {
+			terminating(v, p)
+			continue
+		}
+		if p.Status.Phase == corev1.PodSucceeded || v.history(p) {
 			continue
 		}
 		for _, find := range podRules {
@@ -39,8 +43,8 @@ func Signals(s Scene) Result {
 
 // podRules look at one pod that should be running; workloadRules at the whole, after them, and may use what they found.
 var (
-	podRules      = []func(*view, *corev1.Pod){crashing, outOfMemory, imagePull, containerConfig, stuckCreating, unschedulable, probeFailing, evicted}
-	workloadRules = []func(*view){claimPending, jobFailed, nodeNotReady, nodePressure, rolloutStuck, replicasMissing}
+	podRules      = []func(*view, *corev1.Pod){crashing, outOfMemory, imagePull, containerConfig, stuckCreating, unschedulable, turnedAway, probeFailing, evicted}
+	workloadRules = []func(*view){claimPending, claimFailing, jobFailed, nodeNotReady, nodePressure, rolloutStuck, replicasMissing, facts}
 )
 
 // view is a scene, and what was found in it so far.
@@ -231,5 +235,5 @@ func (v *view) ownLabels() map[string]string {
 	case len(v.Claims) > 0:
 		return v.Claims[0].Labels
 	}
-	return nil
+	return v.factLabels()
 }

@@ -77,6 +77,17 @@ func firstSeen(e *corev1.Event) time.Time {
 	return e.LastTimestamp.Time
 }
 
+// earliest is when the first of some events first happened; zero for none.
+func earliest(events []*corev1.Event) time.Time {
+	var first time.Time
+	for _, e := range events {
+		if at := firstSeen(e); first.IsZero() || at.Before(first) {
+			first = at
+		}
+	}
+	return first
+}
+
 func lastSeen(e *corev1.Event) time.Time {
 	last := e.LastTimestamp.Time
 	if e.Series != nil && e.Series.LastObservedTime.After(last) {

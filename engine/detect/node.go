@@ -17,23 +17,27 @@ const (
 	nodeBlip = 30 * time.Second
 )
 
-// pressures are the kubelet's own conditions. Those of EKS's node monitoring agent (NetworkingReady, KernelReady and the like) are about
-// parts of a node that works, and are not among them.
+// pressures are the kubelet's own conditions, and the two of the node problem detector that do not go away by themselves. Those of EKS's node
+// monitoring agent (NetworkingReady, KernelReady and the like) are about parts of a node that works, which EKS repairs, and are not among them:
+// they are evidence when something on the node fails.
 var pressures = map[corev1.NodeConditionType]string{
+	"KernelDeadlock":              "has a deadlock in its kernel",
+	"ReadonlyFilesystem":          "has a file system that became read-only",
 	corev1.NodeMemoryPressure:     "is short of memory",
 	corev1.NodeDiskPressure:       "is short of disk",
 	corev1.NodePIDPressure:        "is short of process ids",
 	corev1.NodeNetworkUnavailable: "has no network",
 }
 
-// nodeNotReady finds a node that cannot run pods. One that people or an autoscaler have cordoned may go: that is planned.
+// nodeNotReady finds a node that cannot run pods. One that people, an autoscaler or the end of a Spot instance take away may go: that is
+// planned, and what it does to a workload is told there.
 func nodeNotReady(v *view) {
 	n := v.Node
-	if n == nil || n.Spec.Unschedulable || n.DeletionTimestamp != nil {
+	if n == nil || leaving(n) {
 		return
 	}
 	c := nodeCondition(n, corev1.NodeReady)
-	if c == nil || c.Status == corev1.ConditionTrue {
+	if c == nil || c.Status == corev1.ConditionTrue || v.announced(n.Name) {
 		return
 	}
 	since := c.LastTransitionTime.Time

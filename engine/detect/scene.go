@@ -31,6 +31,9 @@ type Scene struct {
 
 	// BindingModes say when storage classes bind a claim, by the class's name. Of a class that is not there, nobody knows.
 	BindingModes map[string]storagev1.VolumeBindingMode
+
+	Facts      []Fact // what the estate shows of the workload
+	Autoscaled bool   // something adds nodes for pods that fit on none
 }
 
 // Result is what a scene shows.

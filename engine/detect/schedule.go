@@ -14,6 +14,8 @@ import (
 const (
 	// unschedulableAfter leaves the scheduler a second try.
 	unschedulableAfter = 10 * time.Second
+	// machineAfter is how long an autoscaler may take to bring a node for a pod that fits on none.
+	machineAfter = 3 * time.Minute
 	// claimAfter is how long a volume may take to be made.
 	claimAfter = 30 * time.Second
 )
@@ -28,9 +30,20 @@ func unschedulable(v *view, p *corev1.Pod) {
 	if since.IsZero() {
 		since = p.CreationTimestamp.Time
 	}
-	if v.due(since, unschedulableAfter) {
+	wait := unschedulableAfter
+	if v.Autoscaled && !v.hopeless(p) {
+		wait = machineAfter
+	}
+	if v.due(since, wait) {
 		v.pod(p, found{class: engine.ClassUnschedulable, since: since, text: "fits on no node"})
 	}
+}
+
+// hopeless tells whether the autoscaler itself says that it can bring no node for a pod.
+func (v *view) hopeless(p *corev1.Pod) bool {
+	return slices.ContainsFunc(v.eventsOf("Pod", p.Name, string(p.UID), "FailedScheduling"), func(e *corev1.Event) bool {
+		return e.Source.Component == "karpenter" || e.ReportingController == "karpenter"
+	})
 }
 
 // claimPending finds claims that wait for a volume that does not come.

@@ -215,12 +215,16 @@ func (v *view) unready() (n int, since time.Time, nodes []string) {
 		if p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed || isReady(p) {
 			continue
 		}
-		down := v.Nodes[p.Spec.NodeName] != nil && notReady(v.Nodes[p.Spec.NodeName])
+		node := v.Nodes[p.Spec.NodeName]
+		down, planned := node != nil && notReady(node), node != nil && leaving(node)
 		at := p.CreationTimestamp.Time
 		if c := podCondition(p, corev1.PodReady); c != nil && c.LastTransitionTime.After(at) {
 			at = c.LastTransitionTime.Time
 		}
 		if !down && !v.due(p.CreationTimestamp.Time, startingPod) {
+			continue
+		}
+		if planned && !v.due(at, startingPod) { // another takes its place
 			continue
 		}
 		n++
