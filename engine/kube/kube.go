@@ -33,7 +33,8 @@ type Config struct {
 	QPS   float32 // requests a second, 0 means 50; watches count once
 	Burst int     // 0 means 100
 
-	LogLines int // of LogsOf; 0 means 50, and there are never more than 1000
+	LogLines int           // of LogsOf; 0 means 50, and there are never more than 1000
+	Survey   time.Duration // from one look at what is listed and not watched to the next; 0 means a minute
 
 	Log *slog.Logger     // nil means slog.Default()
 	Now func() time.Time // nil means time.Now
@@ -55,7 +56,8 @@ type Cluster struct {
 	client  kubernetes.Interface
 	dynamic dynamic.Interface // for kinds that other projects add
 	derive  func(detect.Scene) detect.Result
-	lines   int // of LogsOf
+	lines   int           // of LogsOf
+	every   time.Duration // between two surveys
 	log     *slog.Logger
 	now     func() time.Time
 
@@ -97,7 +99,7 @@ func Connect(cfg Config) (*Cluster, error) {
 		return nil, engine.Wrap(engine.Invalid, err, "cluster "+cfg.Name+" cannot be configured")
 	}
 	c := newCluster(cfg.Name, client, cfg.Log, cfg.Now)
-	c.host, c.lines, c.dynamic = r.host, cfg.LogLines, custom
+	c.host, c.lines, c.dynamic, c.every = r.host, cfg.LogLines, custom, cmp.Or(cfg.Survey, surveyEvery)
 	return c, nil
 }
 
@@ -109,7 +111,7 @@ func newCluster(name string, client kubernetes.Interface, log *slog.Logger, now 
 		now = time.Now
 	}
 	return &Cluster{
-		name: name, client: client, derive: detect.Signals, log: log.With("cluster", name), now: now,
+		name: name, client: client, derive: detect.Signals, every: surveyEvery, log: log.With("cluster", name), now: now,
 		classes: &classes{client: client, now: now, seen: map[string]class{}},
 	}
 }

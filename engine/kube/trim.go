@@ -28,19 +28,19 @@ func trim(obj any) (any, error) {
 	case *corev1.PersistentVolumeClaim:
 		trimMeta(&o.ObjectMeta)
 		o.Spec = corev1.PersistentVolumeClaimSpec{StorageClassName: o.Spec.StorageClassName, VolumeName: o.Spec.VolumeName, Resources: o.Spec.Resources}
-		o.Status = corev1.PersistentVolumeClaimStatus{Phase: o.Status.Phase, Conditions: o.Status.Conditions}
+		o.Status = corev1.PersistentVolumeClaimStatus{Phase: o.Status.Phase, Conditions: o.Status.Conditions, AllocatedResourceStatuses: o.Status.AllocatedResourceStatuses}
 	case *appsv1.ReplicaSet:
 		trimMeta(&o.ObjectMeta)
 		o.Spec = appsv1.ReplicaSetSpec{Replicas: o.Spec.Replicas}
 	case *appsv1.Deployment:
 		trimMeta(&o.ObjectMeta)
-		o.Spec.Selector, o.Spec.Template = nil, corev1.PodTemplateSpec{}
+		o.Spec.Selector, o.Spec.Template = nil, trimTemplate(o.Spec.Template)
 	case *appsv1.StatefulSet:
 		trimMeta(&o.ObjectMeta)
-		o.Spec.Selector, o.Spec.Template, o.Spec.VolumeClaimTemplates = nil, corev1.PodTemplateSpec{}, nil
+		o.Spec.Selector, o.Spec.Template, o.Spec.VolumeClaimTemplates = nil, trimTemplate(o.Spec.Template), nil
 	case *appsv1.DaemonSet:
 		trimMeta(&o.ObjectMeta)
-		o.Spec.Selector, o.Spec.Template = nil, corev1.PodTemplateSpec{}
+		o.Spec.Selector, o.Spec.Template = nil, trimTemplate(o.Spec.Template)
 	case *batchv1.Job:
 		trimMeta(&o.ObjectMeta)
 		o.Spec.Selector, o.Spec.Template = nil, corev1.PodTemplateSpec{}
@@ -56,7 +56,10 @@ var kept = []string{
 }
 
 func trimMeta(m *metav1.ObjectMeta) {
-	m.ManagedFields, m.Finalizers, m.GenerateName = nil, nil, ""
+	m.ManagedFields, m.GenerateName = nil, ""
+	if m.DeletionTimestamp == nil {
+		m.Finalizers = nil
+	}
 	var annotations map[string]string
 	for _, key := range kept {
 		if v, ok := m.Annotations[key]; ok {
@@ -68,17 +71,27 @@ func trimMeta(m *metav1.ObjectMeta) {
 	}
 	m.Annotations = annotations
 	m.Namespace = shared.of(m.Namespace)
-	if len(m.Labels) > 0 {
-		labels := make(map[string]string, len(m.Labels))
-		for k, v := range m.Labels {
-			labels[shared.of(k)] = shared.of(v)
-		}
-		m.Labels = labels
-	}
+	m.Labels = trimLabels(m.Labels)
 	for i := range m.OwnerReferences {
 		r := &m.OwnerReferences[i]
 		r.APIVersion, r.Kind, r.Name, r.BlockOwnerDeletion = shared.of(r.APIVersion), shared.of(r.Kind), shared.of(r.Name), nil
 	}
+}
+
+func trimLabels(in map[string]string) map[string]string {
+	if len(in) == 0 {
+		return in
+	}
+	out := make(map[string]string, len(in))
+	for k, v := range in {
+		out[shared.of(k)] = shared.of(v)
+	}
+	return out
+}
+
+// trimTemplate keeps the labels of the pods that a workload makes: by them it is seen whether a Service selects any.
+func trimTemplate(t corev1.PodTemplateSpec) corev1.PodTemplateSpec {
+	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: trimLabels(t.Labels)}}
 }
 
 func trimPod(p *corev1.Pod) {
@@ -104,8 +117,19 @@ func trimContainers(in []corev1.Container) []corev1.Container {
 	out := make([]corev1.Container, len(in))
 	for i, c := range in {
 		out[i] = corev1.Container{
-			Name: shared.of(c.Name), Image: shared.of(c.Image), RestartPolicy: c.RestartPolicy,
+			Name: shared.of(c.Name), Image: shared.of(c.Image), RestartPolicy: c.RestartPolicy, Ports: trimPorts(c.Ports),
 			LivenessProbe: trimProbe(c.LivenessProbe), ReadinessProbe: trimProbe(c.ReadinessProbe), StartupProbe: trimProbe(c.StartupProbe),
+		}
+	}
+	return out
+}
+
+// trimPorts keeps the names, by which Services send to them.
+func trimPorts(in []corev1.ContainerPort) []corev1.ContainerPort {
+	var out []corev1.ContainerPort
+	for _, p := range in {
+		if p.Name != "" {
+			out = append(out, corev1.ContainerPort{Name: shared.of(p.Name)})
 		}
 	}
 	return out

@@ -38,6 +38,7 @@ type watcher struct {
 	c       *Cluster
 	sink    Sink
 	objects *objects
+	survey  *survey
 	queue   workqueue.TypedRateLimitingInterface[engine.Workload]
 	ready   atomic.Bool // the caches are complete, and changes count
 
@@ -57,6 +58,7 @@ type accepted struct {
 // ended while nobody watched are seen. When the API server goes away, it waits for it; Status says so.
 func (c *Cluster) Watch(ctx context.Context, sink Sink) error {
 	w := &watcher{c: c, sink: sink, objects: newObjects(c.client, c.now), known: map[engine.Workload]accepted{}}
+	w.survey = newSurvey(c, w.objects)
 	if !c.begin(w) {
 		return engine.Errorf(engine.Conflict, "cluster %s is watched already", c.name)
 	}
@@ -71,11 +73,16 @@ func (c *Cluster) Watch(ctx context.Context, sink Sink) error {
 	if err := w.objects.wait(ctx); err != nil {
 		return nil // ctx ended before there was anything to see
 	}
+	surveyed := w.survey.take(ctx)
 	w.ready.Store(true)
+	for _, workload := range surveyed {
+		w.queue.Add(w.named(workload))
+	}
 	for _, workload := range w.objects.all() {
 		w.queue.Add(w.named(workload))
 	}
 	wg.Go(func() { w.recall(ctx) })
+	wg.Go(func() { w.rounds(ctx) })
 	for range workers {
 		wg.Go(func() { w.work(ctx) })
 	}
@@ -139,6 +146,15 @@ func (w *watcher) recall(ctx context.Context) {
 			return
 		}
 		w.doubt()
+	}
+}
+
+// rounds surveys the cluster from time to time, and has looked at again what that may have changed.
+func (w *watcher) rounds(ctx context.Context) {
+	for pause(ctx, w.c.every) {
+		for _, workload := range w.survey.take(ctx) {
+			w.queue.Add(w.named(workload))
+		}
 	}
 }
 
@@ -218,7 +234,13 @@ func (w *watcher) process(ctx context.Context, workload engine.Workload) {
 		return
 	}
 	var result detect.Result
-	if scene, ok := w.objects.scene(workload, now); ok {
+	scene, ok := w.objects.scene(workload, now)
+	surveyed, told := w.survey.add(&scene)
+	if !told {
+		w.queue.AddAfter(workload, w.c.every)
+		return
+	}
+	if ok || surveyed {
 		again := w.c.classes.complete(ctx, &scene)
 		result = w.c.derive(scene)
 		if again > 0 && (result.Recheck == 0 || again < result.Recheck) {
