@@ -17,22 +17,23 @@ type Digest struct {
 	AsOf   time.Time   `json:"as_of"` // when the newest row that it rests on was written
 	Closed bool        `json:"closed"`
 
-	Spend      Spend         `json:"spend"`
-	Trend      []SpendDay    `json:"trend"`              // the days up to the period's end, oldest first; a day without a bill is missing, not 0
-	Forecast   *Forecast     `json:"forecast,omitempty"` // of the month that a week ends in, or the one after a month; nil when too little is known
-	Waterfall  []SpendStep   `json:"waterfall"`          // from Spend.Before to Spend.Total; the steps come to the difference. Empty without SameDays
-	Movers     []Mover       `json:"movers"`             // of SameDays, the largest change first, whatever its sign; who did not change is not there
-	Breakdowns []Breakdown   `json:"breakdowns"`         // of Spend.Total by team, cluster and kind; the lines of each come to it
-	Budgets    []Budget      `json:"budgets,omitempty"`
-	Units      []UnitCost    `json:"units,omitempty"`
-	Funnel     Funnel        `json:"funnel"`
-	Ledger     Ledger        `json:"ledger"` // the chains of the period, and Shares by team
-	ByType     []LedgerShare `json:"by_type"`
-	ByCluster  []LedgerShare `json:"by_cluster"`
-	Open       Opportunities `json:"open"`
-	Incidents  IncidentTally `json:"incidents"`
-	Own        OwnCost       `json:"own"`
-	Insights   []Insight     `json:"insights"` // two or three sentences, the weightiest first
+	Spend      Spend          `json:"spend"`
+	Trend      []SpendDay     `json:"trend"`              // the days up to the period's end, oldest first; a day without a bill is missing, not 0
+	Forecast   *Forecast      `json:"forecast,omitempty"` // of the month that a week ends in, or the one after a month; nil when too little is known
+	Waterfall  []SpendStep    `json:"waterfall"`          // from Spend.Before to Spend.Total; the steps come to the difference. Empty without SameDays
+	Movers     []Mover        `json:"movers"`             // of SameDays, the largest change first, whatever its sign; who did not change is not there
+	Breakdowns []Breakdown    `json:"breakdowns"`         // of Spend.Total by team, cluster and kind; the lines of each come to it
+	Budgets    []Budget       `json:"budgets,omitempty"`
+	Units      []UnitCost     `json:"units,omitempty"`
+	Funnel     Funnel         `json:"funnel"`
+	Ledger     Ledger         `json:"ledger"`              // the chains of the period, and Shares by team
+	Decisions  []DecisionLine `json:"decisions,omitempty"` // on which Ledger.Lines rest, by proposal, then as they were made
+	ByType     []LedgerShare  `json:"by_type"`
+	ByCluster  []LedgerShare  `json:"by_cluster"`
+	Open       Opportunities  `json:"open"`
+	Incidents  IncidentTally  `json:"incidents"`
+	Own        OwnCost        `json:"own"`
+	Insights   []Insight      `json:"insights"` // two or three sentences, the weightiest first
 
 	Corrections []Correction `json:"corrections,omitempty"` // that were written in the period, of periods before it
 	Bills       BillState    `json:"bills"`
@@ -163,6 +164,15 @@ type Funnel struct {
 type FunnelStep struct {
 	Chains  int      `json:"chains"`
 	Monthly MicroUSD `json:"monthly"`
+}
+
+// DecisionLine is a yes to the plan of a proposal, as the audit log has it.
+type DecisionLine struct {
+	Row      int64     `json:"row"` // of the audit log
+	Proposal int64     `json:"proposal"`
+	At       time.Time `json:"at"`
+	By       Person    `json:"by"`
+	Plan     string    `json:"plan"` // hash of what was approved
 }
 
 // Opportunities are the findings that are open at AsOf.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -41,9 +42,32 @@ func (r *digestReader) savings(ctx context.Context) error {
 		return err
 	}
 	f.Ledger, f.ByType, f.ByCluster, f.Funnel = ledger.Summary(entries, filter)
+	if err := r.decisions(ctx); err != nil {
+		return err
+	}
 	last := f.Period.To.AddDate(0, 0, -1)
 	return r.tx.QueryRow(ctx, `SELECT coalesce(sum(r.amount), 0)::bigint FROM ledger r WHERE r.day >= $3 AND r.day < $4 AND`+ofScope,
 		f.Scope.Team, f.Scope.Cluster, time.Date(last.Year(), 1, 1, 0, 0, 0, 0, time.UTC), f.Period.To).Scan(&f.Funnel.Year)
+}
+
+// decisions reads who approved what the ledger's lines came of.
+func (r *digestReader) decisions(ctx context.Context) error {
+	var subjects []string
+	for _, l := range r.facts.Ledger.Lines {
+		if l.Proposal != 0 {
+			subjects = append(subjects, fmt.Sprintf("proposal/%d", l.Proposal))
+		}
+	}
+	rows, err := r.tx.Query(ctx, `SELECT seq, split_part(subject, '/', 2)::bigint, at, by_id, by_name, plan FROM audit_log
+		WHERE subject = ANY ($1) AND action = $2 AND allowed ORDER BY seq`, subjects, engine.ActionApprove)
+	if err != nil {
+		return err
+	}
+	r.facts.Decisions, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (a engine.DecisionLine, err error) {
+		err = row.Scan(&a.Row, &a.Proposal, zeroTime{&a.At}, &a.By.ID, &a.By.Name, &a.Plan)
+		return a, err
+	})
+	return err
 }
 
 // opportunities reads what could be saved now.

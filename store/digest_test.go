@@ -17,6 +17,7 @@ import (
 	"github.com/eks-autopilot/autopilot/engine/digest"
 	"github.com/eks-autopilot/autopilot/engine/ledger"
 	"github.com/eks-autopilot/autopilot/engine/price"
+	"github.com/eks-autopilot/autopilot/engine/waste"
 	"github.com/eks-autopilot/autopilot/store"
 )
 
@@ -261,6 +262,15 @@ func TestOpenOpportunities(t *testing.T) {
 	open = w.facts(engine.PeriodOf(engine.Weekly, w.now()), everybody).Open
 	equal(t, "with a draft", []bool{open.Top[0].Drafted, open.Top[1].Drafted}, []bool{true, false})
 	equal(t, "of nobody", w.facts(weekDue, engine.DigestScope{Team: "nobody"}).Open.Count, 0)
+
+	since := w.now().Truncate(time.Microsecond)
+	w.pass(50 * time.Hour)
+	late := sizing("w13", 9)
+	late.Target.Container = "sidecar"
+	late.Key = waste.Key(late.Kind, late.Target)
+	w.scan(append(found, late)...)
+	first = w.facts(engine.PeriodOf(engine.Weekly, w.now()), everybody).Open.Top[0]
+	equal(t, "since its oldest finding was seen", []any{first.Title, first.Monthly, first.Since}, []any{"payments/w13", 42 * engine.USD, since})
 }
 
 // made is the digest of what is kept now.

@@ -41,6 +41,9 @@ func inOrder(f digest.Facts) digest.Facts {
 	if len(f.Counts) == 0 {
 		f.Counts = nil
 	}
+	if len(f.Decisions) == 0 {
+		f.Decisions = nil
+	}
 	for k := range f.Scopes {
 		if len(f.Scopes[k].Days) == 0 {
 			f.Scopes[k].Days = nil

@@ -16,7 +16,7 @@ func Make(f Facts, r Rules) engine.Digest {
 		Spend: spend(f), Trend: c.trend(f.Period, f.Days), Forecast: c.forecastOf(f.Period, f.Days),
 		Waterfall: waterfall(f), Movers: movers(f), Breakdowns: breakdowns(f),
 		Budgets: budgets(f, r, c), Units: units(f, r, c),
-		Funnel: f.Funnel, Ledger: f.Ledger, ByType: f.ByType, ByCluster: f.ByCluster, Open: open(f.Open),
+		Funnel: f.Funnel, Ledger: f.Ledger, Decisions: decisions(f.Decisions), ByType: f.ByType, ByCluster: f.ByCluster, Open: open(f.Open),
 		Incidents: incidents(f, r), Own: f.Own,
 		Corrections: corrections(f.Corrections), Bills: bills(f), Missing: gaps(f.Missing), Audit: f.Audit,
 	}
@@ -34,6 +34,12 @@ func open(o engine.Opportunities) engine.Opportunities {
 		return cmp.Or(cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind)), cmp.Compare(a.Kind, b.Kind))
 	})
 	return o
+}
+
+func decisions(list []engine.DecisionLine) []engine.DecisionLine {
+	return slices.SortedFunc(slices.Values(list), func(a, b engine.DecisionLine) int {
+		return cmp.Or(cmp.Compare(a.Proposal, b.Proposal), cmp.Compare(a.Row, b.Row))
+	})
 }
 
 func corrections(list []engine.Correction) []engine.Correction {

@@ -29,6 +29,7 @@ type Facts struct {
 	ByType    []engine.LedgerShare
 	ByCluster []engine.LedgerShare
 	Funnel    engine.Funnel
+	Decisions []engine.DecisionLine // of the proposals that Ledger.Lines name
 
 	Open engine.Opportunities // Top: the OpenGroups dearest
 

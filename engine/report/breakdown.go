@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -22,11 +21,22 @@ var spendKinds = map[string]string{
 func partName(by, s string) string {
 	switch by {
 	case "team":
-		return name(s, "Put to no team")
+		return name(s, "Of no team")
 	case "cluster":
 		return name(s, "Of no cluster")
 	}
 	return cmp.Or(spendKinds[s], name(s, "Other"))
+}
+
+// noTeam is what workloads are called beside teams: they are those whose team nobody knows.
+const noTeam = "No known team"
+
+// changedName is the name of who changed: a team, a cluster, or a kind of cost that is no team's.
+func changedName(by, s string) string {
+	if by == "kind" && s == "workload" {
+		return noTeam
+	}
+	return partName(by, s)
 }
 
 func newBreakdowns(d engine.Digest) ([]section, error) {
@@ -75,6 +85,9 @@ func newBreakdown(d engine.Digest, by, title string) (section, error) {
 		rest := sum(parts[len(top):], func(l engine.BreakdownLine) engine.MicroUSD { return l.Amount })
 		top = append(top, bar{name: whole(int64(more)) + " others", to: rest.Dollars(), ink: inkOther, label: short(rest)})
 	}
+	if by == "team" && slices.ContainsFunc(parts, func(l engine.BreakdownLine) bool { return l.Name == "" }) {
+		s.Lead = []string{"“Of no team” is idle capacity, what is shared or outside of clusters, tax and credits, and workloads whose team nobody knows."}
+	}
 	s.Tables = []*table{newTable("by-"+by+"-table", title, "spend-by-"+by, columns, rows, others,
 		row(say("Spend"), added(now), added(changed)))}
 	var err error
@@ -103,24 +116,39 @@ func breakdownHead(by string) string {
 	return "Type"
 }
 
+// newMovers has those whose changes come to the whole in one table, and clusters, which hold the same dollars, in another.
 func newMovers(d engine.Digest) section {
 	s := section{ID: "movers", Title: "Top movers"}
-	if len(d.Movers) == 0 {
-		s.Empty = "Nobody's cost changed, as far as two periods can be compared."
-		return s
-	}
-	movers := slices.Clone(d.Movers)
-	slices.SortStableFunc(movers, func(a, b engine.Mover) int {
-		return cmp.Compare(math.Abs((b.Now - b.Before).Dollars()), math.Abs((a.Now - a.Before).Dollars()))
-	})
-	var rows [][]cell
-	for _, m := range movers {
-		rows = append(rows, []cell{
-			named(partName(m.By, m.Name), strings.ToLower(breakdownHead(m.By))), say(money(m.Before)), say(money(m.Now)),
-			{Text: signed(round(m.Now) - round(m.Before)), Sub: change(m.Now, m.Before)},
-		})
-	}
 	columns := []column{text("Whose"), figures(shortPeriod(d.Period.Before())), figures(shortPeriod(d.Period)), figures("Change")}
-	s.Tables = []*table{newTable("movers-table", "Largest changes of cost, over the "+plural(d.Spend.SameDays, "day", "days")+" that can be compared", "movers", columns, rows, nil, nil)}
+	days := ", over the " + plural(d.Spend.SameDays, "day", "days") + " that can be compared"
+	for _, of := range []struct {
+		id, caption string
+		has         func(engine.Mover) bool
+	}{
+		{"movers-table", "Teams, and what is no team's" + days, func(m engine.Mover) bool { return m.By != "cluster" && (d.Scope.Team == "" || d.Scope.Cluster != "") }},
+		{"movers-clusters", "Clusters" + days + ": the same money by where it was spent", func(m engine.Mover) bool { return m.By == "cluster" && d.Scope.Cluster == "" }},
+	} {
+		movers := slices.DeleteFunc(slices.Clone(d.Movers), func(m engine.Mover) bool { return !of.has(m) })
+		slices.SortStableFunc(movers, func(a, b engine.Mover) int {
+			return cmp.Compare(math.Abs((b.Now - b.Before).Dollars()), math.Abs((a.Now - a.Before).Dollars()))
+		})
+		var rows [][]cell
+		for _, m := range movers {
+			sub := ""
+			if m.By == "team" {
+				sub = "team"
+			}
+			rows = append(rows, []cell{
+				named(changedName(m.By, m.Name), sub), say(money(m.Before)), say(money(m.Now)),
+				{Text: signed(round(m.Now) - round(m.Before)), Sub: change(m.Now, m.Before)},
+			})
+		}
+		if len(rows) > 0 {
+			s.Tables = append(s.Tables, newTable(of.id, of.caption, "movers", columns, rows, nil, nil))
+		}
+	}
+	if len(s.Tables) == 0 {
+		s.Empty = "Nobody's cost changed, as far as two periods can be compared."
+	}
 	return s
 }

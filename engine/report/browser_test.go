@@ -147,6 +147,9 @@ const overlaps = `[...document.querySelectorAll("figure svg")].filter((svg) => s
 	]);
 })`
 
+// notOnPaper finds tables that are not printed, but for the short ones in whose place all rows are.
+const notOnPaper = `[...document.querySelectorAll("table")].filter((t) => t.checkVisibility() === t.closest("div").classList.contains("short")).map((t) => t.id + " is printed: " + t.checkVisibility())`
+
 // looks are what the page is looked at with, and whether axe-core looks too, which takes its time.
 var looks = []struct {
 	name string
@@ -200,6 +203,11 @@ func TestPageInABrowser(t *testing.T) {
 				}
 			}
 			w.picture(look.as.name, look.name == "whole")
+			_, err := chromedp.Call(w.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+			w.check(err)
+			for _, hidden := range eval[[]string](w, notOnPaper) {
+				t.Error(hidden)
+			}
 		})
 	}
 }

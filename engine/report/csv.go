@@ -14,7 +14,7 @@ func Tables(d engine.Digest) []engine.File {
 	files := []engine.File{
 		headlineSheet(d), insightSheet(d), trendSheet(d), forecastSheet(d), waterfallSheet(d), moverSheet(d),
 		breakdownSheet(d, "team"), breakdownSheet(d, "cluster"), breakdownSheet(d, "kind"), budgetSheet(d), unitSheet(d),
-		opportunitySheet(d), ledgerSheet(d), calibrationSheet(d), shareSheet("team", d.Ledger.Shares),
+		opportunitySheet(d), ledgerSheet(d), decisionSheet(d), calibrationSheet(d), shareSheet("team", d.Ledger.Shares),
 		shareSheet("type", d.ByType), shareSheet("cluster", d.ByCluster), incidentSheet(d), correctionSheet(d), stateSheet(d),
 	}
 	return files

@@ -20,6 +20,14 @@ func ledgerSheet(d engine.Digest) engine.File {
 	return file("ledger", "Savings ledger", s)
 }
 
+func decisionSheet(d engine.Digest) engine.File {
+	s := engine.NewSheet("proposal", "audit_row", "at", "by_id", "by_name", "plan")
+	for _, a := range d.Decisions {
+		s.Row(strconv.FormatInt(a.Proposal, 10), strconv.FormatInt(a.Row, 10), instant(a.At), engine.Cell(a.By.ID), engine.Cell(a.By.Name), engine.Cell(a.Plan))
+	}
+	return file("decisions", "Who approved what", s)
+}
+
 func calibrationSheet(d engine.Digest) engine.File {
 	s := engine.NewSheet("type", "chains", "promised_usd", "verified_usd", "ratio")
 	for _, l := range d.Ledger.Calibration {

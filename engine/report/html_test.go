@@ -210,6 +210,75 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestLinksWithinThePage: each leads to one place, and each change to who approved it.
+func TestLinksWithinThePage(t *testing.T) {
+	for name, d := range digests() {
+		root, ids := parse(t, render(t, d)), map[string]int{}
+		for _, n := range elements(root, "") {
+			if id := attribute(n, "id"); id != "" {
+				ids[id]++
+			}
+		}
+		jumps := 0
+		for _, a := range elements(root, "a") {
+			to, within := strings.CutPrefix(attribute(a, "href"), "#")
+			if !within {
+				continue
+			}
+			if ids[to] != 1 {
+				t.Errorf("%s: %d places are %q", name, ids[to], to)
+			}
+			if strings.HasPrefix(to, "decision-") {
+				jumps++
+			}
+		}
+		for id, n := range ids {
+			if n > 1 {
+				t.Errorf("%s: %d places are %q", name, n, id)
+			}
+		}
+		if len(d.Decisions) > 0 && jumps == 0 {
+			t.Errorf("%s: no change says who approved it", name)
+		}
+	}
+}
+
+func table(t *testing.T, d engine.Digest, id string) string {
+	t.Helper()
+	for _, n := range elements(parse(t, render(t, d)), "table") {
+		if attribute(n, "id") == id {
+			return words(n)
+		}
+	}
+	return ""
+}
+
+// TestMoversAreOfOneKind: what comes to the whole is not beside clusters, which are the same dollars once more.
+func TestMoversAreOfOneKind(t *testing.T) {
+	d := few()
+	d.Spend.SameDays = 7
+	d.Movers = []engine.Mover{
+		{By: "cluster", Name: "prod", Before: 5 * engine.USD, Now: 9 * engine.USD}, {By: "team", Name: "shop", Before: 2 * engine.USD, Now: 5 * engine.USD},
+		{By: "kind", Name: "workload", Before: engine.USD, Now: 2 * engine.USD},
+	}
+	for _, c := range []struct {
+		of           engine.DigestScope
+		teams, where string
+	}{
+		{engine.DigestScope{}, "shopteam$2.00$5.00+$3.00+150 % No known team$1.00$2.00+$1.00+100 %", "prod$5.00$9.00+$4.00+80 %"},
+		{engine.DigestScope{Team: "shop"}, "", "prod$5.00$9.00+$4.00+80 %"},
+		{engine.DigestScope{Cluster: "prod"}, "shopteam$2.00$5.00+$3.00+150 % No known team$1.00$2.00+$1.00+100 %", ""},
+	} {
+		d.Scope = c.of
+		for id, want := range map[string]string{"movers-table": c.teams, "movers-clusters": c.where} {
+			_, got, _ := strings.Cut(strings.Join(strings.Fields(table(t, d, id)), " "), "Change ")
+			if got != want {
+				t.Errorf("%+v: %s is %q, want %q", c.of, id, got, want)
+			}
+		}
+	}
+}
+
 var amount = regexp.MustCompile(`^([+−-]?)\$([0-9,]+)\.([0-9]{2})`)
 
 // centsOf reads an amount at the beginning of a cell.
@@ -287,7 +356,7 @@ var allowed = map[string][]string{
 	"section": {"id", "aria-labelledby"}, "dl": {"class"}, "div": {"class"}, "dt": nil, "dd": {"class"}, "span": {"class"}, "bdi": nil, "details": nil, "summary": nil, "figure": {"id"},
 	"figcaption": nil, "svg": {"class", "viewBox", "role", "aria-labelledby", "aria-hidden"}, "desc": {"id"}, "path": {"class", "d"}, "circle": {"class", "cx", "cy", "r"},
 	"text": {"class", "x", "y", "text-anchor"}, "table": {"id", "class", "role"}, "caption": {"id"}, "thead": {"role"}, "tbody": {"role"}, "tfoot": {"role"}, "tr": {"role"},
-	"th": {"scope", "class", "role"}, "td": {"class", "role", "data-of"}, "footer": {"id"}, "code": nil,
+	"th": {"scope", "class", "role", "id"}, "td": {"class", "role", "data-of"}, "footer": {"id"}, "code": nil,
 }
 
 // checkInert holds that a page has nothing but what pages have.

@@ -89,8 +89,12 @@ func newLedger(d engine.Digest) (section, error) {
 		return s, nil
 	}
 	var rows [][]cell
+	decided := map[int64]bool{}
+	for _, a := range d.Decisions {
+		decided[a.Proposal] = true
+	}
 	for _, l := range d.Ledger.Lines {
-		rows = append(rows, ledgerRow(l))
+		rows = append(rows, ledgerRow(l, decided))
 	}
 	columns := []column{text("Change"), text("State"), figures("Promised a month"), figures("Verified")}
 	lines := newTable("ledger-table", "Changes, the newest first, and what was verified of them in "+inText(d.Period), "ledger", columns, rows, nil, nil)
@@ -98,6 +102,9 @@ func newLedger(d engine.Digest) (section, error) {
 		lines.Note = strings.TrimSpace(lines.Note + fmt.Sprintf(" %s more took a step in this time: /autopilot savings export has all of them.", whole(int64(d.Ledger.More))))
 	}
 	s.Tables = append(s.Tables, lines)
+	if len(d.Decisions) > 0 {
+		s.Tables = append(s.Tables, decisionTable(d.Decisions))
+	}
 	for _, by := range []struct {
 		head, of string
 		shares   []engine.LedgerShare
@@ -120,16 +127,40 @@ func newLedger(d engine.Digest) (section, error) {
 	return s, nil
 }
 
+func decisionID(proposal int64) string { return "decision-" + strconv.FormatInt(proposal, 10) }
+
+// decisionTable is who said yes to what. Each row is one of the audit log, which anybody can have verified.
+func decisionTable(list []engine.DecisionLine) *table {
+	t := &table{ID: "decisions", Caption: "Who approved them", Columns: []column{text("Proposal"), text("Approved by"), text("When"), text("Audit log"), text("Plan")}}
+	for k, a := range list {
+		first := say(strconv.FormatInt(a.Proposal, 10))
+		if k == 0 || list[k-1].Proposal != a.Proposal {
+			first.ID = decisionID(a.Proposal)
+		}
+		t.Rows = append(t.Rows, []cell{
+			first, named(name(a.By.Name, name(a.By.ID, unknown)), ""), say(moment(a.At)), say("row " + whole(a.Row)), maybe(tame(a.Plan, planLength)),
+		})
+	}
+	t.Folded = len(t.Rows) > topRows+1
+	return t
+}
+
+// planLength is how much of a plan's hash is shown: enough to find it, and all of it is in the audit log.
+const planLength = 12
+
 // ledgerRow is one change as it stands, with its pull request and its decision.
-func ledgerRow(l engine.LedgerLine) []cell {
+func ledgerRow(l engine.LedgerLine, decided map[int64]bool) []cell {
 	what := named(tame(l.Target.String(), nameLength), targetWord(l))
 	if l.Team != "" {
 		what.Sub += ", team " + name(l.Team, "")
 	}
 	what.Sub += ", finding " + strconv.FormatInt(l.Finding, 10)
 	state := cell{Text: stateWord(l.State), Sub: l.At.UTC().Format("2 Jan 2006")}
-	if l.Proposal != 0 {
-		state.Sub += ", proposal " + strconv.FormatInt(l.Proposal, 10)
+	switch proposal := strconv.FormatInt(l.Proposal, 10); {
+	case decided[l.Proposal]:
+		state.Jump, state.JumpText = decisionID(l.Proposal), "proposal "+proposal
+	case l.Proposal != 0:
+		state.Sub += ", proposal " + proposal
 	}
 	if at := web(l.PullURL); at != "" {
 		state.Link, state.LinkText = at, "pull request"

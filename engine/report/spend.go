@@ -106,7 +106,7 @@ func stepName(s engine.SpendStep) string {
 	if s.By == "" {
 		return capital(name(s.Name, "Others"))
 	}
-	return partName(s.By, s.Name)
+	return changedName(s.By, s.Name)
 }
 
 // stepCents rounds steps so that what is shown before, and they, come to what is shown now. What that is less than a cent off goes to the

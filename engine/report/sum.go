@@ -25,7 +25,7 @@ func allocation(d engine.Digest) []slice {
 	nobody := s.Total - teams - s.Idle - s.Shared - s.Outside - s.Unallocated - s.Adjustment
 	return []slice{
 		{"teams", "Put to teams", teams},
-		{"no_team", "No team", nobody},
+		{"no_team", noTeam, nobody},
 		{"idle", "Idle capacity", s.Idle},
 		{"shared", "Shared", s.Shared},
 		{"outside", "Outside clusters", s.Outside},

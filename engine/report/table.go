@@ -19,7 +19,8 @@ type table struct {
 	Rows        [][]cell
 	Foot        []cell
 	Note        string
-	All         *table // every row, in details that are closed at first; nil when Rows are all
+	Folded      bool   // in details that are closed at first, but on paper
+	All         *table // every row, folded, which on paper stands in place of Rows; nil when Rows are all
 }
 
 // Stacks tells whether a phone shows each row as a block of its own: there are more columns than it is wide.
@@ -69,9 +70,12 @@ type cell struct {
 	Text, Sub string
 	Link      string
 	LinkText  string
-	Missing   bool // it says that something is not known
-	Bad       bool // it needs somebody
-	Outside   bool // of text from outside: its direction must not reach its neighbours
+	Jump      string // id of a cell of this page
+	JumpText  string
+	ID        string // that a Jump leads to
+	Missing   bool   // it says that something is not known
+	Bad       bool   // it needs somebody
+	Outside   bool   // of text from outside: its direction must not reach its neighbours
 }
 
 func text(name string) column    { return column{Name: name} }
@@ -110,12 +114,12 @@ func newTable(id, caption, file string, columns []column, rows [][]cell, others 
 		t.Rows = append(t.Rows, others(topRows))
 	}
 	all := rows[:min(len(rows), allRows)]
-	t.All = &table{ID: id + "-all", Caption: fmt.Sprintf("%s: all %s rows", caption, whole(int64(len(rows)))), Columns: columns, Rows: all, Foot: foot}
+	t.All = &table{Folded: true, ID: id + "-all", Caption: fmt.Sprintf("%s: all %s rows", caption, whole(int64(len(rows)))), Columns: columns, Rows: all, Foot: foot}
 	if more := len(rows) - len(all); more > 0 {
 		t.All.Caption = fmt.Sprintf("%s: the first %s of %s rows", caption, whole(int64(len(all))), whole(int64(len(rows))))
 		t.All.Note = fmt.Sprintf("%s more are in %s.csv alone.", whole(int64(more)), file)
 		t.All.Foot = nil
 	}
-	t.Note = fmt.Sprintf("The other %s are in the list below and in %s.csv; a list that is closed is not printed.", whole(int64(len(rows)-topRows)), file)
+	t.Note = fmt.Sprintf("The other %s are in the list below and in %s.csv.", whole(int64(len(rows)-topRows)), file)
 	return t
 }

@@ -127,7 +127,7 @@ func nothing(n int) []float64 {
 
 // dayTable has each day of the chart.
 func dayTable(history []spendDay, f *engine.Forecast) *table {
-	t := &table{ID: "days", Caption: "Spend by day", Columns: []column{text("Day"), figures("Spend"), text("State")}}
+	t := &table{ID: "days", Folded: true, Caption: "Spend by day, as a table", Columns: []column{text("Day"), figures("Spend"), text("State")}}
 	for _, h := range history {
 		word := "billed"
 		switch {

@@ -178,6 +178,11 @@ func (y *Year) sumLedger(f *digest.Facts) {
 		From: p.From, To: p.To, Team: f.Scope.Team, Cluster: f.Scope.Cluster, Limit: digest.LedgerLines,
 	})
 	f.Funnel.Year = year
+	for _, a := range y.approvals() {
+		if slices.ContainsFunc(f.Ledger.Lines, func(l engine.LedgerLine) bool { return l.Proposal == a.Proposal }) {
+			f.Decisions = append(f.Decisions, a)
+		}
+	}
 	f.Corrections = slices.Collect(maps.Values(late))
 	if f.Scope == (engine.DigestScope{}) {
 		for _, c := range y.Late {

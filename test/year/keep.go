@@ -42,7 +42,7 @@ type table struct {
 }
 
 func (y *Year) tables() []table {
-	return []table{y.costRows(), y.costDays(), y.costMonths(), y.ledgerRows(), y.incidentRows(), y.signalRows(), y.countRows()}
+	return []table{y.costRows(), y.costDays(), y.costMonths(), y.ledgerRows(), y.auditRows(), y.incidentRows(), y.signalRows(), y.countRows()}
 }
 
 func (y *Year) costRows() table {
@@ -98,6 +98,17 @@ func (y *Year) ledgerRows() table {
 		t.rows = append(t.rows, []any{
 			e.Chain, string(e.Kind), e.At, day, e.Proposal, e.Finding, string(e.Type), e.Target.Cluster, e.Target.Namespace, object(e.Target), e.Team,
 			int64(e.Amount), int64(e.Cash), int64(e.Low), int64(e.High), baseline, e.Work, e.By.ID, e.By.Name, e.Ref, corrects,
+		})
+	}
+	return t
+}
+
+// auditRows are the approvals as they stand in the audit log, but for their hashes.
+func (y *Year) auditRows() table {
+	t := table{name: "audit_log", columns: []string{"seq", "at", "by_id", "by_name", "action", "subject", "allowed", "reason", "plan", "prev_hash", "hash"}}
+	for _, a := range y.approvals() {
+		t.rows = append(t.rows, []any{
+			a.Row, a.At, a.By.ID, a.By.Name, string(engine.ActionApprove), fmt.Sprint("proposal/", a.Proposal), true, "", a.Plan, "", fmt.Sprintf("%064x", a.Row),
 		})
 	}
 	return t
