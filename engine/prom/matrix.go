@@ -31,6 +31,7 @@ const (
 	labelType
 	labelRegion
 	labelCapacity
+	labelFamily
 	labelCount
 )
 
@@ -39,6 +40,7 @@ var labelNames = map[string]int{
 	"owner_kind": labelOwnerKind, "owner_name": labelOwnerName, "reason": labelReason,
 	"node": labelNode, "resource": labelResource, "label_node_kubernetes_io_instance_type": labelType,
 	"label_topology_kubernetes_io_region": labelRegion, "capacity": labelCapacity,
+	familyLabel: labelFamily,
 }
 
 // labelSet holds the labels of a series that are read, "" for those that it has not.
