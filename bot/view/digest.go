@@ -237,7 +237,7 @@ func digestCaveats(d engine.Digest) (out []string) {
 		out = append(out, ":warning: No bill for "+dayList(d.Bills.Absent)+".")
 	}
 	if d.Bills.Guessed > 0 {
-		out = append(out, "On "+plural(d.Bills.Guessed, "day", "days")+", who used what was not measured on the whole.")
+		out = append(out, "On "+plural(d.Bills.Guessed, "day", "days")+", usage was only partly measured: the split by team rests on what was.")
 	}
 	return out
 }
@@ -266,6 +266,9 @@ func digestFunnel(d engine.Digest) []string {
 		}
 		lines = append(lines, line+fmt.Sprintf(" (90 %% between %s and %s).", money(f.Low), money(f.High)))
 	}
+	if d.Ledger.Twice > 0 {
+		lines = append(lines, mayStandTwice(d.Ledger.Twice))
+	}
 	if f.Reversed.Chains > 0 {
 		lines = append(lines, fmt.Sprintf("Taken back, or wasted again: %s/month (%d).", money(f.Reversed.Monthly), f.Reversed.Chains))
 	}
@@ -275,9 +278,14 @@ func digestFunnel(d engine.Digest) []string {
 	return lines
 }
 
-// topMovers are those that come to the whole, so that no dollar is in two of them: teams, and what is no team's.
+// topMovers are those that come to the whole, so that no dollar is in two of them: teams, and what is no team's; of a team, clusters.
 func topMovers(d engine.Digest) []string {
-	return moverLines(slices.DeleteFunc(slices.Clone(d.Movers), func(m engine.Mover) bool { return (m.By == "cluster") == (d.Scope.Team == "") && m.By != "kind" }), digestTop)
+	return moverLines(moversOf(d, d.Scope.Team != ""), digestTop)
+}
+
+// moversOf are clusters, or teams and what is no team's: the same dollars once more.
+func moversOf(d engine.Digest, clusters bool) []engine.Mover {
+	return slices.DeleteFunc(slices.Clone(d.Movers), func(m engine.Mover) bool { return (m.By == "cluster") != clusters })
 }
 
 // moverLines are changes, at most n.

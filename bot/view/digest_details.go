@@ -42,8 +42,14 @@ func spendDetails(c *canvas, d engine.Digest) {
 	if lines := waterfall(d); len(lines) > 1 {
 		c.section("*From the "+unit(d.Period)+" before to this one*", table(lines))
 	}
-	if lines := moverLines(d.Movers, digestLines); len(lines) > 0 {
-		c.section(append([]string{"*Moved most*"}, lines...)...)
+	for _, of := range []struct {
+		title    string
+		clusters bool
+		skip     bool // it says what the digest's own scope does
+	}{{"*Moved most: teams, and what is no team's*", false, d.Scope.Team != ""}, {"*Moved most: clusters*", true, d.Scope.Cluster != ""}} {
+		if lines := moverLines(moversOf(d, of.clusters), digestLines); len(lines) > 0 && !of.skip {
+			c.section(append([]string{of.title}, lines...)...)
+		}
 	}
 	if len(d.Budgets) > 0 {
 		c.section(append([]string{"*Budgets*"}, list(d.Budgets, digestLines, budgetLine)...)...)
@@ -112,7 +118,7 @@ var definitions = []string{
 		"*an estimate* is hours at list prices. *Idle* is paid for and asked for by nobody; *shared* serves several teams; " +
 		"*outside* is of no cluster; *unallocated* cannot be put to anybody, such as tax; *adjustments* are what invoices differ from their days by.",
 	"*Identified*, *approved* and *implemented* are estimates a month, of the changes that came that far in the period. *Verified* is measured, day by day, against the baseline that " +
-		"was frozen at the approval; *off the bill* is the part by which the bill fell, the rest is freed capacity. No dollar is counted twice, and a day that could not be measured is in no sum.",
+		"was frozen at the approval; *off the bill* is the part by which the bill fell, the rest is freed capacity. No dollar is in two changes; what freed capacity let nodes go is said where it may stand twice. A day that could not be measured is in no sum.",
 	"*The forecast* goes on as the days before did; 80 of 100 such months end within its bounds. *Detected* and *resolved* count from the first sign of an incident.",
 }
 

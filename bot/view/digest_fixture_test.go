@@ -107,7 +107,7 @@ func week() engine.Digest {
 		Audit:   &engine.Anchor{Seq: 12_345, Hash: "a1b2c3d4e5f60718293a4b5c6d7e8f90"},
 	}
 	d.Ledger = engine.Ledger{
-		From: w47.From, To: w47.To, Verified: d.Funnel.Verified, Cash: d.Funnel.Cash, Freed: d.Funnel.Verified - d.Funnel.Cash, Implemented: usd(6_904.4), Detected: usd(12_400),
+		From: w47.From, To: w47.To, Verified: d.Funnel.Verified, Cash: d.Funnel.Cash, Freed: d.Funnel.Verified - d.Funnel.Cash, Twice: usd(12.3), Implemented: usd(6_904.4), Detected: usd(12_400),
 		Shares:      []engine.LedgerShare{{Name: "platform", Verified: usd(1_000), Cash: usd(812), Implemented: usd(6_000), Detected: usd(12_000)}, {Name: "", Verified: usd(204.22) - 3_100, Implemented: usd(904.4) - 3_100, Detected: usd(400)}},
 		Calibration: []engine.CalibrationLine{{Type: engine.IdleNode, Chains: 4, Estimated: usd(900), Verified: usd(812), Ratio: 0.902}},
 		Lines: []engine.LedgerLine{

@@ -80,7 +80,7 @@ func digestIncidents(d engine.Digest, base string) []string {
 		lines = append(lines, "Half were "+strings.Join(took, " and ")+"; 95 % within "+strings.Join(far, " and ")+".")
 	}
 	if t.Costed > 0 {
-		lines = append(lines, fmt.Sprintf("They cost the business *%s*, going by %s with a cost an hour.", money(t.Cost), plural(t.Costed, "incident", "incidents")))
+		lines = append(lines, fmt.Sprintf("They cost the business *%s*, at the cost an hour that is configured for %s.", money(t.Cost), plural(t.Costed, "incident", "incidents")))
 	}
 	for _, i := range t.Top[:min(1, len(t.Top))] {
 		lines = append(lines, incidentLine(i, base))

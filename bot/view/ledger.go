@@ -56,9 +56,14 @@ func ledgerCash(l engine.Ledger, measured bool) []string {
 	}
 	lines := []string{fmt.Sprintf("%s off the bill, %s freed capacity (90 %% between %s and %s)", l.Cash, l.Freed, l.Low, l.High)}
 	if l.Twice > 0 {
-		lines = append(lines, fmt.Sprintf("Up to %s of the freed capacity let nodes go that were found idle later: that is off the bill as well, and may stand twice.", l.Twice))
+		lines = append(lines, mayStandTwice(l.Twice))
 	}
 	return lines
+}
+
+// mayStandTwice says how much of a sum may be the same dollars.
+func mayStandTwice(m engine.MicroUSD) string {
+	return fmt.Sprintf("Up to %s of the freed capacity let nodes go that were found idle later: that is off the bill as well, and may stand twice.", m)
 }
 
 // ledgerWay is the way from waste to money. Each number is of the changes that came that far.

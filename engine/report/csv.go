@@ -64,6 +64,7 @@ func headlineSheet(d engine.Digest) engine.File {
 	money("verified_low", f.Low, measured)
 	money("verified_high", f.High, measured)
 	money("verified_cash", f.Cash, measured)
+	money("freed_that_may_stand_twice", d.Ledger.Twice, measured)
 	money("promised_for_the_same_days", f.Promised, measured)
 	money("verified_this_year", f.Year, true)
 	count("open_opportunities", int64(d.Open.Count))

@@ -85,7 +85,7 @@ func newData(d engine.Digest) data {
 		out.Lines = append(out.Lines, "Missing: "+list(missing)+" of this time without a bill. They are in no sum.")
 	}
 	if b.Guessed > 0 {
-		out.Lines = append(out.Lines, fmt.Sprintf("On %s, who used what was not measured on the whole: what was there later stands for it.", plural(b.Guessed, "day", "days")))
+		out.Lines = append(out.Lines, fmt.Sprintf("On %s, usage was only partly measured: the split by team rests on what was.", plural(b.Guessed, "day", "days")))
 	}
 	if b.Scan.IsZero() {
 		out.Lines = append(out.Lines, "No scan for waste has ended yet.")

@@ -44,6 +44,9 @@ func newFunnel(d engine.Digest) (funnel, error) {
 		line += " (" + percent(float64(f.Verified)/float64(f.Promised)) + ")"
 	}
 	way.Lines = append(way.Lines, line+fmt.Sprintf("; %s came off the bill, %s is freed capacity.", money(f.Cash), money(round(f.Verified)-round(f.Cash))))
+	if twice := d.Ledger.Twice; twice > 0 {
+		way.Lines = append(way.Lines, fmt.Sprintf("Up to %s of the freed capacity let nodes go that were found idle later: that is off the bill as well, and may stand twice.", money(twice)))
+	}
 	if missed != "" {
 		way.Lines = append(way.Lines, missed)
 	}

@@ -253,6 +253,18 @@ func table(t *testing.T, d engine.Digest, id string) string {
 	return ""
 }
 
+// TestWhatMayStandTwiceIsSaid: capacity that was freed and then let a node go is in two sums.
+func TestWhatMayStandTwiceIsSaid(t *testing.T) {
+	const said = "of the freed capacity let nodes go"
+	d := week()
+	for _, d.Ledger.Twice = range []engine.MicroUSD{0, 12_300_000} {
+		page := string(render(t, d))
+		if strings.Contains(page, "Up to $12.30 "+said) != (d.Ledger.Twice > 0) || strings.Contains(page, said) != (d.Ledger.Twice > 0) {
+			t.Errorf("of %s that may stand twice the page says otherwise", d.Ledger.Twice)
+		}
+	}
+}
+
 // TestMoversAreOfOneKind: what comes to the whole is not beside clusters, which are the same dollars once more.
 func TestMoversAreOfOneKind(t *testing.T) {
 	d := few()
