@@ -329,6 +329,13 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (m view.Message, sa
 		m, err = b.renderDigest(ctx, d)
 		return m, news, err
 	}
+	if d.Kind == engine.MessageSummary {
+		s, err := b.content.Story(ctx, d.Subject)
+		if err != nil {
+			return m, news, err
+		}
+		return view.Summary(s, b.workspaceURL()), news, nil
+	}
 	i, err := b.content.Incident(ctx, d.Subject)
 	if err != nil {
 		return m, news, err
@@ -341,7 +348,7 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (m view.Message, sa
 	}
 	switch d.Kind {
 	case engine.MessageCard:
-		return view.Card(i, who()), headlineOf(i), nil
+		return view.Card(i, who(), b.workspaceURL()), headlineOf(i), nil
 	case engine.MessageDiagnosis:
 		return view.Diagnosis(i), headlineOf(i), nil
 	case engine.MessageEvent:
@@ -349,7 +356,7 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (m view.Message, sa
 		return m, headlineOf(i), err
 	case engine.MessageEscalation:
 		return view.Escalation(i, d.Detail, who()), headlineOf(i), nil
-	case engine.MessageHome, engine.MessageSavings, engine.MessageProposal, engine.MessageDigest, engine.MessageDetails:
+	case engine.MessageHome, engine.MessageSavings, engine.MessageProposal, engine.MessageDigest, engine.MessageDetails, engine.MessageSummary:
 	}
 	return m, news, engine.Errorf(engine.NotFound, "there is no message of the kind %q", d.Kind)
 }

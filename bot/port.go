@@ -55,6 +55,8 @@ type Outbox interface {
 type Content interface {
 	// Incident is the whole incident.
 	Incident(ctx context.Context, id int64) (engine.Incident, error)
+	// Story is the whole incident as it is told when it is over.
+	Story(ctx context.Context, id int64) (engine.Story, error)
 	// Overview is the dashboard as this person may see it.
 	Overview(ctx context.Context) (engine.Overview, error)
 	// Mentions says who must be woken by an escalation of the incident.

@@ -43,6 +43,7 @@ type Incident struct {
 	Timeline   []Event
 	Children   []Incident // without their own lists
 	Verdicts   []Verdict
+	Before     *Former // the incident of before that is most like it; nil for none
 
 	Thread  Thread // where its card is in Slack; zero before it was posted
 	Version int64  // grows with every change that a person could see

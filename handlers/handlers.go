@@ -98,6 +98,7 @@ type Cluster struct {
 // required.
 type Handlers struct {
 	Incidents Incidents
+	Stories   Stories
 	Decisions Decisions
 	Progress  Progress
 	Diagnoses Diagnoses

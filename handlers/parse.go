@@ -13,7 +13,7 @@ import (
 var commands = []engine.HelpLine{
 	{Usage: "/autopilot status", Text: "what is open, which clusters are watched, and whether writes are paused"},
 	{Usage: "/autopilot incidents [namespace[/workload]] [critical|warning|info] [open|acknowledged|resolved|all] [mine] [cluster=…] [class=…] [last=24h]", Text: "find incidents"},
-	{Usage: "/autopilot show <number>", Text: "one incident with its causes and evidence"},
+	{Usage: "/autopilot show <number> [export]", Text: "one incident with its causes and evidence; export: all of it as a Markdown file, by direct message"},
 	{Usage: "/autopilot savings [team|cluster|cpu|memory|node|volume] [team=…] [cluster=…] [namespace=…] [type=…]", Text: "what could be saved, and what it comes to; no dollar is counted twice"},
 	{Usage: "/autopilot savings ledger [week|month|2006-01|2006-01-02..2006-01-31] [team|cluster|cpu|memory|node|volume] [by=team|namespace|cluster|type]", Text: "what was identified, approved, implemented, and measured to be saved"},
 	{Usage: "/autopilot savings export [csv|focus] [as ledger]", Text: "the entries of the ledger as a file, by direct message"},
@@ -31,7 +31,7 @@ var verbs = []string{"help", "status", "incidents", "show", "savings", "costs", 
 // query is a slash command, understood.
 type query struct {
 	verb   string
-	id     int64                 // show
+	id     int64                 // show, export_incident
 	filter engine.IncidentFilter // incidents
 	mine   bool                  // incidents
 	reason string                // pause
@@ -62,12 +62,8 @@ func parse(text string, now time.Time) (query, error) {
 		return query{verb: verb}, nil
 	case "pause":
 		return query{verb: verb, reason: cut(strings.Join(args, " "), 300)}, nil
-	case "show":
-		if len(args) != 1 {
-			return query{}, engine.Errorf(engine.Invalid, "`show` wants one incident's number, such as `/autopilot show 42`")
-		}
-		id, err := incidentID(args[0])
-		return query{verb: verb, id: id}, err
+	case "show", "incident":
+		return parseShow(args)
 	case "incidents":
 		return parseIncidents(args, now)
 	case "savings":
@@ -88,6 +84,23 @@ func parse(text string, now time.Time) (query, error) {
 		return query{}, engine.Errorf(engine.Invalid, "I do not know `%s`; did you mean `/autopilot %s`?", plain(verb), near)
 	}
 	return query{}, engine.Errorf(engine.Invalid, "I do not know `%s`; `/autopilot help` lists what I do", plain(verb))
+}
+
+// parseShow understands what follows show: an incident's number, and maybe export.
+func parseShow(args []string) (query, error) {
+	q := query{verb: "show"}
+	if len(args) == 0 || len(args) > 2 {
+		return q, engine.Errorf(engine.Invalid, "`show` wants one incident's number, such as `/autopilot show 42`; `/autopilot show 42 export` gives it as a file")
+	}
+	if len(args) == 2 {
+		if strings.ToLower(args[1]) != "export" {
+			return q, engine.Errorf(engine.Invalid, "I do not know `%s` behind an incident's number; `export` gives it as a file", plain(args[1]))
+		}
+		q.verb = "export_incident"
+	}
+	var err error
+	q.id, err = incidentID(args[0])
+	return q, err
 }
 
 func parseIncidents(args []string, now time.Time) (query, error) {

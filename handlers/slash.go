@@ -37,6 +37,8 @@ func (h *Handlers) Command(ctx context.Context, c engine.Command) (engine.Reply,
 	case "show":
 		i, err := h.Incidents.Incident(ctx, q.id)
 		return engine.Reply{Incident: &i}, err
+	case "export_incident":
+		return h.exportIncident(ctx, q.id)
 	case "savings":
 		return h.savings(ctx, q)
 	case "ledger", "export":

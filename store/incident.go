@@ -84,11 +84,15 @@ func saveIncident(b *pgx.Batch, i engine.Incident) {
 		orNull(i.Silence.Until), i.Silence.By.ID, i.Silence.By.Name, i.Silence.AlertmanagerID, i.Escalations, i.Version)
 }
 
-// Incident gives an incident with all its lists. It fails with engine.NotFound when there is none of that id.
+// Incident gives an incident with all its lists, and the one of before that is most like it. It fails with engine.NotFound when there
+// is none of that id.
 func (s *Store) Incident(ctx context.Context, id int64) (engine.Incident, error) {
 	var i engine.Incident
 	err := s.read(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-		i, err = loadIncident(ctx, tx, id)
+		if i, err = loadIncident(ctx, tx, id); err != nil {
+			return err
+		}
+		i.Before, err = loadFormer(ctx, tx, i)
 		return err
 	})
 	return i, err

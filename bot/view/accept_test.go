@@ -79,7 +79,7 @@ func TestSlackTakesTheBiggest(t *testing.T) {
 		}
 		drawings := everyDigest(crowded(text))
 		maps.Copy(drawings, map[string]view.Message{
-			"card": view.Card(i, oncall), "resolved": view.Card(over, oncall), "diagnosis": view.Diagnosis(i), "escalation": view.Escalation(i, 3, oncall),
+			"card": view.Card(i, oncall, workspace), "resolved": view.Card(over, oncall, workspace), "diagnosis": view.Diagnosis(i), "summary": view.Summary(storyOf(over), workspace), "escalation": view.Escalation(i, 3, oncall),
 			"shown":     view.Reply(engine.Reply{Incident: &i}, workspace),
 			"logs":      view.Reply(engine.Reply{Logs: &engine.LogExcerpt{Pod: "p", Container: "c", Lines: lines}}, workspace),
 			"incidents": view.Reply(engine.Reply{Incidents: &engine.IncidentList{Filter: text, Incidents: o.Open, More: true}}, workspace),

@@ -17,8 +17,9 @@ const (
 )
 
 // Card draws the incident's card: what is hurt and how much, since when, the likeliest cause, what changed last, one safe step,
-// and the buttons that apply. While nobody has acknowledged it, those who must be woken are mentioned.
-func Card(i engine.Incident, who []engine.Mention) Message {
+// and the buttons that apply. While nobody has acknowledged it, those who must be woken are mentioned. workspace is the address that links
+// to other threads begin with; "" for no links.
+func Card(i engine.Incident, who []engine.Mention, workspace string) Message {
 	key := engine.CardKey(i.ID)
 	c := newCanvas(buttons(i, key)...)
 	c.header(heading(i))
@@ -29,7 +30,7 @@ func Card(i engine.Incident, who []engine.Mention) Message {
 	}
 	c.section(lines...)
 	if i.IsOpen() {
-		findings(c, i)
+		findings(c, i, workspace)
 	} else {
 		outcome(c, i)
 	}
@@ -48,13 +49,14 @@ func outcome(c *canvas, i engine.Incident) {
 }
 
 // findings is what is known of the incident beyond its situation.
-func findings(c *canvas, i engine.Incident) {
+func findings(c *canvas, i engine.Incident, workspace string) {
 	if len(i.Children) > 0 {
 		c.section(children(i)...)
 	}
 	for _, part := range [][]string{cause(i), change(i), step(i)} {
 		c.section(part...)
 	}
+	c.section(seenBefore(i, workspace))
 	c.context(noRemedy(i))
 	c.context(gaps(i.Diagnosis, cardGaps))
 	c.context(footer(i))

@@ -244,8 +244,9 @@ var (
 // every draws everything that can be drawn of these values.
 func every(i engine.Incident, o engine.Overview, r []engine.Reply, who []engine.Mention, f engine.Form) map[string]view.Message {
 	out := map[string]view.Message{
-		"card":       view.Card(i, who),
+		"card":       view.Card(i, who, workspace),
 		"diagnosis":  view.Diagnosis(i),
+		"summary":    view.Summary(storyOf(i), workspace),
 		"escalation": view.Escalation(i, 3, who),
 		"home":       view.Home(o, i.Assignee.ID, workspace),
 		"modal":      {Blocks: view.Modal(f, "{}").Blocks.BlockSet, Text: "modal"},

@@ -34,16 +34,16 @@ func TestRemedyGolden(t *testing.T) {
 	git := diagnosed()
 	git.Diagnosis.NoRemedy = "Argo CD (application <!channel>) deploys it from Git and would take back an undone rollout: revert the change there"
 	golden(t, map[string]any{
-		"card_remedies":     view.Card(undoable(), nil),
-		"card_remedy_asked": view.Card(asked, nil),
-		"card_remedy_git":   view.Card(git, nil),
+		"card_remedies":     view.Card(undoable(), nil, workspace),
+		"card_remedy_asked": view.Card(asked, nil, workspace),
+		"card_remedy_git":   view.Card(git, nil, workspace),
 		"modal_remedy":      view.Modal(undoPlan(), "{}"),
 	})
 }
 
 func TestRemedyButtons(t *testing.T) {
 	text := func(i engine.Incident) string {
-		data, err := json.Marshal(view.Card(i, nil))
+		data, err := json.Marshal(view.Card(i, nil, workspace))
 		if err != nil {
 			t.Fatal(err)
 		}

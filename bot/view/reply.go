@@ -120,7 +120,7 @@ func incidents(c *canvas, l engine.IncidentList, base string) string {
 func incident(c *canvas, i engine.Incident, base string) string {
 	c.header(heading(i))
 	c.section(situation(i)...)
-	findings(c, i)
+	findings(c, i, base)
 	if len(i.Timeline) > 0 {
 		newest := slices.Clone(i.Timeline)
 		slices.Reverse(newest)

@@ -38,11 +38,11 @@ func encode(t *testing.T, v any) []byte {
 
 func TestGolden(t *testing.T) {
 	drawings := map[string]any{
-		"card_opened":           view.Card(opened(), oncall),
-		"card_diagnosed":        view.Card(diagnosed(), oncall),
-		"card_acknowledged":     view.Card(acknowledged(), oncall),
-		"card_resolved":         view.Card(resolved(), oncall),
-		"card_node":             view.Card(nodeDown(), nil),
+		"card_opened":           view.Card(opened(), oncall, workspace),
+		"card_diagnosed":        view.Card(diagnosed(), oncall, workspace),
+		"card_acknowledged":     view.Card(acknowledged(), oncall, workspace),
+		"card_resolved":         view.Card(resolved(), oncall, workspace),
+		"card_node":             view.Card(nodeDown(), nil, workspace),
 		"diagnosis":             view.Diagnosis(diagnosed()),
 		"diagnosis_none":        view.Diagnosis(unknownCause()),
 		"event":                 must(view.Event(acknowledged(), 3, oncall)),
@@ -142,7 +142,7 @@ func TestCardButtonsApply(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, actionsOf(view.Card(tt.i, nil))); diff != "" {
+			if diff := cmp.Diff(tt.want, actionsOf(view.Card(tt.i, nil, workspace))); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -164,7 +164,7 @@ func TestCardTellsConfidenceHonestly(t *testing.T) {
 	for _, tt := range tests {
 		i := opened()
 		i.Diagnosis = engine.Diagnosis{At: t0, Causes: []engine.Cause{tt.cause}}
-		got := said(t, view.Card(i, nil))
+		got := said(t, view.Card(i, nil, workspace))
 		if !strings.Contains(got, tt.want) || strings.Contains(got, tt.not) {
 			t.Errorf("%+v: card says %s; want %q and no %q", tt.cause, got, tt.want, tt.not)
 		}
@@ -176,7 +176,7 @@ func TestCardWakesOnlyWhileOpen(t *testing.T) {
 	for status, want := range map[engine.Status]bool{engine.Open: true, engine.Acknowledged: false, engine.Resolved: false} {
 		i := diagnosed()
 		i.Status = status
-		m := view.Card(i, oncall)
+		m := view.Card(i, oncall, workspace)
 		if got := strings.Contains(m.Text, group); got != want {
 			t.Errorf("%s: the notification mentions the on-call: %v, want %v", status, got, want)
 		}
@@ -198,7 +198,7 @@ func TestEventIsMissing(t *testing.T) {
 }
 
 func TestKeysSurviveTheButton(t *testing.T) {
-	for _, b := range view.Card(diagnosed(), nil).Blocks {
+	for _, b := range view.Card(diagnosed(), nil, workspace).Blocks {
 		if block, ok := b.(*slack.ActionBlock); ok && view.KeyOf(block.BlockID) != engine.CardKey(42) {
 			t.Errorf("block %q gives the key %q", block.BlockID, view.KeyOf(block.BlockID))
 		}

@@ -76,14 +76,14 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	}
 
 	h := &handlers.Handlers{
-		Incidents: st, Decisions: st, Progress: st, Diagnoses: st, Signals: st,
+		Incidents: st, Stories: st, Decisions: st, Progress: st, Diagnoses: st, Signals: st,
 		Pagers: pagers, Clusters: edges(clusters), Waste: lookFor, Changes: changes, Remedies: handlers.Remedies{Log: st, Allowed: cfg.Remedies.kinds()}, Anchoring: anchoring,
 		Reports: reports, Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
 	}
 	b := bot.New(bot.Config{
 		BotToken: secrets.SlackBotToken, AppToken: secrets.SlackAppToken, APIURL: cfg.Slack.APIURL,
 		Channels: cfg.channels(), Fallback: cfg.Slack.Channels.Fallback, Replica: replica(), Log: log, Attachments: reports.Files,
-	}, st, st, st, h)
+	}, st, st, shown{st, h}, h)
 	h.Groups, h.Thread = b, b.ThreadURL
 
 	listener, err := net.Listen("tcp", cfg.HTTP.Listen)
@@ -106,6 +106,17 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	}
 	log.InfoContext(ctx, "serving", "listen", listener.Addr().String(), "clusters", len(clusters), "replica", replica())
 	return g.Wait()
+}
+
+// shown is what messages show: the store's rows, and what the configuration adds to some.
+type shown struct {
+	*store.Store
+	handlers *handlers.Handlers
+}
+
+// Story implements bot.Content.
+func (s shown) Story(ctx context.Context, id int64) (engine.Story, error) {
+	return s.handlers.Story(ctx, id)
 }
 
 // migrate brings the schema up to this version.

@@ -19,7 +19,7 @@ func incidents(f Facts, r Rules) engine.IncidentTally {
 	severities := map[engine.Severity]int{}
 	for _, i := range f.Incidents {
 		i.Lasted = lasted(i, f)
-		i.Cost, i.Costed = cost(i, r.Hours)
+		i.Cost, i.Costed = r.Cost(i)
 		if in(f.Period, i.Detected) {
 			t.Opened++
 			severities[i.Severity]++
@@ -67,9 +67,9 @@ func lasted(i engine.IncidentLine, f Facts) time.Duration {
 	return max(0, to.Sub(from))
 }
 
-// cost is what an incident cost while it lasted, by the first rule that is about it; ok is false when none is.
-func cost(i engine.IncidentLine, rules []HourRule) (amount engine.MicroUSD, ok bool) {
-	for _, r := range rules {
+// Cost is what an incident cost the business while it lasted, by the first rule that is about it; ok is false when none is.
+func (r Rules) Cost(i engine.IncidentLine) (amount engine.MicroUSD, ok bool) {
+	for _, r := range r.Hours {
 		if (r.Severity == "" || r.Severity == i.Severity) && like(r.Cluster, i.Workload.Cluster) &&
 			like(r.Namespace, i.Workload.Namespace) && like(r.Team, i.Team) {
 			hours, rest := i.Lasted/time.Hour, i.Lasted%time.Hour

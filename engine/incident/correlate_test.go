@@ -169,7 +169,7 @@ func TestClearRelapseResolve(t *testing.T) {
 	w.apply(p)
 	equal(t, "resolved", p.Incident.Status, engine.Resolved)
 	equal(t, "by nobody", p.Incident.ResolvedBy.IsZero(), true)
-	equal(t, "messages", keys(p), "41/card 41/event/5")
+	equal(t, "messages", keys(p), "41/card 41/event/5 41/summary")
 	if p := incident.Settle(w.full(41), w.r, w.now); !p.Empty() {
 		t.Errorf("settled twice: %+v", p)
 	}

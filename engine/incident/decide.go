@@ -150,6 +150,7 @@ func (d *draft) resolve(by engine.Person, text string) {
 	}
 	d.i.Status, d.i.ResolvedAt, d.i.ResolvedBy = engine.Resolved, d.now, by
 	d.tell(EventResolved, by, "%s", text)
+	d.show(engine.Message{Key: engine.SummaryKey(d.i.ID), Kind: engine.MessageSummary})
 	if d.i.ParentID != 0 {
 		d.line(d.i.ParentID, EventRecovered, "%s is well again", d.i.Workload)
 	}

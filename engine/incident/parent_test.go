@@ -39,11 +39,11 @@ func TestChildOpensUnderItsNode(t *testing.T) {
 	w.pass(2 * time.Minute)
 	p = incident.Settle(w.full(41), w.r, w.now)
 	w.apply(p)
-	equal(t, "promoted", keys(p), "41/card 41/event/4 42/card")
+	equal(t, "promoted", keys(p), "41/card 41/event/4 41/summary 42/card")
 	equal(t, "free", w.incidents[42].ParentID, 0)
 	equal(t, "tasks", taskList(p, w.now), "diagnose")
 	p = w.must(w.decide(42, ana, engine.ActionResolve))
-	equal(t, "a thread of its own", keys(p), "42/card 42/event/4")
+	equal(t, "a thread of its own", keys(p), "42/card 42/event/4 42/summary")
 }
 
 func TestManyChildrenAreOneLineOfTheirParentsThread(t *testing.T) {
@@ -89,7 +89,7 @@ func TestClearedChildEndsQuietly(t *testing.T) {
 	w.pass(2 * time.Minute)
 	p := incident.Settle(w.full(41), w.r, w.now)
 	w.apply(p)
-	equal(t, "the parent", keys(p), "41/card 41/event/4")
+	equal(t, "the parent", keys(p), "41/card 41/event/4 41/summary")
 	p = incident.Settle(w.full(42), w.r, w.now)
 	w.apply(p)
 	equal(t, "the child", keys(p), "")
