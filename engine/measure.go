@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Amount writes a value of the measure with its unit, as a person would.
+func (m Measure) Amount(v float64) string {
+	switch m {
+	case MeasureCPU:
+		return short(v) + " cores"
+	case MeasureMemory:
+		for _, u := range []struct {
+			unit string
+			size float64
+		}{{"GiB", 1 << 30}, {"MiB", 1 << 20}} {
+			if v >= u.size {
+				return short(v/u.size) + " " + u.unit
+			}
+		}
+		return short(v/(1<<10)) + " KiB"
+	case MeasureLatency:
+		if v < 1 {
+			return short(v*1000) + " ms"
+		}
+		return short(v) + " s"
+	case MeasureErrors, MeasureSaturation:
+		return short(v*100) + " %"
+	case MeasureRequests:
+		return short(v) + "/s"
+	case MeasureCost:
+		return fmt.Sprintf("$%.2f a day", v*24)
+	case MeasureRestarts:
+	}
+	return short(v)
+}
+
+// short keeps two digits, and all of them before the point.
+func short(v float64) string {
+	if v == 0 || math.Abs(v) < 1e-6 {
+		return "0"
+	}
+	decimals := max(0, 1-int(math.Floor(math.Log10(math.Abs(v)))))
+	text := strconv.FormatFloat(v, 'f', min(decimals, 6), 64)
+	if strings.Contains(text, ".") {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	return text
+}
