@@ -21,13 +21,9 @@ type change struct {
 // diff is what changed between two commits or trees, by path; from "" is nothing at all.
 func (g gitDir) diff(from, to string) ([]change, error) {
 	if from == "" {
-		out, err := g.run(nil, "hash-object", "-t", "tree", "-w", "--stdin")
-		if err != nil {
-			return nil, err
-		}
-		from = strings.TrimSpace(string(out))
+		from = emptyTree
 	}
-	raw, err := g.run(nil, "diff-tree", "-r", "-z", "-M", "--raw", "--full-index", from, to)
+	raw, err := g.ask("diff-tree", "-r", "-z", "-M", "--raw", "--full-index", from, to)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +64,7 @@ func (g gitDir) patch(from, to string, c *change) error {
 	if c.Was != "" {
 		args = append(args, c.Was)
 	}
-	out, err := g.run(nil, args...)
+	out, err := g.ask(args...)
 	if err != nil {
 		return err
 	}
@@ -89,5 +85,5 @@ func (g gitDir) patch(from, to string, c *change) error {
 
 // rawDiff is the unified diff of two commits.
 func (g gitDir) rawDiff(from, to string) ([]byte, error) {
-	return g.run(nil, "diff-tree", "-r", "-M", "-p", from, to)
+	return g.ask("diff-tree", "-r", "-M", "-p", from, to)
 }

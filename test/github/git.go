@@ -14,7 +14,10 @@ import (
 )
 
 // gitDir is a bare repository. Everything in it is made and read by git itself.
-type gitDir string
+type gitDir struct {
+	path string
+	said *memory
+}
 
 // errNoObject says that git has no such object or ref.
 var errNoObject = errors.New("no such object")
@@ -47,14 +50,19 @@ func isolated(dir string) []string {
 }
 
 func initGit(dir, branch string) (gitDir, error) {
-	cmd := exec.Command("git", "init", "--quiet", "--bare", "--initial-branch="+branch, dir)
+	g := gitDir{path: dir, said: &memory{}}
+	cmd := exec.Command("git", "init", "--quiet", "--bare", "--template=", "--initial-branch="+branch, dir)
 	cmd.Env = isolated(dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("git init: %w: %s", err, out)
+		return g, fmt.Errorf("git init: %w: %s", err, out)
 	}
-	g := gitDir(dir)
-	if _, err := g.run(nil, "config", "http.receivepack", "true"); err != nil {
-		return "", err
+	config, err := os.OpenFile(filepath.Join(dir, "config"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return g, err
+	}
+	_, err = config.WriteString("[http]\n\treceivepack = true\n")
+	if err := errors.Join(err, config.Close(), os.MkdirAll(filepath.Join(dir, "hooks"), 0o755)); err != nil {
+		return g, err
 	}
 	return g, os.WriteFile(filepath.Join(dir, "hooks", "update"), []byte(updateHook), 0o755)
 }
@@ -66,8 +74,8 @@ func (g gitDir) run(stdin []byte, args ...string) ([]byte, error) {
 
 func (g gitDir) runAs(env []string, stdin []byte, args ...string) ([]byte, error) {
 	cmd := exec.Command("git", args...) //nolint:gosec // names from outside go through resolve or check-ref-format, or stand behind --
-	cmd.Dir = string(g)
-	cmd.Env = append(isolated(string(g)), env...)
+	cmd.Dir = g.path
+	cmd.Env = append(isolated(g.path), env...)
 	cmd.Stdin = bytes.NewReader(stdin)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -115,7 +123,7 @@ func (g gitDir) resolve(name, kind string) (string, error) {
 		if !isSHA(full) && !strings.HasPrefix(full, "refs/") && full != "HEAD" {
 			continue
 		}
-		if out, err := g.run(nil, "rev-parse", "--verify", "--quiet", full+"^{"+kind+"}"); err == nil {
+		if out, err := g.ask("rev-parse", "--verify", "--quiet", full+"^{"+kind+"}"); err == nil {
 			return strings.TrimSpace(string(out)), nil
 		}
 	}
@@ -131,9 +139,12 @@ func (g gitDir) object(sha string) (kind string, data []byte, err error) {
 	if !isSHA(sha) {
 		return "", nil, errNoObject
 	}
-	out, err := g.run([]byte(sha+"\n"), "cat-file", "--batch")
-	if err != nil {
-		return "", nil, err
+	key := "object " + sha
+	out, known := g.said.get(key)
+	if !known {
+		if out, err = g.run([]byte(sha+"\n"), "cat-file", "--batch"); err != nil {
+			return "", nil, err
+		}
 	}
 	head, rest, _ := bytes.Cut(out, []byte("\n"))
 	parts := strings.Fields(string(head))
@@ -144,7 +155,8 @@ func (g gitDir) object(sha string) (kind string, data []byte, err error) {
 	if err != nil || size > len(rest) {
 		return "", nil, fmt.Errorf("git cat-file: %q", head)
 	}
-	return parts[1], rest[:size], nil
+	g.said.put(key, out)
+	return parts[1], rest[:size:size], nil
 }
 
 func (g gitDir) writeBlob(data []byte) (string, error) {
@@ -158,7 +170,7 @@ func (g gitDir) list(tree string, recursive bool) ([]entry, error) {
 	if recursive {
 		args = append(args, "-r", "-t")
 	}
-	out, err := g.run(nil, append(args, tree)...)
+	out, err := g.ask(append(args, tree)...)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +190,7 @@ func (g gitDir) list(tree string, recursive bool) ([]entry, error) {
 
 // at is what a tree or commit holds at a path.
 func (g gitDir) at(tree, path string) (entry, error) {
-	out, err := g.run(nil, "ls-tree", "-z", "-l", "--full-tree", tree, "--", path)
+	out, err := g.ask("ls-tree", "-z", "-l", "--full-tree", tree, "--", path)
 	if err != nil {
 		return entry{}, err
 	}
@@ -193,7 +205,7 @@ func (g gitDir) at(tree, path string) (entry, error) {
 
 // writeTree makes a tree of base ("" for none) and entries; one without SHA is removed.
 func (g gitDir) writeTree(base string, entries []entry) (string, error) {
-	index, err := os.CreateTemp(string(g), "index-")
+	index, err := os.CreateTemp(g.path, "index-")
 	if err != nil {
 		return "", err
 	}
@@ -282,9 +294,9 @@ func (g gitDir) writeCommit(c commit) (string, error) {
 func (g gitDir) commits(most int, revs ...string) ([]commit, error) {
 	args := []string{"log", "-z", "--format=%H%n%T%n%P%n%an%n%ae%n%aI%n%cn%n%ce%n%cI%n%B"}
 	if most > 0 {
-		args = append(args, "-n", strconv.Itoa(most))
+		args = append(args, "-n"+strconv.Itoa(most))
 	}
-	out, err := g.run(nil, append(args, revs...)...)
+	out, err := g.ask(append(args, revs...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -319,13 +331,13 @@ func parseTime(s string) time.Time {
 
 // isAncestor tells whether old is in the history of young.
 func (g gitDir) isAncestor(old, young string) bool {
-	_, err := g.run(nil, "merge-base", "--is-ancestor", old, young)
+	_, err := g.ask("merge-base", "--is-ancestor", old, young)
 	return err == nil
 }
 
 // mergeBase is the newest common ancestor, "" when there is none.
 func (g gitDir) mergeBase(a, b string) string {
-	out, err := g.run(nil, "merge-base", a, b)
+	out, err := g.ask("merge-base", a, b)
 	if err != nil {
 		return ""
 	}
@@ -334,7 +346,7 @@ func (g gitDir) mergeBase(a, b string) string {
 
 // count is how many commits to has that from has not.
 func (g gitDir) count(from, to string) (int, error) {
-	out, err := g.run(nil, "rev-list", "--count", from+".."+to)
+	out, err := g.ask("rev-list", "--count", from+".."+to)
 	if err != nil {
 		return 0, err
 	}
@@ -343,7 +355,7 @@ func (g gitDir) count(from, to string) (int, error) {
 
 // merge is the tree that merging head into base gives. ok is false when they conflict.
 func (g gitDir) merge(base, head string) (tree string, ok bool, err error) {
-	out, err := g.run(nil, "merge-tree", "--write-tree", "--no-messages", base, head)
+	out, err := g.ask("merge-tree", "--write-tree", "--no-messages", base, head)
 	tree, _, _ = strings.Cut(string(out), "\n")
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 1 {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestOwns(t *testing.T) {
@@ -28,6 +29,68 @@ func TestOwns(t *testing.T) {
 	} {
 		if got := owns(q.pattern, q.name); got != q.want {
 			t.Errorf("owns(%q, %q) = %v", q.pattern, q.name, got)
+		}
+	}
+}
+
+// What is named by its id is asked once, and what is named otherwise every time.
+func TestAskedOnce(t *testing.T) {
+	g, err := initGit(t.TempDir(), "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob, err := g.writeBlob([]byte("one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var commits []string
+	ada := person{Name: "ada", At: time.Unix(1e9, 0)}
+	for n := range 2 {
+		tree, err := g.writeTree("", []entry{{Mode: "100644", SHA: blob, Path: strings.Repeat("a", n+1)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sha, err := g.writeCommit(commit{Tree: tree, Message: "m", Parents: commits, Author: ada, Committer: ada})
+		if err != nil {
+			t.Fatal(err)
+		}
+		commits = append(commits, sha)
+	}
+	if err := g.setRef("refs/heads/main", commits[0], ""); err != nil {
+		t.Fatal(err)
+	}
+	unknown := strings.Repeat("0123456789abcdef", 3)[:len(zeroSHA)]
+	if _, err := g.list(unknown, true); err == nil || len(g.said.answer) != 0 {
+		t.Errorf("%v, and %d answers are kept", err, len(g.said.answer))
+	}
+	for n := range 2 {
+		if list, err := g.list(commits[1], false); err != nil || len(list) != 1 || list[0].Path != "aa" {
+			t.Errorf("the tree is %+v, %v", list, err)
+		}
+		if n, err := g.count(commits[0], commits[1]); err != nil || n != 1 {
+			t.Errorf("%d commits, %v", n, err)
+		}
+		if list, err := g.commits(0, "main"); err != nil || len(list) != 1+n {
+			t.Errorf("%d commits of the branch, %v", len(list), err)
+		}
+		if got, err := g.commitOf("main"); err != nil || got != commits[n] {
+			t.Errorf("the branch is %s, %v", got, err)
+		}
+		if len(g.said.answer) != 2 {
+			t.Errorf("%d answers are kept, want those by ids", len(g.said.answer))
+		}
+		if n == 0 {
+			if err := g.setRef("refs/heads/main", commits[1], commits[0]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for command, want := range map[string]bool{
+		"log " + blob + " --": true, "log --since=yesterday " + blob: false, "log main..." + blob: false, "log .." + blob: false,
+		"rev-parse " + blob + "^{tree}": true, "rev-parse main^{tree}": false, "diff-tree -p " + blob + " " + blob + " -- main": true,
+	} {
+		if got := lasting(strings.Fields(command)); got != want {
+			t.Errorf("%s: %t", command, got)
 		}
 	}
 }

@@ -160,7 +160,7 @@ func (r *repo) guard() error {
 	for _, name := range sorted(r.rules) {
 		fmt.Fprintln(&b, branchRef(name))
 	}
-	return os.WriteFile(filepath.Join(string(r.git), "protected"), []byte(b.String()), 0o644)
+	return os.WriteFile(filepath.Join(r.git.path, "protected"), []byte(b.String()), 0o644)
 }
 
 func (c *call) branchJSON(name string, full bool) (obj, error) {

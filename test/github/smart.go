@@ -44,8 +44,8 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request) {
 	action := strings.TrimPrefix(r.URL.Path, "/"+r.PathValue("owner")+"/")
 	_, action, _ = strings.Cut(action, "/")
 	r.URL.Path = "/" + action
-	env := append(isolated(string(c.repo.git)),
-		"GIT_PROJECT_ROOT="+string(c.repo.git), "GIT_HTTP_EXPORT_ALL=1", "GIT_PROTOCOL="+r.Header.Get("Git-Protocol"), "REMOTE_USER="+c.who.login)
+	env := append(isolated(c.repo.git.path),
+		"GIT_PROJECT_ROOT="+c.repo.git.path, "GIT_HTTP_EXPORT_ALL=1", "GIT_PROTOCOL="+r.Header.Get("Git-Protocol"), "REMOTE_USER="+c.who.login)
 	if writing {
 		s.mu.Lock()
 		if c.bypasses(&Protection{}) {
@@ -54,7 +54,7 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request) {
 		s.mu.Unlock()
 	}
 	back := &answered{ResponseWriter: w, status: http.StatusOK}
-	(&cgi.Handler{Path: backend(), Dir: string(c.repo.git), Env: env}).ServeHTTP(back, r)
+	(&cgi.Handler{Path: backend(), Dir: c.repo.git.path, Env: env}).ServeHTTP(back, r)
 	c.note(back.status)
 	if r.Method == http.MethodPost && writing {
 		s.mu.Lock()
