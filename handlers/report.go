@@ -26,6 +26,8 @@ type DigestBook interface {
 	DigestFacts(ctx context.Context, p engine.Period, scope engine.DigestScope, wanted []engine.DigestScope) (digest.Facts, error)
 	DigestOf(ctx context.Context, p engine.Period, scope engine.DigestScope) (d engine.Digest, ok bool, err error)
 	SaveDigest(ctx context.Context, d engine.Digest, to []digest.Delivery) (engine.Digest, error)
+	// Spenders gives the teams and clusters that ever cost something, in order.
+	Spenders(ctx context.Context) (teams, clusters []string, err error)
 	DeliveryStand(ctx context.Context, of digest.Delivery) (digest.Stand, error)
 	Closable(ctx context.Context) ([]engine.Digest, error)
 	CloseDigest(ctx context.Context, d engine.Digest) error
@@ -135,7 +137,7 @@ func (h *Handlers) closeDigest(ctx context.Context, d engine.Digest) error {
 }
 
 // Digest gives the digest of a period and scope: the one that is kept, or, when none is or a fresh one is wanted, what the rows say now.
-// Its ID is 0 then. It may be one of nothing at all: see Known.
+// Its ID is 0 then. It may be one of nothing at all: see Nothing.
 func (r *Reports) Digest(ctx context.Context, p engine.Period, scope engine.DigestScope, fresh bool) (engine.Digest, error) {
 	if !fresh {
 		if d, kept, err := r.Book.DigestOf(ctx, p, scope); err != nil || kept {

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -88,7 +89,7 @@ func (h *Handlers) showReport(ctx context.Context, q query) (engine.Reply, error
 		return engine.Reply{}, err
 	}
 	if digest.Empty(d) {
-		return engine.Reply{}, NothingKnown(d)
+		return engine.Reply{}, h.Reports.Nothing(ctx, d)
 	}
 	page, err := Page(d)
 	if err != nil {
@@ -97,11 +98,45 @@ func (h *Handlers) showReport(ctx context.Context, q query) (engine.Reply, error
 	return engine.Reply{Digest: &d, File: &page}, nil
 }
 
-// NothingKnown says that there is nothing to report of a digest that is empty, and since when there is.
-func NothingKnown(d engine.Digest) error {
+// Nothing says why a digest is empty, and what would be right: nobody has costs under that name, or none were known so early.
+func (r *Reports) Nothing(ctx context.Context, d engine.Digest) error {
+	teams, clusters, err := r.Book.Spenders(ctx)
+	if err != nil {
+		return err
+	}
+	for _, of := range []struct {
+		what, name string
+		known      []string
+	}{{"team", d.Scope.Team, teams}, {"cluster", d.Scope.Cluster, clusters}} {
+		if of.name == "" || len(of.known) == 0 || slices.Contains(of.known, of.name) {
+			continue
+		}
+		return engine.Errorf(engine.NotFound, "no cost is known of a %s `%s`; %s", of.what, plain(of.name), rightName(of.name, teams, clusters, of.known))
+	}
 	what := d.Period.String() + scopeWords(engine.DigestScope{Team: plain(d.Scope.Team), Cluster: plain(d.Scope.Cluster)})
-	if d.Bills.Since.IsZero() {
+	since := d.Bills.Since
+	if since.IsZero() {
 		return engine.Errorf(engine.NotFound, "nothing is known of %s: there are no costs at all yet", what)
 	}
-	return engine.Errorf(engine.NotFound, "nothing is known of %s; the first day with costs is %s", what, d.Bills.Since.Format("2 January 2006"))
+	return engine.Errorf(engine.NotFound, "nothing is known of %s; the first day with costs is %s, in %s", what, since.Format("2 January 2006"), engine.PeriodOf(d.Period.Kind, since))
+}
+
+// rightName names a team or cluster that was probably meant, or those that there are.
+func rightName(asked string, teams, clusters, known []string) string {
+	const most = 12
+	if near := nearestWord(asked, slices.Concat(known, teams, clusters)); near != "" {
+		what := "cluster"
+		if slices.Contains(teams, near) {
+			what = "team"
+		}
+		return fmt.Sprintf("did you mean %s `%s`?", what, plain(near))
+	}
+	var names []string
+	for _, name := range known[:min(most, len(known))] {
+		names = append(names, "`"+plain(name)+"`")
+	}
+	if more := len(known) - most; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return "known: " + strings.Join(names, ", ")
 }

@@ -82,8 +82,18 @@ func TestReportAnswersTheAsker(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	r.book.empty = true
-	if _, err := ask("UCAT", "report weekly 2024-W01 nobody"); engine.CodeOf(err) != engine.NotFound || !strings.Contains(err.Error(), "nothing is known of 2024-W01, team nobody; the first day with costs is 1 January 2025") {
-		t.Errorf("%v", err)
+	for text, want := range map[string]string{
+		"report 2024-W01":         "nothing is known of 2024-W01; the first day with costs is 1 January 2025, in 2025-W01",
+		"report 2024-11":          "nothing is known of 2024-11; the first day with costs is 1 January 2025, in 2025-01",
+		"report weekly pay":       "nothing is known of 2026-W08, team pay; the first day with costs is 1 January 2025, in 2025-W01",
+		"report weekly shopp":     "no cost is known of a team `shopp`; did you mean team `shop`?",
+		"report weekly prd":       "no cost is known of a team `prd`; did you mean cluster `prod`?",
+		"report weekly team=Shop": "no cost is known of a team `Shop`; did you mean team `shop`?",
+		"report weekly nobody":    "no cost is known of a team `nobody`; known: `pay`, `shop`",
+	} {
+		if _, err := ask("UCAT", text); engine.CodeOf(err) != engine.NotFound || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", text, err, want)
+		}
 	}
 	r.Policy.Roles = r.Policy.Roles[:1]
 	if _, err := ask("UCAT", "report weekly"); engine.CodeOf(err) != engine.Forbidden {

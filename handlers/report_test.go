@@ -69,6 +69,10 @@ func (b *fakeBook) SaveDigest(ctx context.Context, d engine.Digest, to []digest.
 	return d, nil
 }
 
+func (b *fakeBook) Spenders(context.Context) (teams, clusters []string, err error) {
+	return []string{"pay", "shop"}, []string{"dev", "prod"}, nil
+}
+
 func (b *fakeBook) DeliveryStand(_ context.Context, of digest.Delivery) (digest.Stand, error) {
 	if _, ok := b.since[of.Name]; !ok {
 		b.since[of.Name] = *b.now

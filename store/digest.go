@@ -182,6 +182,15 @@ func (s *Store) DigestOf(ctx context.Context, p engine.Period, scope engine.Dige
 	return d, ok, err
 }
 
+// Spenders gives the teams and clusters that ever cost something, in order.
+func (s *Store) Spenders(ctx context.Context) (teams, clusters []string, err error) {
+	err = s.read(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `SELECT coalesce(array_agg(DISTINCT team COLLATE "C" ORDER BY team COLLATE "C") FILTER (WHERE team <> ''), '{}'),
+			coalesce(array_agg(DISTINCT cluster COLLATE "C" ORDER BY cluster COLLATE "C") FILTER (WHERE cluster <> ''), '{}') FROM cost_row`).Scan(&teams, &clusters)
+	})
+	return teams, clusters, err
+}
+
 func digests(ctx context.Context, tx pgx.Tx, rest string, args ...any) ([]engine.Digest, error) {
 	rows, err := tx.Query(ctx, selectDigest+rest, args...)
 	if err != nil {

@@ -73,6 +73,9 @@ func TestFactsOfAYear(t *testing.T) {
 		{year.Options{Seed: 2, Teams: 14, Hostile: true}, []engine.Period{year.Week}},
 	} {
 		w, y := kept(t, c.o)
+		teams, clusters, err := w.Spenders(t.Context())
+		w.must(err)
+		equal(t, "who has costs", [][]string{teams, clusters}, [][]string{slices.Sorted(slices.Values(y.Teams)), slices.Sorted(slices.Values(y.Clusters))})
 		for _, p := range c.periods {
 			for _, scope := range []engine.DigestScope{{}, {Team: y.Teams[0]}, {Team: y.Teams[2], Cluster: y.Clusters[2]}, {Team: "nobody"}} {
 				got := inOrder(w.facts(p, scope, y.Rules.Scopes()...))

@@ -105,7 +105,7 @@ func writeReport(ctx context.Context, o reportOrder, stdout, notes io.Writer) er
 		return err
 	}
 	if digest.Empty(d) {
-		return handlers.NothingKnown(d)
+		return reports.Nothing(ctx, d)
 	}
 	of := "as it was told"
 	if d.ID == 0 {
