@@ -1,0 +1,165 @@
+package rca
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// felt are the classes of which the numbers of the neighbourhood say something: users wait, or programs fail because others do.
+var felt = []engine.Class{
+	engine.ClassHighLatency, engine.ClassAnomaly, engine.ClassAlert, engine.ClassHighCPU, engine.ClassHighMemory, engine.ClassProbeFailing,
+	engine.ClassCrashLoop, engine.ClassReplicasMissing, engine.ClassRolloutStuck,
+}
+
+// nearRules are the causes that the numbers of the neighbourhood speak for. Their priors are what Blame is right in, on incidents that
+// others recorded (docs/benchmarks.md): about six times of ten for the first suspect.
+var nearRules = []rule{
+	{name: "near/callee-changed", classes: felt, prior: 0.8, match: func(f *facts) (finding, bool) {
+		e, suspected := f.suspected(RelationCalls)
+		c, ok := f.first(engine.EvidenceNeighbor, func(c engine.Evidence) bool {
+			return c.Fields["what"] != "" && f.recent(c) && (!suspected || neighbor(c) == neighbor(e) && c.Fields["kind"] == e.Fields["kind"])
+		})
+		switch {
+		case !ok, !suspected && len(f.of(engine.EvidenceSeries)) > 0: // the numbers are there, and do not speak for it
+			return finding{}, false
+		case !suspected:
+			return finding{
+				strength: 0.4, pro: []string{c.ID}, title: neighbor(c) + " was changed: " + quote(changeText(c), 80),
+				text: "It is called from here, and was changed shortly before. No metrics tell whether it fares worse since.", step: undoOf(c),
+			}, true
+		}
+		return finding{
+			strength: certain(e), pro: []string{e.ID, c.ID}, title: neighbor(e) + " was changed: " + quote(changeText(c), 80),
+			text: fmt.Sprintf("It is called from here, was changed shortly before, and its %s is beyond what was usual.", e.Fields["measure"]), step: undoOf(e),
+		}, true
+	}},
+	{name: "near/callee", classes: felt, prior: 0.6, match: func(f *facts) (finding, bool) {
+		e, ok := f.suspected(RelationCalls)
+		if !ok {
+			return finding{}, false
+		}
+		m := finding{
+			strength: certain(e), pro: []string{e.ID}, title: fmt.Sprintf("it began in %s: %s %s", neighbor(e), e.Fields["measure"], e.Fields["now"]),
+			text: fmt.Sprintf("It is called from here, and left what is usual for it (%s) further than what calls it explains.", e.Fields["usual"]),
+			step: engine.Step{Text: "Look at " + neighbor(e) + " first.", Command: describeNeighbor(e)},
+		}
+		if e.Fields["first"] != "true" {
+			m.strength *= 0.8
+		}
+		return m, true
+	}},
+	{name: "near/node", classes: felt, prior: 0.55, match: func(f *facts) (finding, bool) {
+		e, ok := f.suspected(RelationOn, RelationUnder)
+		if !ok {
+			return finding{}, false
+		}
+		return finding{
+			strength: certain(e), pro: []string{e.ID}, title: "node " + e.Fields["name"] + " is busier than ever: " + e.Fields["now"],
+			text: "No single workload on it explains the rise.", node: e.Fields["name"],
+			step: engine.Step{Text: "See what runs on the node, and move some of it.", Command: "kubectl describe node " + e.Fields["name"]},
+		}, true
+	}},
+	{name: "near/neighbor", classes: felt, prior: 0.6, match: func(f *facts) (finding, bool) {
+		e, ok := f.suspected(RelationSameNode)
+		if !ok {
+			return finding{}, false
+		}
+		return finding{
+			strength: certain(e), pro: []string{e.ID}, title: neighbor(e) + " takes the node's " + e.Fields["measure"] + ": " + e.Fields["now"],
+			text: "It is on the same node, and uses more than ever; what is here has to wait for it.",
+			step: engine.Step{Text: "Set a limit for " + neighbor(e) + ", or keep the two apart.", Command: describeNeighbor(e), Runbook: runbooks + "high-cpu.md"},
+		}, true
+	}},
+	{name: "near/traffic", classes: felt, prior: 0.6, match: func(f *facts) (finding, bool) {
+		requests, ok := f.first(engine.EvidenceSeries, func(e engine.Evidence) bool { return e.Fields["measure"] == string(engine.MeasureRequests) })
+		if !ok {
+			return finding{}, false
+		}
+		m := finding{
+			strength: 0.7, pro: []string{requests.ID}, title: "more requests than ever: " + requests.Fields["now"], text: "Up to " + requests.Fields["usual"] + " is usual.",
+			step: engine.Step{Text: "Add replicas, or let an autoscaler do it; see who sends the requests.", Command: f.kubectl("get horizontalpodautoscalers")},
+		}
+		if busy, ok := f.first(engine.EvidenceSeries, func(e engine.Evidence) bool {
+			return e.Fields["measure"] == string(engine.MeasureSaturation) || e.Fields["measure"] == string(engine.MeasureCPU)
+		}); ok {
+			m.strength = 1
+			m.pro = append(m.pro, busy.ID)
+		}
+		return m, true
+	}},
+	{name: "near/throttled", classes: felt, prior: 0.6, match: func(f *facts) (finding, bool) {
+		e, ok := f.first(engine.EvidenceSeries, func(e engine.Evidence) bool {
+			return e.Fields["measure"] == string(engine.MeasureSaturation)
+		})
+		if !ok {
+			return finding{}, false
+		}
+		return finding{
+			strength: 0.9, pro: []string{e.ID}, title: "its CPU limit holds it back: throttled " + e.Fields["now"] + " of the time", text: "Up to " + e.Fields["usual"] + " is usual.",
+			step: engine.Step{Text: "Raise the CPU limit, or add replicas.", Field: f.path(f.suspect(), "resources.limits.cpu"), Runbook: runbooks + "high-cpu.md"},
+		}, true
+	}},
+	generally(rule{name: "near/itself", classes: felt, prior: 0.5, match: func(f *facts) (finding, bool) {
+		e, ok := f.suspected(RelationSelf)
+		if !ok {
+			return finding{}, false
+		}
+		return finding{
+			strength: certain(e), pro: []string{e.ID}, title: "it began here: " + e.Fields["measure"] + " " + e.Fields["now"],
+			text: "Nothing that it calls or runs on left what is usual as far.",
+			step: engine.Step{Text: "Look at its own log and at what was changed of it last.", Command: f.describe(strings.ToLower(f.i.Workload.Kind), f.i.Workload.Name)},
+		}, true
+	}}),
+}
+
+// suspected is the first suspect of the numbers, when it stands in one of the relations to the workload.
+func (f *facts) suspected(relations ...Relation) (engine.Evidence, bool) {
+	return f.first(engine.EvidenceNeighbor, func(e engine.Evidence) bool {
+		if e.Fields["rank"] != "1" {
+			return false
+		}
+		for _, r := range relations {
+			if e.Fields["relation"] == string(r) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// recent tells whether a change is of the time in which changes are suspected.
+func (f *facts) recent(e engine.Evidence) bool {
+	age, ok := f.age(e)
+	return ok && age <= changeBefore && age >= -changeAfter
+}
+
+// certain grows with the suspect's share: half of the suspicion and more is all that can be asked for.
+func certain(e engine.Evidence) float64 {
+	share, err := strconv.ParseFloat(e.Fields["share"], 64)
+	if err != nil {
+		return 0.5
+	}
+	return min(1, 0.4+1.2*share)
+}
+
+func neighbor(e engine.Evidence) string {
+	return engine.Workload{Namespace: e.Fields["namespace"], Name: e.Fields["name"]}.String()
+}
+
+func describeNeighbor(e engine.Evidence) string { return onNeighbor(e, "describe %s %s") }
+
+func undoOf(e engine.Evidence) engine.Step {
+	return engine.Step{Text: "Undo the change of " + neighbor(e) + ", or see what it did.", Command: onNeighbor(e, "rollout undo %s/%s")}
+}
+
+// onNeighbor is a command about a neighbour; "" for one whose names are none that an API server takes.
+func onNeighbor(e engine.Evidence, verb string) string {
+	namespace, kind, name := e.Fields["namespace"], strings.ToLower(e.Fields["kind"]), e.Fields["name"]
+	if !nameRE.MatchString(namespace) || !nameRE.MatchString(kind) || !nameRE.MatchString(name) {
+		return ""
+	}
+	return "kubectl -n " + namespace + " " + fmt.Sprintf(verb, kind, name)
+}

@@ -1,0 +1,92 @@
+package rca
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+const (
+	mostSuspects = 3
+	leastShare   = 0.1
+	ahead        = 2 * time.Minute // by which one moved before another, when values are a minute apart
+)
+
+// Testimony puts suspects into lines of evidence: how the workload itself left what was usual for it, and whom near it the numbers
+// suspect. "first" is "true" for one that moved before the workload itself did, or when that did not move at all.
+func Testimony(n *Neighborhood, suspects []Suspect) []engine.Evidence {
+	self := NodeName(n.Of)
+	var own Suspect
+	for _, s := range suspects {
+		if s.Node == self {
+			own = s
+		}
+	}
+	var out []engine.Evidence
+	for _, t := range own.Tracks {
+		out = append(out, engine.Evidence{
+			ID: "series/" + string(t.Measure), Kind: engine.EvidenceSeries, Object: objectOf(n.Of), At: t.Since, Text: n.Of.String() + ": " + moved(t),
+			Fields: map[string]string{"measure": string(t.Measure), "usual": t.Measure.Amount(t.High), "now": t.Measure.Amount(last(t)), "since": t.Since.Format(time.RFC3339)},
+		})
+	}
+	for rank, s := range suspects[:min(len(suspects), mostSuspects)] {
+		w, known := n.Workloads[s.Node]
+		if !known || s.Share < leastShare || len(s.Tracks) == 0 {
+			continue
+		}
+		relation := n.Relation(s.Node)
+		t := s.Tracks[0]
+		first := relation != RelationSelf && (own.Since.IsZero() || own.Since.Sub(s.Since) >= ahead)
+		text := fmt.Sprintf("%s%s: %s; %.0f %% of the suspicion", w, as(relation, n.Of), moved(t), 100*s.Share)
+		if first && !own.Since.IsZero() {
+			text += ", and it moved first"
+		}
+		out = append(out, engine.Evidence{
+			ID: "neighbor/" + s.Node, Kind: engine.EvidenceNeighbor, Object: objectOf(w), At: s.Since, Text: text,
+			Fields: map[string]string{
+				"relation": string(relation), "kind": w.Kind, "namespace": w.Namespace, "name": w.Name, "rank": strconv.Itoa(rank + 1),
+				"share": strconv.FormatFloat(s.Share, 'f', 2, 64), "first": strconv.FormatBool(first), "measure": string(t.Measure),
+				"usual": t.Measure.Amount(t.High), "now": t.Measure.Amount(last(t)), "since": s.Since.Format(time.RFC3339),
+			},
+		})
+	}
+	return out
+}
+
+// moved says how a series left what was usual.
+func moved(t engine.Track) string {
+	return fmt.Sprintf("%s %s, up to %s is usual, since %s", t.Measure, t.Measure.Amount(last(t)), t.Measure.Amount(t.High), t.Since.UTC().Format("15:04 MST"))
+}
+
+// last is the newest value of a track that is above what is usual: what came back since was the trouble all the same.
+func last(t engine.Track) float64 {
+	for k := len(t.Points) - 1; k >= 0; k-- {
+		if v := t.Points[k].Value; v > t.High || k == 0 {
+			return v
+		}
+	}
+	return 0
+}
+
+func as(r Relation, of engine.Workload) string {
+	switch r {
+	case RelationCalls:
+		return ", which " + of.Name + " calls"
+	case RelationOn:
+		return ", the node that " + of.Name + " runs on"
+	case RelationUnder:
+		return ", the node of one that " + of.Name + " calls"
+	case RelationSameNode:
+		return ", on the same node"
+	case RelationCalledBy:
+		return ", which calls " + of.Name
+	case RelationSelf, RelationNone:
+	}
+	return ""
+}
+
+func objectOf(w engine.Workload) engine.ObjectRef {
+	return engine.ObjectRef{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}
+}
