@@ -160,6 +160,9 @@ func (d *draft) resolve(by engine.Person, text string) {
 // verdict keeps a person's answer about the cause that was shown to them, which later evidence may have moved or removed. Each
 // person has one answer a rule, the newest.
 func (d *draft) verdict(dec engine.Decision) error {
+	if dec.Rule == engine.RuleAlarm {
+		return d.worth(dec)
+	}
 	if len(d.i.Diagnosis.Causes) == 0 {
 		return engine.Errorf(engine.Conflict, "incident %d has no cause yet that could be right or wrong", d.i.ID)
 	}
@@ -168,16 +171,9 @@ func (d *draft) verdict(dec engine.Decision) error {
 		cause = engine.Cause{Rule: dec.Rule, Title: dec.Rule}
 	}
 	v := engine.Verdict{At: d.now, By: dec.By, Rule: cause.Rule, Right: dec.Right, Correction: strings.TrimSpace(dec.Comment)}
-	k := slices.IndexFunc(d.i.Verdicts, func(o engine.Verdict) bool { return o.By.ID == v.By.ID && o.Rule == v.Rule })
-	if k >= 0 {
-		if old := d.i.Verdicts[k]; old.Right == v.Right && old.Correction == v.Correction {
-			return nil
-		}
-		d.i.Verdicts[k] = v
-	} else {
-		d.i.Verdicts = append(d.i.Verdicts, v)
+	if !d.answer(v) {
+		return nil
 	}
-	d.plan.Verdict = &v
 	text := fmt.Sprintf("Right cause: %s", cause.Title)
 	if !v.Right {
 		text = fmt.Sprintf("Wrong cause: %s", cause.Title)
@@ -187,6 +183,37 @@ func (d *draft) verdict(dec engine.Decision) error {
 	}
 	d.tell(EventVerdict, dec.By, "%s", text)
 	return nil
+}
+
+// worth keeps a person's answer on whether what the metrics told was worth telling: how strictly they are watched follows from it.
+func (d *draft) worth(dec engine.Decision) error {
+	if !slices.ContainsFunc(d.i.Signals, func(s engine.Signal) bool { return s.Source == engine.SourceMetrics }) {
+		return engine.Errorf(engine.Conflict, "incident %d is not one that metrics told", d.i.ID)
+	}
+	if !d.answer(engine.Verdict{At: d.now, By: dec.By, Rule: engine.RuleAlarm, Right: dec.Right, Correction: strings.TrimSpace(dec.Comment)}) {
+		return nil
+	}
+	text := "Worth telling"
+	if !dec.Right {
+		text = "Not worth telling: these metrics of " + d.i.Workload.String() + " must be further from what is usual to be told again"
+	}
+	d.tell(EventVerdict, dec.By, "%s", text)
+	return nil
+}
+
+// answer puts a verdict in the place of the person's earlier one on the same rule. It is false when that was the same.
+func (d *draft) answer(v engine.Verdict) bool {
+	k := slices.IndexFunc(d.i.Verdicts, func(o engine.Verdict) bool { return o.By.ID == v.By.ID && o.Rule == v.Rule })
+	if k >= 0 {
+		if old := d.i.Verdicts[k]; old.Right == v.Right && old.Correction == v.Correction {
+			return false
+		}
+		d.i.Verdicts[k] = v
+	} else {
+		d.i.Verdicts = append(d.i.Verdicts, v)
+	}
+	d.plan.Verdict = &v
+	return true
 }
 
 // called names a person in a sentence.

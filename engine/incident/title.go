@@ -37,6 +37,7 @@ var telling = []struct {
 	{engine.ClassHighMemory, "is close to its memory limit"},
 	{engine.ClassHighCPU, "is close to its CPU limit"},
 	{engine.ClassHighLatency, "is slow"},
+	{engine.ClassAnomaly, "is not as it ever was"},
 }
 
 // title says in one line what is wrong, by the most telling class of the incident.
@@ -44,6 +45,9 @@ func title(i engine.Incident) string {
 	name := i.Workload.String()
 	if i.Workload.Kind == engine.KindNode {
 		name = "node " + name
+	}
+	if said := measured(i.Signals); said != "" {
+		return name + ": " + said
 	}
 	for _, t := range telling {
 		if !slices.Contains(i.Classes, t.class) {
@@ -60,6 +64,20 @@ func title(i engine.Incident) string {
 		}
 	}
 	return name + " has a problem"
+}
+
+// measured is what the metrics say, where nothing else says anything: a class would say less.
+func measured(signals []engine.Signal) (said string) {
+	for _, s := range signals {
+		switch {
+		case !s.Firing():
+		case s.Source != engine.SourceMetrics:
+			return ""
+		case said == "":
+			said = s.Summary
+		}
+	}
+	return said
 }
 
 func severity(signals []engine.Signal, least engine.Severity) engine.Severity {
