@@ -38,3 +38,6 @@ type Track struct {
 	Since   time.Time `json:"since,omitzero"`   // when it became strange; zero when it is not
 	Reason  string    `json:"reason,omitempty"` // in what way it is strange, such as "higher than ever in 14 days"
 }
+
+// RuleAlarm is the Rule of a verdict that is not about a cause: whether what the metrics told was worth telling.
+const RuleAlarm = "alarm"

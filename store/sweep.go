@@ -57,6 +57,8 @@ func (s *Store) forget(ctx context.Context, tx pgx.Tx, now time.Time) error {
 	b.Queue(`DELETE FROM diagnoses WHERE incident_id IN `+longResolved, long)
 	b.Queue(`DELETE FROM considerations WHERE incident_id IN `+longResolved, long)
 	b.Queue(`DELETE FROM signals WHERE incident_id IN `+longResolved, long)
+	b.Queue(`DELETE FROM anomaly WHERE until < $1`, long)
+	b.Queue(`DELETE FROM anomaly_series WHERE at < $1`, now.Add(-seriesRetention))
 	b.Queue(`DELETE FROM home_viewers WHERE seen_at < $1`, long)
 	b.Queue(`DELETE FROM proposal_item i USING finding f WHERE i.proposal_id IS NULL AND f.id = i.finding_id AND f.status = 'closed'`)
 	b.Queue(`UPDATE proposal_item i SET live = false FROM proposal p
