@@ -122,6 +122,7 @@ const (
 	WishLimit   WishKind = "limit"      // as request
 	WishImage   WishKind = "image"      // references
 	WishProbe   WishKind = "probe"      // Field such as "livenessProbe.timeoutSeconds"; numbers, paths and ports
+	WishRevert  WishKind = "revert"     // Name is the commit that is taken back, "" for the one that is found; Field is what it changed, such as "env LOG_LEVEL" or "revision"; as the evidence says it
 	WishVolume  WishKind = "volume"     // the volume of Target.Provider is removed; Old is the id of a complete snapshot of it, "" when one must be made first
 	WishGroup   WishKind = "group_size" // Field "min", "desired" or "group", all of it; numbers; Name is the node group's
 )

@@ -22,6 +22,8 @@ type Located struct {
 	Why    string            // why there is no edit; "" when there are Edits
 	Steps  []string          // what a person does besides Edits, exactly: what no file brings about
 	Absent bool              // every file was read, and none declares it
+	Wish   *engine.Wish      // of a WishRevert: with the commit, and without what that did not bring; nil for other wishes
+	Note   string            // what a WishRevert takes back, for people
 }
 
 // The bounds of a search. A repository beyond them is searched only where a mapping or an annotation names a folder.
@@ -37,6 +39,9 @@ const (
 // A wish and what goes With it are made together or not at all. What must not be guessed is no error: Located then says Why, and
 // where a person would look. It fails only where the tree cannot be read.
 func Locate(ctx context.Context, t Tree, paths []string, w engine.Wish) (Located, error) {
+	if w.Kind == engine.WishRevert {
+		return locateRevert(ctx, t, paths, w)
+	}
 	files, steps := map[string][]byte{}, []string(nil)
 	for _, one := range append([]engine.Wish{w}, w.With...) {
 		s, err := newSearch(Overlay(t, files), paths)
@@ -142,7 +147,7 @@ func wanted(w engine.Wish) string {
 		return "volume " + w.Target.Provider
 	case engine.WishGroup:
 		return "node group " + w.Name
-	case engine.WishRequest, engine.WishLimit, engine.WishImage, engine.WishProbe:
+	case engine.WishRequest, engine.WishLimit, engine.WishImage, engine.WishProbe, engine.WishRevert:
 	}
 	return w.Target.Kind + " " + w.Target.String()
 }

@@ -49,7 +49,7 @@ func fieldOf(w engine.Wish) (f field, ok bool) {
 		return containerField(w, true, strings.Split(w.Field, ".")...), true
 	case engine.WishTarget:
 		return targetField(w), true
-	case engine.WishVolume, engine.WishGroup:
+	case engine.WishVolume, engine.WishGroup, engine.WishRevert:
 	}
 	return field{}, false
 }

@@ -80,6 +80,7 @@ func (s *search) helm(ctx context.Context, o object, container string) ([]declar
 			}
 			all = append(all, declared{
 				place: s.at(p, s.lineOf(one, "metadata", "name"), "a template that makes a %s", o.kind),
+				parts: s.partsOfTemplate(one, o),
 				edit: func(_ context.Context, f field, w engine.Wish) (map[string][]byte, error) {
 					return s.editTemplated(one, f, w)
 				},

@@ -24,6 +24,7 @@ type setter struct {
 func (s *search) declaredBy(root *kustomization, b built) declared {
 	return declared{
 		place: s.at(root.path, 1, "builds %s out of %s", b.now, b.path),
+		parts: s.partsOfBuilt(root, b),
 		edit: func(ctx context.Context, f field, w engine.Wish) (map[string][]byte, error) {
 			return s.editBuilt(ctx, root, b, f, w)
 		},

@@ -81,7 +81,7 @@ func sameValue(w engine.Wish, have, old string) bool {
 	switch w.Kind {
 	case engine.WishRequest, engine.WishLimit:
 		return SameValue(have, old)
-	case engine.WishImage, engine.WishTarget, engine.WishProbe, engine.WishVolume, engine.WishGroup:
+	case engine.WishImage, engine.WishTarget, engine.WishProbe, engine.WishVolume, engine.WishGroup, engine.WishRevert:
 	}
 	return have == old
 }

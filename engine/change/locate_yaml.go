@@ -13,6 +13,7 @@ import (
 // declared is one place that declares an object: a file by itself, a kustomization that builds it, or a Helm chart.
 type declared struct {
 	place engine.Place
+	parts []part                                                                       // that a revert looks at
 	edit  func(ctx context.Context, f field, w engine.Wish) (map[string][]byte, error) // new contents of files
 }
 
@@ -40,11 +41,16 @@ func (s *search) locateYAML(ctx context.Context, w engine.Wish) (Located, error)
 		}
 		return edited(ctx, s.tree, files)
 	}
+	return Located{}, twice(o, all)
+}
+
+// twice refuses where an object is declared more than once.
+func twice(o object, all []declared) error {
 	var places []engine.Place
 	for _, d := range all {
 		places = append(places, d.place)
 	}
-	return Located{}, refuse(places, "%s is declared %d times; a mapping or the annotation %s must name the folder", o, len(all), SourceAnnotation)
+	return refuse(places, "%s is declared %d times; a mapping or the annotation %s must name the folder", o, len(all), SourceAnnotation)
 }
 
 // declarations finds all that may declare an object.
@@ -118,8 +124,11 @@ func (s *search) plain(ctx context.Context, o object) ([]declared, error) {
 		}
 		for _, m := range objectsOf(p, text) {
 			if have := m.object(); have.kind == o.kind && have.name == o.name && isNamespace(have.namespace, o.namespace) {
+				own := s.partOf(m, o, []string{o.name})
+				own.plain = true
 				all = append(all, declared{
 					place: s.at(p, m.root.Line, "declares %s", o),
+					parts: []part{own},
 					edit: func(_ context.Context, f field, w engine.Wish) (map[string][]byte, error) {
 						after, err := s.edit(m, f, w)
 						return map[string][]byte{p: after}, err

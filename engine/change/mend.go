@@ -32,8 +32,8 @@ func Mendable(i engine.Incident) bool {
 }
 
 // MendOf says which values of an incident's workload shall be others, by its likeliest cause: a memory limit that was reached is
-// raised; a probe or an image that a new revision changed goes back to what it was before. why says why there is nothing of the
-// kind. Where the evidence does not name both values, or the live object has neither of them by now, nothing is guessed. It fails
+// raised; a probe or an image that a new revision changed goes back to what it was before; of whatever else a change brought the
+// commit is taken back, which Locate finds. why says why there is nothing of the kind. Where the evidence does not name both values, or the live object has neither of them by now, nothing is guessed. It fails
 // only where what is live cannot be read now.
 func MendOf(i engine.Incident, live Live) (m Mend, why string, err error) {
 	if m, why = named(i); why != "" {
@@ -44,7 +44,7 @@ func MendOf(i engine.Incident, live Live) (m Mend, why string, err error) {
 			return Mend{}, "", err
 		}
 	}
-	for _, w := range m.Wishes {
+	for _, w := range Values(m.Wishes...) {
 		is, err := live(w)
 		switch engine.CodeOf(err) {
 		case "":
@@ -67,17 +67,30 @@ func named(i engine.Incident) (Mend, string) {
 	switch {
 	case !i.IsOpen():
 		return Mend{}, "the incident is over"
-	case !ok || c.Confidence < mendConfidence:
-		return Mend{}, "no cause is likely enough"
-	}
-	d := diagnosed{i, c}
-	switch {
-	case c.Rule == "oom/limit":
-		return d.limit()
-	case c.Rule == "probe/after-change":
-		return d.probe()
 	case slices.Contains(noImage, c.Rule):
 		return Mend{}, "another image would not help"
+	}
+	d := diagnosed{i, c}
+	m, why := d.value()
+	if !ok || c.Confidence < mendConfidence {
+		m, why = Mend{}, "no cause is likely enough"
+	}
+	if why == "" {
+		return m, ""
+	}
+	if m, ok := d.back(); ok {
+		return m, ""
+	}
+	return Mend{}, why
+}
+
+// value is the one value, or the few, that shall be others.
+func (d diagnosed) value() (Mend, string) {
+	switch d.cause.Rule {
+	case "oom/limit":
+		return d.limit()
+	case "probe/after-change":
+		return d.probe()
 	}
 	return d.image()
 }

@@ -3,6 +3,7 @@ package change_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -49,13 +50,24 @@ const asked = " every 10s, timeout 5s, fails after 3"
 
 // lines are wishes in short: "app limit memory 512Mi → 640Mi".
 func lines(m change.Mend) (out []string) {
+	say := func(w engine.Wish) string {
+		return strings.Join(strings.Fields(strings.Join([]string{w.Target.Container, string(w.Kind), w.Field, w.Old, "→", w.New}, " ")), " ")
+	}
 	for _, w := range m.Wishes {
-		out = append(out, strings.Join(strings.Fields(strings.Join([]string{w.Target.Container, string(w.Kind), w.Field, w.Old, "→", w.New}, " ")), " "))
+		line := say(w)
+		for _, with := range w.With {
+			line += " with " + say(with)
+		}
+		out = append(out, line)
 	}
 	return out
 }
 
 func TestMendOf(t *testing.T) {
+	guessed := suffering("rollout/change", revised("chg", "app", "env", "A=1", "A=2"))
+	guessed.Diagnosis.Causes[0].Confidence = 0.3
+	edited := suffering("rollout/change", fact("cm", engine.EvidenceChange, "", "what=configmap", "from=api", "to=edited"))
+	edited.Diagnosis.Evidence[0].At = time.Date(2026, 11, 23, 10, 30, 0, 0, time.FixedZone("", 3600))
 	unsure, over, templated := killed("512Mi"), killed("512Mi"), killed("512Mi")
 	unsure.Diagnosis.Causes[0].Confidence = 0.3
 	over.Status = engine.Resolved
@@ -136,15 +148,22 @@ func TestMendOf(t *testing.T) {
 			"payments/api readinessProbe.tcpSocket.port db → 5432", "readiness",
 		},
 		"a probe that asks in another way": {
-			suffering("probe/after-change", revised("chg", "app", "probe", "liveness=run test -f /ok"+asked, "liveness=GET http :80/"+asked)), nil, nil, "", "another way",
+			suffering("probe/after-change", revised("chg", "app", "probe", "liveness=run test -f /ok"+asked, "liveness=GET http :80/"+asked)),
+			map[string]string{"revert probe liveness": "liveness=GET http :80/" + asked},
+			[]string{"app revert probe liveness liveness=GET http :80/" + asked + " → liveness=run test -f /ok" + asked},
+			"payments/api: probe liveness=GET http :80/" + asked + " → liveness=run test -f /ok" + asked, "Revision 7 changed probe liveness of container app",
 		},
 		"another command": {
-			suffering("probe/after-change", revised("chg", "app", "probe", "liveness=run a"+asked, "liveness=run b"+asked)), nil, nil, "", "another way",
+			suffering("probe/after-change", revised("chg", "app", "probe", "liveness=run a"+asked, "liveness=run b"+asked)),
+			map[string]string{"revert probe liveness": "liveness=run c" + asked}, nil, "", "by now, not",
 		},
-		"a new probe": {suffering("probe/after-change", revised("chg", "app", "probe", "", "liveness=GET http :80/"+asked)), nil, nil, "", "what the probe was"},
+		"a new probe": {suffering("probe/after-change", revised("chg", "app", "probe", "", "liveness=GET http :80/"+asked)), map[string]string{"revert probe liveness": "liveness=GET http :80/" + asked},
+			[]string{"app revert probe liveness liveness=GET http :80/" + asked + " →"}, "payments/api: probe without liveness=GET http :80/" + asked, "Revision 7 changed probe"},
 		"a probe for the new image": {
 			suffering("probe/after-change", revised("chg", "app", "probe", "liveness=GET http :80/a"+asked, "liveness=GET http :80/b"+asked), revised("besides", "app", "image", "a:1", "a:2")),
-			nil, nil, "", "more than the probe: image",
+			map[string]string{"revert probe liveness": "liveness=GET http :80/b" + asked, "revert image": "a:2"},
+			[]string{"app revert probe liveness liveness=GET http :80/b" + asked + " → liveness=GET http :80/a" + asked + " with app revert image a:2 → a:1"},
+			"payments/api: probe liveness=GET http :80/b" + asked + " → liveness=GET http :80/a" + asked + " and 1 more", "Revision 7 changed probe",
 		},
 		"an image that is not there": {
 			suffering("image/not-found", image),
@@ -158,13 +177,30 @@ func TestMendOf(t *testing.T) {
 			[]string{"app image api:1.4.2 → api:1.4.1", "sidecar image api:1.4.2 → p:1"},
 			"payments/api image api:1.4.2 → api:1.4.1 and 1 more", "nothing but the image",
 		},
-		"a restart beside it":      {suffering("crash/panic", image, revised("besides", "", "restart", "", "")), map[string]string{"image ": "api:1.4.2"}, []string{"app image api:1.4.2 → api:1.4.1"}, "payments/api image api:1.4.2 → api:1.4.1", "nothing but"},
-		"an image and its setting": {suffering("crash/panic", image, revised("besides", "app", "env", "A=1", "A=2")), nil, nil, "", "more than the image: env"},
-		"a new container":          {suffering("crash/panic", revised("chg", "app", "image", "", "a:1")), nil, nil, "", "both images"},
-		"a registry that is away":  {suffering("image/unreachable", image), nil, nil, "", "would not help"},
-		"a crash without a change": {suffering("crash/panic"), nil, nil, "", "not rest on a change"},
-		"a setting":                {suffering("crash/panic", revised("chg", "app", "env", "A=1", "A=2")), nil, nil, "", "not rest on a change of an image"},
-		"rolled back meanwhile":    {suffering("crash/panic", image), map[string]string{"image ": "api:1.4.1"}, nil, "", `"api:1.4.1" by now`},
+		"a restart beside it": {suffering("crash/panic", image, revised("besides", "", "restart", "", "")), map[string]string{"image ": "api:1.4.2"}, []string{"app image api:1.4.2 → api:1.4.1"}, "payments/api image api:1.4.2 → api:1.4.1", "nothing but"},
+		"an image and its setting": {suffering("crash/panic", image, revised("besides", "app", "env", "A=1", "A=2")), map[string]string{"revert image": "api:1.4.2", "revert env A": "A=2"},
+			[]string{"app revert image api:1.4.2 → api:1.4.1 with app revert env A A=2 → A=1"}, "payments/api: image api:1.4.2 → api:1.4.1 and 1 more", "Revision 7 changed image"},
+		"a new container":                        {suffering("crash/panic", revised("chg", "app", "image", "", "a:1")), map[string]string{"revert image": "a:1"}, []string{"app revert image a:1 →"}, "payments/api: image without a:1", "changed image of container app (a:1)"},
+		"a registry that is away":                {suffering("image/unreachable", image), nil, nil, "", "would not help"},
+		"a crash without a change":               {suffering("crash/panic"), nil, nil, "", "not rest on a change"},
+		"a setting":                              {suffering("crash/panic", revised("chg", "app", "env", "A=1", "A=2")), map[string]string{"revert env A": "A=2"}, []string{"app revert env A A=2 → A=1"}, "payments/api: env A=2 → A=1", "env A of container app (1 → 2)"},
+		"a setting, by a cause that is not sure": {guessed, map[string]string{"revert env A": "A=2"}, []string{"app revert env A A=2 → A=1"}, "payments/api: env A=2 → A=1", "Revision 7"},
+		"a setting that is secret": {
+			suffering("crash/panic", revised("chg", "app", "env", "A=***", "A=***")), map[string]string{"revert env A": "A=***", "revert revision": "7"},
+			[]string{"app revert env A A=*** → A=*** with revert revision 7 →"}, "payments/api: env A and 1 more", "Revision 7",
+		},
+		"a setting that is another by now": {suffering("crash/panic", revised("chg", "app", "env", "A=1", "A=2")), map[string]string{"revert env A": "A=3"}, nil, "", `env A of payments/api is "A=3" by now`},
+		"another field": {
+			suffering("crash/panic", revised("chg", "", "template", "the revision before", "a change of another field")), map[string]string{"revert revision": "7"},
+			[]string{"revert template a change of another field → the revision before with revert revision 7 →"}, "payments/api: template and 1 more", "changed template",
+		},
+		"a ConfigMap": {
+			edited, map[string]string{"revert configmap api": "2026-11-23T09:30:00Z"}, []string{"revert configmap api 2026-11-23T09:30:00Z →"},
+			"payments/api: ConfigMap api", "ConfigMap api was edited, and it began after that",
+		},
+		"a ConfigMap that was edited again": {edited, map[string]string{"revert configmap api": "2026-11-23T09:40:00Z"}, nil, "", "by now"},
+		"it was made":                       {suffering("crash/panic", revised("chg", "", "created", "", "")), nil, nil, "", "not rest on a change of an image"},
+		"rolled back meanwhile":             {suffering("crash/panic", image), map[string]string{"image ": "api:1.4.1"}, nil, "", `"api:1.4.1" by now`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, why, err := change.MendOf(c.i, func(w engine.Wish) (string, error) { return c.live[string(w.Kind)+" "+w.Field], nil })
@@ -198,6 +234,12 @@ func FuzzMendOfProbe(f *testing.F) {
 		}
 		seen := map[string]bool{}
 		for _, w := range m.Wishes {
+			if w.Kind == engine.WishRevert { // of what is no value
+				if w.Old != to || w.New != from || len(m.Wishes) != 1 {
+					t.Fatalf("%q → %q: %+v", from, to, w)
+				}
+				continue
+			}
 			named := strings.Contains(strings.ToUpper(from), strings.ToUpper(w.New)) || w.New == "0"
 			if !named || w.Old == w.New || w.New == "" || seen[w.Field] || !strings.Contains(w.Field, "Probe.") {
 				t.Fatalf("%q → %q: %+v", from, to, w)

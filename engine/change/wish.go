@@ -72,7 +72,7 @@ const (
 
 // Reverse is the wish that takes one back. ok is false for what cannot be: a volume or a group that is gone stays gone.
 func Reverse(w engine.Wish) (back engine.Wish, ok bool) {
-	if w.Kind == engine.WishVolume || w.Kind == engine.WishGroup && w.Field == FieldGroup || w.Old == "" {
+	if w.Kind == engine.WishVolume || w.Kind == engine.WishRevert || w.Kind == engine.WishGroup && w.Field == FieldGroup || w.Old == "" {
 		return engine.Wish{}, false
 	}
 	back = w
@@ -147,6 +147,8 @@ func WishTitle(w engine.Wish) string {
 		return strings.Join(parts, ", ")
 	case engine.WishTarget:
 		return fmt.Sprintf("%s autoscaler %s %s → %s %%", w.Target.Workload, w.Name, w.Old, w.New)
+	case engine.WishRevert:
+		return revertTitle(w)
 	case engine.WishImage, engine.WishProbe:
 	}
 	return fmt.Sprintf("%s %s %s → %s", w.Target.Workload, orKind(w), w.Old, w.New)
@@ -164,4 +166,30 @@ func resourceName(field string) string {
 		return "CPU"
 	}
 	return field
+}
+
+// revertTitle says what is taken back in one line: "payments/api before commit 1a2b3c4d5e: env LEVEL=debug → LEVEL=info".
+func revertTitle(w engine.Wish) string {
+	title := w.Target.Workload.String()
+	if w.Name != "" {
+		title += " before commit " + w.Name[:min(len(w.Name), shortSHA)]
+	}
+	what, key, _ := strings.Cut(w.Field, " ")
+	switch {
+	case what == FieldConfigMap:
+		title += ": ConfigMap " + key
+	case w.Old == w.New || what == "template":
+		title += ": " + w.Field
+	case w.New == "":
+		title += fmt.Sprintf(": %s without %s", what, bounded(w.Old))
+	case w.Old == "":
+		title += fmt.Sprintf(": %s with %s", what, bounded(w.New))
+	default:
+		title += fmt.Sprintf(": %s %s → %s", what, bounded(w.Old), bounded(w.New))
+	}
+	more := len(w.With)
+	if more > 0 {
+		title += fmt.Sprintf(" and %d more", more)
+	}
+	return title
 }
