@@ -464,7 +464,7 @@ var cases = []struct {
 		"no free address", "Deployment",
 		[]engine.Class{engine.ClassConfigError},
 		[]engine.Evidence{event("FailedCreatePodSandBox", `Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "1": plugin type="aws-cni" name="aws-cni" failed (add): add cmd: failed to assign an IP address to container`)},
-		"config/sandbox", "no free IP address", "",
+		"config/no-address", "no free IP address", "k8s-app=aws-node",
 	},
 	{
 		"larger than any node", "Deployment",

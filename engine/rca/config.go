@@ -81,18 +81,12 @@ var configRules = []rule{
 	}},
 	{name: "config/sandbox", classes: configClasses, prior: 0.75, match: func(f *facts) (finding, bool) {
 		e, ok := f.first(engine.EvidenceEvent, func(e engine.Evidence) bool { return e.Fields["reason"] == "FailedCreatePodSandBox" })
-		if !ok {
+		if !ok || noAddress.MatchString(e.Fields["message"]) {
 			return finding{}, false
 		}
-		title, why := "the pod's network cannot be set up", "The CNI plug-in of its node failed."
-		step := engine.Step{Text: "Look at the CNI plug-in on that node (on EKS: aws-node).", Command: "kubectl -n kube-system get pods -l k8s-app=aws-node -o wide"}
-		if noAddress.MatchString(e.Fields["message"]) {
-			title, why = "no free IP address for the pod", "The subnet or the node's network interfaces are full."
-			step = engine.Step{Text: "Enable prefix delegation, or add a subnet."}
-		}
 		return finding{
-			strength: 1, pro: []string{e.ID}, title: title, text: why,
-			step: step,
+			strength: 1, pro: []string{e.ID}, title: "the pod's network cannot be set up", text: "The CNI plug-in of its node failed.",
+			step: engine.Step{Text: "Look at the CNI plug-in on that node (on EKS: aws-node).", Command: "kubectl -n kube-system get pods -l k8s-app=aws-node -o wide"},
 		}, true
 	}},
 	{general: true, name: "config/unknown", classes: []engine.Class{engine.ClassConfigError}, prior: 0.35, match: func(f *facts) (finding, bool) {

@@ -34,6 +34,10 @@ var crashRules = []rule{
 		return "a dependency refuses the credentials: " + quote(what, 80), "The other side answers, and does not accept who is asking.",
 			engine.Step{Text: "See which Secret the credentials come from, and whether they were changed there or on the other side.", Command: f.describe(f.resource(), f.i.Workload.Name), Field: f.path(container, "env")}
 	}, "env", "envFrom", "account"),
+	fromLog("crash/rbac", "rbac", 0.88, func(f *facts, _, what string) (string, string, engine.Step) {
+		return "Kubernetes refuses what it asks for: " + quote(what, 100), "The service account that the pod runs as has no role that allows it.",
+			engine.Step{Text: "Bind a role that allows just that to the pod's service account.", Command: f.kubectl("get rolebindings"), Field: f.podField("serviceAccountName")}
+	}, "account", "image"),
 	fromLog("crash/dependency-refused", "dependency-refused", 0.85, func(f *facts, container, addr string) (string, string, engine.Step) {
 		return "cannot reach " + or(addr, "a dependency") + ": connection refused", "Nothing listens at the address: the other side is down, not ready, or listens on another port.",
 			engine.Step{Text: "Read what it could not reach, and see whether that is up.", Command: f.logs(container)}

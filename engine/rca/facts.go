@@ -69,7 +69,7 @@ type said struct {
 // messages are all such texts: those of states first, for they are of now.
 func (f *facts) messages() []said {
 	var out []said
-	for _, k := range []engine.EvidenceKind{engine.EvidenceContainer, engine.EvidenceTermination, engine.EvidencePod, engine.EvidenceProbe, engine.EvidenceRollout, engine.EvidenceJob, engine.EvidenceNode, engine.EvidenceEvent} {
+	for _, k := range []engine.EvidenceKind{engine.EvidenceContainer, engine.EvidenceTermination, engine.EvidencePod, engine.EvidenceProbe, engine.EvidenceRollout, engine.EvidenceJob, engine.EvidenceNode, engine.EvidenceCondition, engine.EvidenceEvent} {
 		for _, e := range f.kind[k] {
 			if text := e.Fields["message"]; text != "" {
 				out = append(out, said{e.ID, text, e.Container})

@@ -10,7 +10,9 @@ import (
 // nodeRules say why a node does not work. For a workload they say only that its node is the cause.
 var nodeRules = []rule{
 	{name: "node/down", prior: 0.85, classes: []engine.Class{engine.ClassReplicasMissing, engine.ClassProbeFailing, engine.ClassRolloutStuck, engine.ClassHighLatency}, match: func(f *facts) (finding, bool) {
-		n, ok := f.first(engine.EvidenceNode, func(e engine.Evidence) bool { return e.Fields["ready"] != "True" && e.Fields["ready"] != "" })
+		n, ok := f.first(engine.EvidenceNode, func(e engine.Evidence) bool {
+			return e.Fields["ready"] != "True" && e.Fields["ready"] != "" && e.Fields["planned"] == ""
+		})
 		if !ok || f.i.Workload.Kind == engine.KindNode {
 			return finding{}, false
 		}

@@ -10,12 +10,12 @@ import (
 var (
 	overQuota   = regexp.MustCompile(`exceeded quota: ([^,]+), (requested: .*)`)
 	unspecified = regexp.MustCompile(`failed quota: ([^:]+): must specify ([^"]+)`)
-	denied      = regexp.MustCompile(`(admission webhook "[^"]+" denied the request: .*|violates PodSecurity "[^"]+": .*|(?:minimum|maximum) \S+ usage per (?:Container|Pod) is .*|failed calling webhook "[^"]+".*)`)
+	denied      = regexp.MustCompile(`(admission webhook "[^"]+" denied the request: .*|violates PodSecurity "[^"]+": .*|(?:minimum|maximum) \S+ usage per (?:Container|Pod) is .*)`)
 )
 
 // quotaRules say that the namespace has no room left.
 var quotaRules = []rule{
-	{name: "quota/exceeded", prior: 0.93, classes: []engine.Class{engine.ClassReplicasMissing, engine.ClassRolloutStuck, engine.ClassJobFailed, engine.ClassUnschedulable}, match: func(f *facts) (finding, bool) {
+	{name: "quota/exceeded", prior: 0.93, classes: []engine.Class{engine.ClassReplicasMissing, engine.ClassRolloutStuck, engine.ClassJobFailed, engine.ClassUnschedulable, engine.ClassScheduleMissed}, match: func(f *facts) (finding, bool) {
 		g, ids := f.heard(overQuota)
 		if g == nil {
 			return finding{}, false
@@ -29,7 +29,7 @@ var quotaRules = []rule{
 		m.because(f, "resources")
 		return m, true
 	}},
-	{name: "quota/needs-limits", prior: 0.93, classes: []engine.Class{engine.ClassReplicasMissing, engine.ClassRolloutStuck, engine.ClassJobFailed}, match: func(f *facts) (finding, bool) {
+	{name: "quota/needs-limits", prior: 0.93, classes: []engine.Class{engine.ClassReplicasMissing, engine.ClassRolloutStuck, engine.ClassJobFailed, engine.ClassScheduleMissed}, match: func(f *facts) (finding, bool) {
 		g, ids := f.heard(unspecified)
 		if g == nil {
 			return finding{}, false
@@ -39,7 +39,7 @@ var quotaRules = []rule{
 			step: engine.Step{Text: "Set it in every container.", Command: f.kubectl("describe resourcequota %s", g[1]), Field: f.path(f.suspect(), "resources")},
 		}, true
 	}},
-	{name: "quota/admission", prior: 0.85, classes: []engine.Class{engine.ClassReplicasMissing, engine.ClassRolloutStuck, engine.ClassJobFailed}, match: func(f *facts) (finding, bool) {
+	{name: "quota/admission", prior: 0.85, classes: []engine.Class{engine.ClassReplicasMissing, engine.ClassRolloutStuck, engine.ClassJobFailed, engine.ClassScheduleMissed}, match: func(f *facts) (finding, bool) {
 		g, ids := f.heard(denied)
 		if g == nil {
 			return finding{}, false

@@ -49,7 +49,7 @@ type finding struct {
 // a container or the kubelet says itself stands before what is inferred, and the particular before the general.
 var rules = slices.Concat(
 	nodeRules, oomRules, imageRules, configRules, crashRules, probeRules, scheduleRules, claimRules,
-	evictRules, jobRules, quotaRules, rolloutRules, exitRules,
+	evictRules, jobRules, quotaRules, eksRules, reachRules, slowRules, nearRules, rolloutRules, exitRules,
 )
 
 // Rank gives the diagnosis of an incident: the causes that the evidence speaks for, likeliest first, with all of the evidence
