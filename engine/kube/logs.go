@@ -13,7 +13,7 @@ import (
 func Collectors(clusters ...*Cluster) []rca.Collector {
 	sources := make([]collect.Source, len(clusters))
 	for i, c := range clusters {
-		sources[i] = collect.Source{Cluster: c.name, Client: c.client, Now: c.now}
+		sources[i] = collect.Source{Cluster: c.name, Client: c.client, Dynamic: c.dynamic, Now: c.now}
 	}
 	return collect.All(sources...)
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"time"
 
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -25,6 +26,7 @@ const (
 type Source struct {
 	Cluster string
 	Client  kubernetes.Interface
+	Dynamic dynamic.Interface // for kinds that other projects add; nil where they are not read
 	Now     func() time.Time
 }
 
@@ -51,6 +53,7 @@ func All(sources ...Source) []rca.Collector {
 		{"claims", claims},
 		{"jobs", jobs},
 		{"nodes", nodes},
+		{"conditions", conditions},
 		{"quotas", quotas},
 		{"alerts", alerts},
 	} {

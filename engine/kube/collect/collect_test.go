@@ -264,6 +264,7 @@ func TestEvidenceOfANode(t *testing.T) {
 	want := map[string]string{
 		"ready": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status.", "unschedulable": "true",
 		"taints": "node.kubernetes.io/unreachable:NoExecute", "last_heartbeat": "2026-11-22T11:59:00Z",
+		"planned": "cordon", "silent": "0",
 	}
 	if diff := cmp.Diff(want, found["nodes"][0].Fields); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)

@@ -31,6 +31,7 @@ func events(ctx context.Context, s *subject) ([]engine.Evidence, error) {
 	for _, p := range s.focus() {
 		refs = append(refs, refOf("Pod", p))
 	}
+	refs = append(refs, s.named()[1:]...)
 	return s.eventsOf(ctx, refs...)
 }
 

@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -32,8 +33,11 @@ func podState(p *corev1.Pod) engine.Evidence {
 			reason, message, e.At = c.Reason, c.Message, c.LastTransitionTime.Time
 		}
 	}
+	if p.DeletionTimestamp != nil && len(p.Finalizers) > 0 {
+		message = joined("; ", message, "it was deleted and waits for "+strings.Join(p.Finalizers, " and ")+" to take off its finalizer")
+	}
 	e.Fields = map[string]string{
-		"phase": string(p.Status.Phase), "reason": reason, "message": message, "node": p.Spec.NodeName,
+		"phase": string(p.Status.Phase), "deleted": deleted(p), "reason": reason, "message": message, "node": p.Spec.NodeName,
 		"qos": string(p.Status.QOSClass), "scheduled": yes(scheduled), "conditions": conditions,
 	}
 	where := "on node " + p.Spec.NodeName
@@ -42,6 +46,14 @@ func podState(p *corev1.Pod) engine.Evidence {
 	}
 	e.Text = joined(": ", fmt.Sprintf("pod %s is %s %s", p.Name, p.Status.Phase, where), reason, message)
 	return e
+}
+
+// deleted is when the grace of a deleted pod was over; "" for one that was not deleted.
+func deleted(p *corev1.Pod) string {
+	if p.DeletionTimestamp == nil {
+		return ""
+	}
+	return stamp(p.DeletionTimestamp.Time)
 }
 
 func containerState(p *corev1.Pod, n named) engine.Evidence {

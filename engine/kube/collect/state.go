@@ -118,13 +118,23 @@ func claims(ctx context.Context, s *subject) ([]engine.Evidence, error) {
 		e, err := s.claimState(ctx, claim)
 		problem = first(problem, err)
 		out = append(out, e)
-		if claim.Status.Phase != corev1.ClaimBound {
+		for _, k := range claim.Status.Conditions {
+			if strings.HasSuffix(string(k.Type), "Error") && k.Status == corev1.ConditionTrue {
+				out = append(out, state(refOf("PersistentVolumeClaim", claim), string(k.Type), "Failed", k.Reason, k.Message, k.LastTransitionTime.Time))
+			}
+		}
+		if claim.Status.Phase != corev1.ClaimBound || s.tells(engine.ClassVolumeFailing) {
 			said, err := s.eventsOf(ctx, refOf("PersistentVolumeClaim", claim))
 			problem = first(problem, err)
 			out = append(out, said...)
 		}
 	}
 	return out, problem
+}
+
+// tells tells whether a firing signal is of a class.
+func (s *subject) tells(c engine.Class) bool {
+	return slices.ContainsFunc(s.incident.Signals, func(sig engine.Signal) bool { return sig.Firing() && sig.Class == c })
 }
 
 func (s *subject) claimState(ctx context.Context, claim *corev1.PersistentVolumeClaim) (engine.Evidence, error) {

@@ -208,6 +208,8 @@ func (s *subject) readPods(ctx context.Context, selector *metav1.LabelSelector) 
 	switch {
 	case w.Kind == engine.KindNode:
 		return nil // its pods have incidents of their own
+	case w.Namespace == "", readers[w.Kind] != nil:
+		return nil // it has none
 	case w.Kind == "Pod":
 		return s.fetchPod(ctx, w.Name)
 	case selector == nil && s.object == nil && s.objectErr == nil && isBuiltIn(w.Kind):
