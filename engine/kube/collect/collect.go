@@ -82,9 +82,15 @@ func (c collector) Collect(ctx context.Context, i engine.Incident) ([]engine.Evi
 		return nil, err
 	}
 	found, err := c.collect(ctx, s)
+	bounded(c.name, found)
+	return found, err
+}
+
+// bounded redacts evidence, and cuts what is too long.
+func bounded(collector string, found []engine.Evidence) {
 	for n := range found {
 		e := &found[n]
-		e.Collector = c.name
+		e.Collector = collector
 		e.Text = clean(e.Text, maxText)
 		for k, v := range e.Fields {
 			if v == "" {
@@ -94,5 +100,4 @@ func (c collector) Collect(ctx context.Context, i engine.Incident) ([]engine.Evi
 			e.Fields[k] = clean(v, maxField)
 		}
 	}
-	return found, err
 }
