@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -12,91 +13,86 @@ import (
 // Graph says which node depends on which: a caller on whom it calls, a workload on the node or volume that it has.
 type Graph map[string][]string
 
-// Series are the measures of one node of a Graph, before and after the onset.
+// Series are the measures of one node of a Graph, before and after the onset, each oldest first. Measures beyond those of package engine
+// are free to be there; what grows with trouble is a measure, what shrinks with it has to be turned round by who hands it over.
 type Series map[engine.Measure][]engine.Point
 
-// Alarm is what somebody noticed: where, in which measure ("" when it is not one), and in which time.
+// seenBy begins the measures that SeenBy names.
+const seenBy = string(engine.MeasureLatency) + " seen by "
+
+// SeenBy is the measure of how long a node's requests took one of its callers, in seconds: with the network between them, as a mesh
+// measures it at the caller.
+func SeenBy(caller string) engine.Measure { return engine.Measure(seenBy + caller) }
+
+// Alarm is what was noticed.
 type Alarm struct {
-	Node    string
-	Measure engine.Measure
-	Onset   time.Time // the earliest suspicion; what is before it is the past
-	Now     time.Time // what is after it is not looked at
+	Node    string         // where; "" when nobody can say
+	Measure engine.Measure // in what; "" when it is not a measure
+	Onset   time.Time      // the earliest suspicion: what is before it is the past
+	Now     time.Time      // what is after it is not looked at
 }
 
 // Suspect is a node that may be where the trouble began.
 type Suspect struct {
 	Node   string
 	Share  float64        // of the suspicion; the shares of all suspects add up to 1
-	Since  time.Time      // when its first series left what was usual; zero when none did
+	Since  time.Time      // when its first series left what was usual
 	Tracks []engine.Track // the series that speak for it, strangest first
 }
 
-// Blame ranks the nodes by how likely the trouble began there, likeliest first.
+// Weights of what speaks for a node. Requests that it slowed or failed by itself weigh 1.
+const (
+	otherFlow   = 0.5 // the same, in latency where errors were alarmed, and the other way round
+	consumption = 0.5 // what the node itself uses more of than ever, such as CPU
+)
+
+// Blame ranks the nodes of a neighbourhood by how likely the trouble began there, likeliest first. Nodes that do nothing unusual are not
+// suspected; with none left the answer is empty. The same input gives the same answer, in whatever order it comes.
+//
+// Two things speak for a node. The first is what its requests took, or failed, more than usual, all together and less what those on whom
+// it depends took or failed: a caller that only waits is explained by its callee, and a callee that is strange in few requests does not
+// explain a caller that is slow in many. The second is what it uses more of than usual, less what those that depend on it use more of: a
+// machine is explained by the workload that burns its CPU.
 func Blame(g Graph, nodes map[string]Series, a Alarm) []Suspect {
-	names := slices.Sorted(maps.Keys(nodes))
-	judged := make(map[string]map[engine.Measure]departure, len(nodes))
-	for _, n := range names {
-		judged[n] = departures(nodes[n], a)
+	n := neighbourhood{graph: g, callers: callersOf(g), nodes: nodes, alarm: a, left: make(map[string]map[engine.Measure]departure, len(nodes))}
+	j := judge{alarm: a}
+	for name, s := range nodes {
+		if d := j.departures(s); len(d) > 0 {
+			n.left[name] = d
+		}
 	}
-	score := make(map[string]float64, len(nodes))
-	for _, m := range []engine.Measure{engine.MeasureLatency, engine.MeasureErrors} {
-		if (a.Measure == engine.MeasureLatency || a.Measure == engine.MeasureErrors) && a.Measure != m {
-			continue
+	weight := n.place()
+	scores := map[string]float64{}
+	for _, m := range flows {
+		part := 1.0
+		if slices.Contains(flows, a.Measure) && a.Measure != m {
+			part = otherFlow
 		}
-		for n, s := range burdens(g, nodes, judged, m, a) {
-			score[n] += s
+		for name, s := range n.burden(m) {
+			scores[name] += part * s
 		}
+	}
+	for name, s := range n.appetite() {
+		scores[name] += consumption * s
 	}
 	var all []Suspect
 	var sum float64
-	for _, n := range names {
-		for m, d := range judged[n] {
-			switch m {
-			case engine.MeasureLatency, engine.MeasureErrors, engine.MeasureRequests:
-			default:
-				score[n] += resourceWeight * d.strength
-			}
-		}
-		if score[n] <= 0 {
+	for _, name := range slices.Sorted(maps.Keys(scores)) { // sums of floats depend on their order
+		s := scores[name] * weight(name)
+		if s <= 0 {
 			continue
 		}
-		sum += score[n]
-		all = append(all, Suspect{Node: n, Share: score[n]})
+		sum += s
+		all = append(all, Suspect{Node: name, Share: s})
 	}
 	for i := range all {
-		all[i].Share /= sum
+		s := &all[i]
+		s.Share /= sum
+		s.Tracks = tracks(nodes[s.Node], n.left[s.Node], a)
+		s.Since = time.Unix(n.first(s.Node), 0).UTC()
 	}
-	slices.SortStableFunc(all, func(x, y Suspect) int { return cmp.Compare(y.Share, x.Share) })
+	slices.SortFunc(all, func(x, y Suspect) int {
+		return cmp.Or(cmp.Compare(y.Share, x.Share), x.Since.Compare(y.Since), strings.Compare(x.Node, y.Node))
+	})
 	return all
-}
-
-const resourceWeight = 0.5
-
-// burdens is, for each node, which share of the trouble that requests had it may have caused itself: what its requests took or failed more than
-// usual, less what those on whom it depends took or failed.
-func burdens(g Graph, nodes map[string]Series, judged map[string]map[engine.Measure]departure, m engine.Measure, a Alarm) map[string]float64 {
-	whole := map[string]float64{}
-	for n, ds := range judged {
-		d, ok := ds[m]
-		if !ok || d.strength <= 0 {
-			continue
-		}
-		whole[n] = d.total(nodes[n][engine.MeasureRequests], a)
-	}
-	own := map[string]float64{}
-	var most float64
-	for n, w := range whole {
-		rest := w
-		for _, c := range g[n] {
-			rest -= whole[c]
-		}
-		if rest > 0 {
-			own[n] = rest
-			most = max(most, rest)
-		}
-	}
-	for n := range own {
-		own[n] *= judged[n][m].strength / most
-	}
-	return own
 }

@@ -40,6 +40,8 @@ var figures = []figure{
 	{"storm", "many pods of one workload crash together: cards, incidents, posts", storm},
 	{"nab", "anomalies in the labelled series of the Numenta Anomaly Benchmark: scores, values a second, bytes a series", detection},
 	{"petshop", "the service behind each alarm of PetShop, where faults were injected: how often first, how often among three", petshop},
+	{"nezha", "the service behind each fault that was injected into two systems on Kubernetes, from their metrics alone", nezha},
+	{"rank", "a neighbourhood of thousands of workloads ranked: time and memory", rank},
 	{"rightsize", "requests for CPU and memory beside other tools', on usage that was measured elsewhere", rightsize},
 }
 

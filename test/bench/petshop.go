@@ -2,14 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -21,7 +16,7 @@ import (
 func petshop(_ context.Context, args []string, out io.Writer) error {
 	f := flag.NewFlagSet("petshop", flag.ContinueOnError)
 	data := f.String("data", "", "folder that holds petshop/{low,high}_traffic/…")
-	ranked := f.String("out", "", "file to write the rankings to, one JSON line for each incident")
+	file := f.String("out", "", "file to write the rankings to, one JSON line for each incident")
 	if err := parse(f, args); err != nil {
 		return err
 	}
@@ -39,48 +34,46 @@ func petshop(_ context.Context, args []string, out io.Writer) error {
 			all = append(all, part.guess(issue))
 		}
 	}
-	if *ranked != "" {
-		if err := writeGuesses(*ranked, all); err != nil {
-			return err
+	if *file != "" {
+		if err := writeGuesses(*file, all); err != nil {
+			return fmt.Errorf("petshop: %w", err)
 		}
 	}
-	return printGuesses(out, "PetShop", all, []int{1, 3})
+	whole := func(guess) string { return "PetShop" }
+	return printGuesses(out, "PetShop: the share of incidents whose cause is among the first k", all,
+		[]string{"n-sigma", "n-sigma and walk", "empirical tail"}, []int{1, 3}, func(g guess) string { return g.System + ", " + g.Fault }, whole)
 }
 
 // calmGap lies between the calm time and an issue. The files are months apart; what is usual at an issue's own time is in its own first lines.
 const calmGap = 6 * time.Hour
 
+// before moves points of the calm time to before an issue.
+func (p petShop) before(i petIssue, points []engine.Point) []engine.Point {
+	move := i.first - int64(calmGap.Seconds()) - p.last
+	out := make([]engine.Point, len(points), len(points)+8)
+	for k, x := range points {
+		out[k] = engine.Point{At: x.At + move, Value: x.Value}
+	}
+	return out
+}
+
 // nodes are the series of all nodes as the bot would have them at an issue: the calm time, moved to before it, and the issue's own.
 func (p petShop) nodes(i petIssue) map[string]rca.Series {
-	first, last := int64(1<<62), int64(0)
-	for _, points := range i.metrics {
-		for _, x := range points {
-			first = min(first, x.At)
-		}
-	}
-	for _, points := range p.calm {
-		for _, x := range points {
-			last = max(last, x.At)
-		}
-	}
-	move := first - int64(calmGap.Seconds()) - last
 	nodes := map[string]rca.Series{}
-	add := func(metrics petMetrics, move int64) {
-		for c, points := range metrics {
-			m, scale := petMeasure(c)
-			if m == "" || len(points) == 0 {
-				continue
-			}
-			if nodes[c.node] == nil {
-				nodes[c.node] = rca.Series{}
-			}
-			for _, x := range points {
-				nodes[c.node][m] = append(nodes[c.node][m], engine.Point{At: x.At + move, Value: scale(x.Value)})
-			}
+	for c, points := range i.metrics {
+		m, scale := petMeasure(c)
+		points := append(p.before(i, p.calm[c]), points...)
+		if m == "" || len(points) == 0 {
+			continue
 		}
+		for k := range points {
+			points[k].Value = scale(points[k].Value)
+		}
+		if nodes[c.node] == nil {
+			nodes[c.node] = rca.Series{}
+		}
+		nodes[c.node][m] = points
 	}
-	add(p.calm, move)
-	add(i.metrics, 0)
 	return nodes
 }
 
@@ -97,96 +90,40 @@ func petMeasure(c petColumn) (engine.Measure, func(float64) float64) {
 	return "", nil
 }
 
+// judged is how long after an alarm an issue's metrics are looked at; they end before.
+const judgedFor = time.Hour
+
 func (p petShop) guess(i petIssue) guess {
 	measure := engine.MeasureLatency
 	if i.kind == "availability" {
 		measure = engine.MeasureErrors
 	}
-	nodes := p.nodes(i)
-	g := guess{Incident: i.name, Cell: p.name + ", " + i.kind, Group: p.name + "/" + i.split, Cause: i.cause, Ranks: map[string][]string{}}
-	for _, s := range rca.Blame(p.graph, nodes, rca.Alarm{Node: i.target, Measure: measure, Onset: i.at, Now: i.at.Add(time.Hour)}) {
-		if s.Node != i.target {
-			g.Ranking = append(g.Ranking, ranked{s.Node, s.Share})
-			g.Ranks[ours] = append(g.Ranks[ours], s.Node)
-		}
+	now := i.at.Add(judgedFor)
+	suspects := rca.Blame(p.graph, p.nodes(i), rca.Alarm{Node: i.target, Measure: measure, Onset: i.at, Now: now})
+	plain := p.columns(i)
+	most, mean := scoreNodes(plain, i.at, now, sigmas, false), scoreNodes(plain, i.at, now, sigmas, true)
+	rare := scoreNodes(plain, i.at, now, tail, false)
+	g := guess{
+		Incident: i.name, System: p.name, Fault: i.kind, Cause: i.cause, Ranking: ranked(suspects, i.target),
+		floors: [][]string{byScore(most), walked(mean, p.graph, i.target), byScore(rare)},
+	}
+	for k := range g.floors {
+		g.floors[k] = slices.DeleteFunc(g.floors[k], func(name string) bool { return name == i.target })
 	}
 	return g
 }
 
-const ours = "Autopilot"
-
-// guess is how an incident's causes were ranked.
-type guess struct {
-	Incident string              `json:"incident"`
-	Cell     string              `json:"cell"`
-	Group    string              `json:"group"`
-	Cause    string              `json:"cause"`
-	Ranking  []ranked            `json:"ranking"`
-	Ranks    map[string][]string `json:"-"` // by method
-}
-
-type ranked struct {
-	Node  string  `json:"node"`
-	Share float64 `json:"share"`
-}
-
-// within tells whether a method has the cause among its first k.
-func (g guess) within(method string, k int) bool {
-	r := g.Ranks[method]
-	return slices.Contains(r[:min(k, len(r))], g.Cause)
-}
-
-func printGuesses(out io.Writer, title string, all []guess, ks []int) error {
-	cells := map[string]bool{}
-	methods := map[string]bool{}
-	for _, g := range all {
-		cells[g.Cell] = true
-		for m := range g.Ranks {
-			methods[m] = true
+// columns are the metrics of the alarmed kind, as they stand.
+func (p petShop) columns(i petIssue) map[string]columns {
+	out := map[string]columns{}
+	for c, points := range i.metrics {
+		if c.metric != i.kind {
+			continue
 		}
+		if out[c.node] == nil {
+			out[c.node] = columns{}
+		}
+		out[c.node][c.statistic] = append(p.before(i, p.calm[c]), points...)
 	}
-	for _, method := range slices.Sorted(maps.Keys(methods)) {
-		t := table{{"cell", "incidents"}}
-		for _, k := range ks {
-			t[0] = append(t[0], fmt.Sprintf("top-%d", k))
-		}
-		for _, cell := range append(slices.Sorted(maps.Keys(cells)), "all") {
-			n, hits := 0, make([]int, len(ks))
-			for _, g := range all {
-				if cell != "all" && g.Cell != cell {
-					continue
-				}
-				n++
-				for i, k := range ks {
-					if g.within(method, k) {
-						hits[i]++
-					}
-				}
-			}
-			row := []string{cell, fmt.Sprint(n)}
-			for _, h := range hits {
-				row = append(row, fmt.Sprintf("%.2f", float64(h)/float64(n)))
-			}
-			t.add(row...)
-		}
-		if err := t.print(out, title+": "+method); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func writeGuesses(path string, all []guess) (err error) {
-	f, err := os.Create(filepath.Clean(path))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	e := json.NewEncoder(f)
-	for _, g := range all {
-		if err := e.Encode(g); err != nil {
-			return err
-		}
-	}
-	return nil
+	return out
 }

@@ -24,6 +24,7 @@ type petShop struct {
 	name   string // "low_traffic"
 	graph  rca.Graph
 	calm   petMetrics
+	last   int64 // of the calm time, Unix seconds
 	issues []petIssue
 }
 
@@ -32,6 +33,7 @@ type petIssue struct {
 	name    string // "low_traffic/test/issue_0"
 	split   string // "test"
 	metrics petMetrics
+	first   int64     // of the metrics, Unix seconds
 	target  string    // the node whose alarm went off
 	kind    string    // "latency" or "availability"
 	at      time.Time // when
@@ -84,6 +86,7 @@ func readPetPart(folder string) (petShop, error) {
 	if part.calm, err = fromFile(calm, parsePetMetrics); err != nil {
 		return part, err
 	}
+	_, part.last = part.calm.span()
 	for _, split := range []string{"train", "test"} {
 		targets, err := filepath.Glob(filepath.Join(folder, split, "issue_*", "target.json"))
 		if err != nil {
@@ -99,10 +102,22 @@ func readPetPart(folder string) (petShop, error) {
 			if issue.metrics, err = fromFile(filepath.Join(filepath.Dir(path), "metrics.csv"), parsePetMetrics); err != nil {
 				return part, err
 			}
+			issue.first, _ = issue.metrics.span()
 			part.issues = append(part.issues, issue)
 		}
 	}
 	return part, nil
+}
+
+// span is the first and the last time of the points.
+func (m petMetrics) span() (first, last int64) {
+	first, last = math.MaxInt64, math.MinInt64
+	for _, points := range m {
+		for _, x := range points {
+			first, last = min(first, x.At), max(last, x.At)
+		}
+	}
+	return first, last
 }
 
 // fromFile reads a file with a parser, and names the file in its error.

@@ -1,0 +1,79 @@
+package prom
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/rca"
+)
+
+// TestSuspects reads from a real Prometheus how a neighbourhood fared in which a callee is slow: the workload that waits for it is named
+// with what it suffers, and the callee as the first suspect. A pod that is gone counts for its workload.
+func TestSuspects(t *testing.T) {
+	const every = 30 * time.Second
+	since, onset := usageEnd.Add(-5*time.Hour), usageEnd.Add(-20*time.Minute)
+	// A counter that grows by one rate before the onset, and by another since.
+	per := func(before, after float64) func(time.Time) float64 {
+		return func(at time.Time) float64 {
+			if at.Before(onset) {
+				return at.Sub(since).Seconds() * before
+			}
+			return onset.Sub(since).Seconds()*before + at.Sub(onset).Seconds()*after
+		}
+	}
+	of := func(namespace, metric, pod string, value func(time.Time) float64, more ...string) past {
+		return series(every, value, append([]string{"__name__", metric, "namespace", namespace, "pod", pod}, more...)...)
+	}
+	const front, cart, gone = "front-7d9f8c6b5d-x2x2x", "cart-5d9f8c6b5d-z9z9z", "cart-5d9f8c6b5d-g4g4g"
+	p := serveHistory(t, 1,
+		of("shop", "http_requests_total", front, per(10, 10), "code", "200"), of("shop", "http_request_duration_seconds_sum", front, per(1, 30)), of("shop", "http_request_duration_seconds_count", front, per(10, 10)),
+		of("shop", "http_requests_total", cart, per(5, 10), "code", "200"), of("shop", "http_request_duration_seconds_sum", cart, per(0.25, 28)), of("shop", "http_request_duration_seconds_count", cart, per(5, 10)),
+		of("shop", "http_requests_total", gone, in(since, onset, per(5, 0)), "code", "200"), of("shop", "http_request_duration_seconds_sum", gone, in(since, onset, per(0.25, 0))), of("shop", "http_request_duration_seconds_count", gone, in(since, onset, per(5, 0))),
+		of("shop", cpuMetric, front, per(0.2, 0.2), "container", "app"), of("shop", cpuMetric, cart, per(0.2, 0.2), "container", "app"),
+		of("far", "http_requests_total", "other-a", per(1, 1), "code", "500"),
+	)
+	at := func(name string) engine.Workload {
+		return engine.Workload{Cluster: "prod", Namespace: "shop", Kind: kindDeployment, Name: name}
+	}
+	machine := engine.Workload{Cluster: "prod", Kind: engine.KindNode, Name: "n1"}
+	f, c, m := rca.NodeName(at("front")), rca.NodeName(at("cart")), rca.NodeName(machine)
+	n := rca.Neighborhood{
+		Of: at("front"), Graph: rca.Graph{f: {c, m}, c: {m}},
+		Workloads: map[string]engine.Workload{f: at("front"), c: at("cart"), m: machine},
+		Pods: map[rca.PodKey]rca.Placed{
+			{Namespace: "shop", Name: front}: {Workload: f, Machine: m}, {Namespace: "shop", Name: cart}: {Workload: c, Machine: m},
+		},
+	}
+	s := p.Suspects(NearConfig{
+		MeterConfig: MeterConfig{Cluster: "prod", Interval: 2 * time.Minute},
+		Near:        func(context.Context, engine.Incident) (rca.Neighborhood, error) { return n, nil },
+	})
+	i := engine.Incident{Workload: at("front"), Classes: []engine.Class{engine.ClassHighLatency}, StartedAt: onset.Add(5 * time.Minute)}
+	got, err := s.Collect(t.Context(), i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := engine.Diagnosis{Evidence: got}
+	if e, ok := d.Find("series/latency"); !ok || e.Fields["now"] != "3 s" || e.At.Sub(onset).Abs() > 4*time.Minute {
+		t.Errorf("its own latency: %+v", e)
+	}
+	if e, ok := d.Find("neighbor/" + c); !ok || e.Fields["rank"] != "1" || e.Fields["relation"] != "calls" || e.Fields["measure"] != "latency" {
+		t.Errorf("the callee: %+v of %+v", e, got)
+	}
+	if _, ok := d.Find("neighbor/" + m); ok {
+		t.Error("the machine is no busier than it was")
+	}
+	series, err := s.series(t.Context(), &n, onset.Add(-time.Hour), onset.Add(-10*time.Minute))
+	if err != nil || len(series) != 3 {
+		t.Fatalf("%d nodes, %v", len(series), err)
+	}
+	// Two pods of five requests a second each, one of which is gone.
+	if points := series[c][engine.MeasureRequests]; len(points) != 51 || points[20].Value < 9.9 || points[20].Value > 10.1 {
+		t.Errorf("requests of cart: %+v", points)
+	}
+	if points := series[m][engine.MeasureCPU]; len(points) != 51 || points[20].Value < 0.39 || points[20].Value > 0.41 {
+		t.Errorf("CPU of the machine: %+v", points)
+	}
+}
