@@ -22,8 +22,8 @@ const (
 	EvidenceProbe       EvidenceKind = "probe"       // probe (liveness|readiness|startup), container, spec, message
 	EvidenceAlert       EvidenceKind = "alert"       // alertname, value, description
 	EvidenceCondition   EvidenceKind = "condition"   // type, status, reason, message: what a controller says of an object, such as an autoscaler
-	EvidenceSeries      EvidenceKind = "series"      // measure, usual, now, since (RFC 3339), times (how many interquartile ranges beyond the median)
-	EvidenceNeighbor    EvidenceKind = "neighbor"    // relation (calls|called_by|same_node|shares), kind, namespace, name, share (0 to 1), first (true when it moved before the others)
+	EvidenceSeries      EvidenceKind = "series"      // measure, direction (up|down), usual, now, since (RFC 3339)
+	EvidenceNeighbor    EvidenceKind = "neighbor"    // relation (see rca), kind, namespace, name, and of a suspect rank, share (0 to 1), first (true when it moved first), measure, usual, now, since; of a change what, from, to, by, age
 )
 
 // Evidence is one line that a cause can rest on.

@@ -16,6 +16,8 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/incident"
 	"github.com/eks-autopilot/autopilot/engine/kube"
+	"github.com/eks-autopilot/autopilot/engine/prom"
+	"github.com/eks-autopilot/autopilot/engine/rca"
 	"github.com/eks-autopilot/autopilot/handlers"
 	"github.com/eks-autopilot/autopilot/store"
 )
@@ -77,7 +79,7 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 
 	h := &handlers.Handlers{
 		Incidents: st, Stories: st, Decisions: st, Progress: st, Diagnoses: st, Signals: st,
-		Pagers: pagers, Clusters: edges(clusters), Waste: lookFor, Changes: changes, Remedies: handlers.Remedies{Log: st, Allowed: cfg.Remedies.kinds()}, Anchoring: anchoring,
+		Pagers: pagers, Clusters: withStrange(cfg, edges(clusters), st), Waste: lookFor, Changes: changes, Remedies: handlers.Remedies{Log: st, Allowed: cfg.Remedies.kinds()}, Anchoring: anchoring,
 		Reports: reports, Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
 	}
 	b := bot.New(bot.Config{
@@ -98,7 +100,7 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	g.Go(func() error { return st.Work(ctx, h.Tasks()) })
 	g.Go(func() error { return serveHTTP(ctx, server, listener) })
 	g.Go(func() error {
-		handlers.Watching{Leases: st, Holder: replica(), TTL: leaseTTL, Log: log}.Run(ctx, watched(clusters, st))
+		handlers.Watching{Leases: st, Holder: replica(), TTL: leaseTTL, Log: log}.Run(ctx, watched(cfg, clusters, st, log))
 		return nil
 	})
 	if !secrets.HeartbeatURL.IsZero() {
@@ -149,15 +151,15 @@ func logLevel() slog.Level {
 	return level
 }
 
-// watched gives each cluster's watch, which tells the store what it sees.
-func watched(clusters []connected, st *store.Store) []handlers.Watched {
+// watched gives each cluster's watch, which tells the store what it sees, and that of its metrics.
+func watched(cfg Config, clusters []connected, st *store.Store, log *slog.Logger) []handlers.Watched {
 	var all []handlers.Watched
 	for _, c := range clusters {
-		all = append(all, handlers.Watched{
+		all = append(all, alongside(handlers.Watched{
 			Name:   c.kube.Name(),
 			Watch:  func(ctx context.Context) error { return c.kube.Watch(ctx, st) },
 			Status: c.kube.Status,
-		})
+		}, watchMetrics(cfg, c, st, log)))
 	}
 	return all
 }
@@ -167,13 +169,23 @@ func edges(clusters []connected) []handlers.Cluster {
 	var all []handlers.Cluster
 	for _, c := range clusters {
 		e := handlers.Cluster{
-			Name: c.kube.Name(), Owner: c.kube.Owner, Logs: c.kube.LogsOf, Collectors: kube.Collectors(c.kube),
+			Name: c.kube.Name(), Owner: c.kube.Owner, Logs: c.kube.LogsOf, Collectors: collectors(c),
 			Source: handlers.Source{Hints: hints(c, clusters), Value: c.kube.Value}, Remedy: c.kube,
 		}
 		if c.alertmanager != nil {
 			e.Alertmanager, e.Receiver = c.alertmanager, c.receiver
 		}
 		all = append(all, e)
+	}
+	return all
+}
+
+// collectors give the evidence of a cluster's incidents: what Kubernetes says, and what the numbers say where there is a Prometheus.
+func collectors(c connected) []rca.Collector {
+	near := c.kube.Neighbors()
+	all := append(kube.Collectors(c.kube), near)
+	if c.prometheus != nil {
+		all = append(all, c.prometheus.Suspects(prom.NearConfig{MeterConfig: prom.MeterConfig{Cluster: c.kube.Name()}, Near: near.Near}))
 	}
 	return all
 }

@@ -2,6 +2,7 @@ package rca
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -74,7 +75,7 @@ var nearRules = []rule{
 		}, true
 	}},
 	{name: "near/traffic", classes: felt, prior: 0.6, match: func(f *facts) (finding, bool) {
-		requests, ok := f.first(engine.EvidenceSeries, func(e engine.Evidence) bool { return e.Fields["measure"] == string(engine.MeasureRequests) })
+		requests, ok := f.rose(engine.MeasureRequests)
 		if !ok {
 			return finding{}, false
 		}
@@ -82,18 +83,14 @@ var nearRules = []rule{
 			strength: 0.7, pro: []string{requests.ID}, title: "more requests than ever: " + requests.Fields["now"], text: "Up to " + requests.Fields["usual"] + " is usual.",
 			step: engine.Step{Text: "Add replicas, or let an autoscaler do it; see who sends the requests.", Command: f.kubectl("get horizontalpodautoscalers")},
 		}
-		if busy, ok := f.first(engine.EvidenceSeries, func(e engine.Evidence) bool {
-			return e.Fields["measure"] == string(engine.MeasureSaturation) || e.Fields["measure"] == string(engine.MeasureCPU)
-		}); ok {
+		if busy, ok := f.rose(engine.MeasureSaturation, engine.MeasureCPU); ok {
 			m.strength = 1
 			m.pro = append(m.pro, busy.ID)
 		}
 		return m, true
 	}},
 	{name: "near/throttled", classes: felt, prior: 0.6, match: func(f *facts) (finding, bool) {
-		e, ok := f.first(engine.EvidenceSeries, func(e engine.Evidence) bool {
-			return e.Fields["measure"] == string(engine.MeasureSaturation)
-		})
+		e, ok := f.rose(engine.MeasureSaturation)
 		if !ok {
 			return finding{}, false
 		}
@@ -121,12 +118,14 @@ func (f *facts) suspected(relations ...Relation) (engine.Evidence, bool) {
 		if e.Fields["rank"] != "1" {
 			return false
 		}
-		for _, r := range relations {
-			if e.Fields["relation"] == string(r) {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(relations, Relation(e.Fields["relation"]))
+	})
+}
+
+// rose is a measure of the workload itself that is higher than usual.
+func (f *facts) rose(measures ...engine.Measure) (engine.Evidence, bool) {
+	return f.first(engine.EvidenceSeries, func(e engine.Evidence) bool {
+		return e.Fields["direction"] == "up" && slices.Contains(measures, engine.Measure(e.Fields["measure"]))
 	})
 }
 

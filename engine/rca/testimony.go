@@ -14,21 +14,20 @@ const (
 	ahead        = 2 * time.Minute // by which one moved before another, when values are a minute apart
 )
 
-// Testimony puts suspects into lines of evidence: how the workload itself left what was usual for it, and whom near it the numbers
-// suspect. "first" is "true" for one that moved before the workload itself did, or when that did not move at all.
-func Testimony(n *Neighborhood, suspects []Suspect) []engine.Evidence {
+// Testimony puts the numbers of a neighbourhood into lines of evidence: how the workload itself left what was usual for it, and whom near
+// it Blame suspects. "first" is "true" for one that moved before the workload itself did, or when that did not move at all.
+func Testimony(n *Neighborhood, fared map[string]Series, a Alarm) []engine.Evidence {
 	self := NodeName(n.Of)
-	var own Suspect
-	for _, s := range suspects {
-		if s.Node == self {
-			own = s
-		}
-	}
+	suspects := Blame(n.Graph, fared, a)
+	var since time.Time // when the workload itself moved
 	var out []engine.Evidence
-	for _, t := range own.Tracks {
+	for _, t := range tracks(fared[self], departures(fared[self], a), a) {
+		if since.IsZero() || t.Since.Before(since) {
+			since = t.Since
+		}
 		out = append(out, engine.Evidence{
 			ID: "series/" + string(t.Measure), Kind: engine.EvidenceSeries, Object: objectOf(n.Of), At: t.Since, Text: n.Of.String() + ": " + moved(t),
-			Fields: map[string]string{"measure": string(t.Measure), "usual": t.Measure.Amount(t.High), "now": t.Measure.Amount(last(t)), "since": t.Since.Format(time.RFC3339)},
+			Fields: map[string]string{"measure": string(t.Measure), "direction": "up", "usual": t.Measure.Amount(t.High), "now": t.Measure.Amount(last(t)), "since": t.Since.Format(time.RFC3339)},
 		})
 	}
 	for rank, s := range suspects[:min(len(suspects), mostSuspects)] {
@@ -38,9 +37,9 @@ func Testimony(n *Neighborhood, suspects []Suspect) []engine.Evidence {
 		}
 		relation := n.Relation(s.Node)
 		t := s.Tracks[0]
-		first := relation != RelationSelf && (own.Since.IsZero() || own.Since.Sub(s.Since) >= ahead)
+		first := relation != RelationSelf && (since.IsZero() || since.Sub(s.Since) >= ahead)
 		text := fmt.Sprintf("%s%s: %s; %.0f %% of the suspicion", w, as(relation, n.Of), moved(t), 100*s.Share)
-		if first && !own.Since.IsZero() {
+		if first && !since.IsZero() {
 			text += ", and it moved first"
 		}
 		out = append(out, engine.Evidence{
