@@ -35,8 +35,9 @@ type Step struct {
 // Diagnosis is what is known of an incident's cause at one time.
 type Diagnosis struct {
 	IncidentID int64      `json:"incident_id"`
-	At         time.Time  `json:"at,omitzero"` // zero before the first
-	Causes     []Cause    `json:"causes"`      // likeliest first
+	At         time.Time  `json:"at,omitzero"`     // zero before the first
+	Causes     []Cause    `json:"causes"`          // likeliest first
+	Apart      string     `json:"apart,omitempty"` // what would tell the first two apart, when both are likely
 	Evidence   []Evidence `json:"evidence"`
 	Gaps       []Gap      `json:"gaps,omitempty"`
 	LastChange *Change    `json:"last_change,omitempty"`

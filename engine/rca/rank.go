@@ -82,7 +82,7 @@ func Rank(i engine.Incident, evidence []engine.Evidence, gaps []engine.Gap, tall
 	slices.SortStableFunc(causes, func(a, b engine.Cause) int { return cmp.Compare(b.Confidence, a.Confidence) })
 	causes = slices.DeleteFunc(causes, func(c engine.Cause) bool { return c.Confidence < worthSaying })
 	return engine.Diagnosis{
-		IncidentID: i.ID, At: now, Causes: causes[:min(len(causes), maxCauses)], Evidence: evidence, Gaps: gaps, LastChange: lastChange(f),
+		IncidentID: i.ID, At: now, Causes: causes[:min(len(causes), maxCauses)], Apart: apart(causes), Evidence: evidence, Gaps: gaps, LastChange: lastChange(f),
 	}
 }
 
