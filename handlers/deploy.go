@@ -25,7 +25,7 @@ func (h *Handlers) live(ctx context.Context, p engine.Proposal) (done bool, line
 			said = append(said, "snapshot "+kept+" of volume "+i.Wish.Target.Provider+" is there")
 			continue
 		}
-		for _, w := range append([]engine.Wish{i.Wish}, i.Wish.With...) {
+		for _, w := range change.Values(i.Wish) {
 			is, err := l.value(ctx, w)
 			if engine.CodeOf(err) == engine.NotFound {
 				return false, engine.UserMessage(err, "-"), nil
@@ -51,7 +51,7 @@ func place(w engine.Wish) string {
 		return w.Field + " of node group " + w.Name
 	case engine.WishTarget:
 		return "target of autoscaler " + w.Name
-	case engine.WishRequest, engine.WishLimit, engine.WishImage, engine.WishProbe:
+	case engine.WishRequest, engine.WishLimit, engine.WishImage, engine.WishProbe, engine.WishRevert:
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s %s", w.Target.Workload, w.Field))
 }
@@ -73,9 +73,9 @@ func reached(w engine.Wish, is string) bool {
 		return is == gone
 	case engine.WishGroup:
 		return is == gone || is != "" && w.New != "" && !change.Exceeds(is, w.New, 1)
-	case engine.WishRequest, engine.WishTarget, engine.WishLimit, engine.WishImage, engine.WishProbe:
+	case engine.WishRequest, engine.WishTarget, engine.WishLimit, engine.WishImage, engine.WishProbe, engine.WishRevert:
 	}
-	return change.SameValue(is, w.New)
+	return change.Reached(w, is)
 }
 
 // living reads what is, each account once.
@@ -112,7 +112,7 @@ func (l *living) value(ctx context.Context, w engine.Wish) (string, error) {
 			return fmt.Sprint(g.Min), nil
 		}
 		return fmt.Sprint(g.Desired), nil
-	case engine.WishRequest, engine.WishTarget, engine.WishLimit, engine.WishImage, engine.WishProbe:
+	case engine.WishRequest, engine.WishTarget, engine.WishLimit, engine.WishImage, engine.WishProbe, engine.WishRevert:
 	}
 	c, ok := l.h.cluster(w.Target.Cluster)
 	if !ok || c.Source.Value == nil {

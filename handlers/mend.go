@@ -98,13 +98,19 @@ func (h *Handlers) mendOf(ctx context.Context, i engine.Incident, offered []engi
 		}
 		if len(found.Edits) == 0 {
 			why := change.WishTitle(w) + ": " + found.Why + places(found.ByHand)
-			if len(found.ByHand) > 0 {
+			// What nobody pushed was done in the cluster, and is not to be sought in a file, unless Git has the last word there.
+			if len(found.ByHand) > 0 && (!found.Absent || m.Git != "") {
 				hand = "By hand in " + found.repo + ", " + why
 			}
 			return offer, hand, why, nil
 		}
+		because := m.Because
+		if found.Wish != nil {
+			w, because = *found.Wish, because+" "+found.Note
+			offer.Title = change.WishTitle(w) + ", " + string(m.Risk) + " risk"
+		}
 		item := engine.ProposalItem{
-			Wish: w, Title: change.WishTitle(w), Owner: owner, Risk: m.Risk, Because: m.Because,
+			Wish: w, Title: change.WishTitle(w), Owner: owner, Risk: m.Risk, Because: because,
 			Repo: found.repo, Base: found.base, Commit: found.commit, Edits: found.Edits, Steps: found.Steps, MadeAt: h.Now(),
 		}
 		if len(offer.Items) > 0 && (item.Repo != offer.Items[0].Repo || item.Base != offer.Items[0].Base) {
@@ -146,7 +152,9 @@ func outdatedMend(p, offer engine.Proposal) string {
 		return ""
 	}
 	same := slices.EqualFunc(byValue(p.Items), byValue(offer.Items), func(a, b engine.ProposalItem) bool {
-		return change.ValueKey(a.Wish) == change.ValueKey(b.Wish) && a.Wish.Old == b.Wish.Old && a.Wish.New == b.Wish.New
+		return slices.EqualFunc(change.Values(a.Wish), change.Values(b.Wish), func(x, y engine.Wish) bool {
+			return change.ValueKey(x) == change.ValueKey(y) && x.Old == y.Old && x.New == y.New
+		})
 	})
 	switch {
 	case !same:
@@ -172,15 +180,17 @@ func (h *Handlers) moved(ctx context.Context, p engine.Proposal) (string, error)
 	}
 	l := living{h: h}
 	for _, item := range p.Items {
-		is, err := l.value(ctx, item.Wish)
-		if engine.CodeOf(err) == engine.NotFound {
-			return engine.UserMessage(err, "-"), nil
-		}
-		if err != nil {
-			return "", err
-		}
-		if !change.SameValue(is, item.Wish.Old) {
-			return fmt.Sprintf("%s is %s by now", place(item.Wish), orUnset(is)), nil
+		for _, w := range change.Values(item.Wish) {
+			is, err := l.value(ctx, w)
+			if engine.CodeOf(err) == engine.NotFound {
+				return engine.UserMessage(err, "-"), nil
+			}
+			if err != nil {
+				return "", err
+			}
+			if !change.SameValue(is, w.Old) {
+				return fmt.Sprintf("%s is %s by now", place(w), orUnset(is)), nil
+			}
 		}
 	}
 	return "", nil

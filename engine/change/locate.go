@@ -21,7 +21,7 @@ type Located struct {
 	ByHand []engine.Place    // where a person must look, when the bot must not guess
 	Why    string            // why there is no edit; "" when there are Edits
 	Steps  []string          // what a person does besides Edits, exactly: what no file brings about
-	Absent bool              // every file was read, and none declares it
+	Absent bool              // every file was read, and none declares it; of a WishRevert also that no commit brought it
 	Wish   *engine.Wish      // of a WishRevert: with the commit, and without what that did not bring; nil for other wishes
 	Note   string            // what a WishRevert takes back, for people
 }

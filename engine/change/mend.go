@@ -16,6 +16,7 @@ type Mend struct {
 	Wishes  []engine.Wish // made together or not at all
 	Because string        // by which rule the new values are these, for people
 	Risk    engine.Risk
+	Git     string // what deploys the workload from Git, as the evidence says; "" where it does not
 }
 
 // Live reads the value that a wish is about as the live object has it, "" where it does not set it. It fails with NotFound when

@@ -19,6 +19,7 @@ func (d diagnosed) back() (m Mend, ok bool) {
 	if !ok {
 		return m, false
 	}
+	m.Git = suspect.Fields["git"]
 	m.Risk = engine.RiskMedium // what the new one wrote, the old one may not read
 	switch suspect.Fields["what"] {
 	case FieldReplicas:

@@ -38,9 +38,14 @@ func locateRevert(ctx context.Context, t Tree, paths []string, w engine.Wish) (L
 		return l, err
 	}
 	r := &reverting{search: s, w: w, edits: editsOf(w), parts: parts}
-	found, err := r.find(ctx)
+	found, looked, err := r.find(ctx)
 	if err != nil {
 		return refusalOf(err)
+	}
+	if len(found.brought) == 0 {
+		l, err := refusalOf(refuse(r.places(), "none of the last %d commits to its files brought %s", looked, r.edits[0]))
+		l.Absent = true
+		return l, err
 	}
 	files, err := r.takeBack(ctx, found)
 	if err != nil {
@@ -96,20 +101,21 @@ func said(c Commit) string {
 	return text
 }
 
-// find looks through the newest commits of the workload's files for the one that brought what is live.
-func (r *reverting) find(ctx context.Context) (culprit, error) {
+// find looks through the newest commits of the workload's files for the one that brought what is live. One that brought nothing stands for
+// none of those that were looked into.
+func (r *reverting) find(ctx context.Context) (found culprit, looked int, err error) {
 	commits, err := r.commits(ctx)
 	if err != nil {
-		return culprit{}, err
+		return culprit{}, 0, err
 	}
 	var dark error // why the one that did it cannot be told, or not be taken back
 	for _, c := range commits {
 		found, err := r.examine(ctx, c)
 		if err != nil {
-			return culprit{}, err
+			return culprit{}, 0, err
 		}
 		if slices.Contains(found.brought, 0) {
-			return found, nil
+			return found, 0, nil
 		}
 		for _, one := range found.touched {
 			if one.kind == partTemplate && dark == nil {
@@ -124,12 +130,12 @@ func (r *reverting) find(ctx context.Context) (culprit, error) {
 		}
 	}
 	if dark != nil {
-		return culprit{}, dark
+		return culprit{}, 0, dark
 	}
 	if r.w.Name != "" {
-		return culprit{}, refuse(nil, "commit %s is no longer in the history of %s", r.w.Name[:min(len(r.w.Name), shortSHA)], r.tree.Repo())
+		return culprit{}, 0, refuse(nil, "commit %s is no longer in the history of %s", r.w.Name[:min(len(r.w.Name), shortSHA)], r.tree.Repo())
 	}
-	return culprit{}, refuse(r.places(), "none of the last %d commits to its files brought %s", len(commits), r.edits[0])
+	return culprit{}, len(commits), nil
 }
 
 // places names the files that were searched.

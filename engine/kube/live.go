@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -12,10 +13,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/change"
+	"github.com/eks-autopilot/autopilot/engine/kube/collect"
 )
 
-// Value reads the value that a wish is about as the live object has it: a request or limit, the target of an autoscaler, an image, or
-// a value of a probe; "" where the object does not set it. It fails with NotFound when the object or its container is gone, with
+// Value reads the value that a wish is about as the live object has it: a request or limit, the target of an autoscaler, an image, a
+// value of a probe, or what a revert takes back, as the evidence of the change says it; "" where the object does not set it. It fails with NotFound when the object or its container is gone, with
 // Invalid for what no object of the cluster has (a volume, the size of a group), and with Unavailable when the cluster does not answer.
 func (c *Cluster) Value(ctx context.Context, w engine.Wish) (string, error) {
 	if w.Kind == engine.WishTarget {
@@ -25,9 +28,15 @@ func (c *Cluster) Value(ctx context.Context, w engine.Wish) (string, error) {
 		}
 		return target(h, w), nil
 	}
+	if name, ok := strings.CutPrefix(w.Field, change.FieldConfigMap+" "); ok && w.Kind == engine.WishRevert {
+		return c.edited(ctx, w.Target.Namespace, name)
+	}
 	m, err := c.fetch(ctx, w.Target.Kind, w.Target.Namespace, w.Target.Name)
 	if err != nil {
 		return "", c.readError(err, w.Target.Workload)
+	}
+	if w.Kind == engine.WishRevert {
+		return c.setting(ctx, m, w)
 	}
 	container := containerOf(template(m), w.Target.Container)
 	if container == nil {
@@ -42,9 +51,51 @@ func (c *Cluster) Value(ctx context.Context, w engine.Wish) (string, error) {
 		return container.Image, nil
 	case engine.WishProbe:
 		return probe(container, w.Field), nil
-	case engine.WishTarget, engine.WishVolume, engine.WishGroup:
+	case engine.WishTarget, engine.WishVolume, engine.WishGroup, engine.WishRevert:
 	}
 	return "", engine.Errorf(engine.Invalid, "no object of a cluster says what %s is", w.Kind)
+}
+
+// edited says when a ConfigMap was edited last.
+func (c *Cluster) edited(ctx context.Context, namespace, name string) (string, error) {
+	m, err := c.client.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return "", c.readError(err, engine.Workload{Namespace: namespace, Kind: "ConfigMap", Name: name})
+	}
+	at, _ := collect.Edited(m)
+	return at.UTC().Format(time.RFC3339), nil
+}
+
+// setting reads what a workload has where a change of it is to be taken back.
+func (c *Cluster) setting(ctx context.Context, m metav1.Object, w engine.Wish) (string, error) {
+	t := podTemplate(m)
+	switch {
+	case t == nil:
+		return "", engine.Errorf(engine.Invalid, "%s %s has no revisions", w.Target.Kind, w.Target.Workload)
+	case w.Field == change.FieldReplicas:
+		return size(m), nil
+	case w.Field != change.FieldRevision:
+		return collect.Setting(t, w.Target.Container, w.Field), nil
+	}
+	all, err := c.editions(ctx, m)
+	if err != nil {
+		return "", c.readError(err, w.Target.Workload)
+	}
+	if len(all) == 0 {
+		return "", engine.Errorf(engine.NotFound, "%s %s has no revision", w.Target.Kind, w.Target.Workload)
+	}
+	return strconv.FormatInt(all[0].number, 10), nil
+}
+
+// size is how many pods a workload asks for, "" for one that is on every node.
+func size(m metav1.Object) string {
+	switch o := m.(type) {
+	case *appsv1.Deployment:
+		return strconv.Itoa(replicas(o.Spec.Replicas))
+	case *appsv1.StatefulSet:
+		return strconv.Itoa(replicas(o.Spec.Replicas))
+	}
+	return ""
 }
 
 // template is the pod that a workload makes; nil when it makes none.

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	quantity "k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes/fake"
@@ -54,7 +55,18 @@ func TestValue(t *testing.T) {
 			Name: "memory", Container: "other", Target: autoscalingv2.MetricTarget{AverageUtilization: &seventy},
 		}},
 	}}}
-	client := fake.NewClientset(d, set, daemon, cron, hpa)
+	settings := &corev1.ConfigMap{ObjectMeta: meta("api")}
+	edited := time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)
+	for _, at := range []time.Time{edited, edited.Add(-time.Minute)} {
+		settings.ManagedFields = append(settings.ManagedFields, metav1.ManagedFieldsEntry{Time: &metav1.Time{Time: at}})
+	}
+	d.Spec.Template.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "LEVEL", Value: "debug"}, {Name: "API_PASSWORD", Value: "hunter2hunter2"}}
+	labels := map[string]string{"app": "api"}
+	d.Spec.Selector = &metav1.LabelSelector{MatchLabels: labels}
+	set.Spec.Selector = d.Spec.Selector
+	older, newer := replicaSet("api-1", "api"), replicaSet("api-2", "api")
+	older.Labels, newer.Labels, newer.Annotations[revisionKey] = labels, labels, "7"
+	client := fake.NewClientset(d, set, daemon, cron, hpa, settings, older, newer)
 	c := newCluster("prod", client, slog.New(slog.DiscardHandler), time.Now)
 	wish := func(what engine.WishKind, kind, name, container, field string) engine.Wish {
 		return engine.Wish{Kind: what, Name: "api", Field: field, Target: engine.Target{
@@ -83,6 +95,18 @@ func TestValue(t *testing.T) {
 		{wish(engine.WishProbe, "Deployment", "api", "app", "startupProbe.grpc.port"), "9000", ""},
 		{wish(engine.WishProbe, "Deployment", "api", "proxy", "livenessProbe.timeoutSeconds"), "", ""},
 		{wish(engine.WishProbe, "Deployment", "api", "app", "livenessProbe.colour"), "", ""},
+		{wish(engine.WishRevert, "Deployment", "api", "app", "env LEVEL"), "LEVEL=debug", ""},
+		{wish(engine.WishRevert, "Deployment", "api", "app", "env API_PASSWORD"), "API_PASSWORD=***", ""},
+		{wish(engine.WishRevert, "Deployment", "api", "app", "env OTHER"), "", ""},
+		{wish(engine.WishRevert, "Deployment", "api", "gone", "env LEVEL"), "", ""},
+		{wish(engine.WishRevert, "StatefulSet", "db", "app", "resources limits.memory"), "limits.memory=2Gi", ""},
+		{wish(engine.WishRevert, "Deployment", "api", "", "replicas"), "1", ""},
+		{wish(engine.WishRevert, "DaemonSet", "agent", "", "replicas"), "", ""},
+		{wish(engine.WishRevert, "Deployment", "api", "", "revision"), "7", ""},
+		{wish(engine.WishRevert, "StatefulSet", "db", "", "revision"), "", engine.NotFound},
+		{wish(engine.WishRevert, "CronJob", "night", "app", "env LEVEL"), "", engine.Invalid},
+		{wish(engine.WishRevert, "Deployment", "api", "", "configmap api"), "2026-11-23T09:30:00Z", ""},
+		{wish(engine.WishRevert, "Deployment", "api", "", "configmap gone"), "", engine.NotFound},
 		{wish(engine.WishTarget, "Deployment", "api", "app", "cpu"), "70", ""},
 		{wish(engine.WishTarget, "Deployment", "api", "app", "memory"), "80", ""},
 		{wish(engine.WishTarget, "Deployment", "api", "app", "disk"), "", ""},

@@ -214,7 +214,7 @@ func (s *subject) configEdits(ctx context.Context) ([]engine.Evidence, error) {
 			}
 			continue
 		}
-		at, by := m.edited()
+		at, by := Edited(m)
 		if at.Sub(m.CreationTimestamp.Time) < time.Minute {
 			continue // it was made, not edited
 		}

@@ -251,3 +251,45 @@ func Differences(from, to *corev1.PodTemplateSpec) []string {
 	}
 	return lines
 }
+
+// Setting says what a template has where an edit of its kind names it: "env LEVEL" of a container is "LEVEL=debug". It is written, and
+// redacted, as in the evidence of a change; "" where the template has nothing there.
+func Setting(t *corev1.PodTemplateSpec, container, field string) string {
+	what, key, _ := strings.Cut(field, " ")
+	c, ok := byName(t.Spec)[container]
+	if !ok && container != "" {
+		return ""
+	}
+	var all map[string]string
+	value := ""
+	switch what {
+	case "image", "container":
+		value = c.Image
+	case "command":
+		value = strings.Join(c.Command, " ")
+	case "args":
+		value = strings.Join(c.Args, " ")
+	case "env":
+		all = environment(c)
+	case "envFrom":
+		all = envFrom(c)
+	case "resources":
+		all = amounts(c.Resources)
+	case "probe":
+		all = probesOf(c)
+	case "mount":
+		all = mounts(c)
+	case "volume":
+		all = volumes(t.Spec)
+	case "account":
+		value = t.Spec.ServiceAccountName
+	case "placement":
+		all = placement(t.Spec)
+	case "config":
+		all = pick(t.Annotations, key)
+	}
+	if in, ok := all[key]; ok {
+		value = key + "=" + in
+	}
+	return clean(value, maxField)
+}

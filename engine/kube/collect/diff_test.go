@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -52,6 +53,16 @@ func TestDiffNamesEveryKindOfEdit(t *testing.T) {
 			var got []string
 			for _, e := range diff(&from, &to) {
 				got = append(got, e.String())
+				if e.what == "restart" || e.what == "template" {
+					continue
+				}
+				field := e.what
+				if key, _, ok := strings.Cut(e.from+e.to, "="); ok {
+					field += " " + key
+				}
+				if was, is := Setting(&from, e.container, field), Setting(&to, e.container, field); was != e.from || is != e.to {
+					t.Errorf("%s is read as %q and %q; want %q and %q", field, was, is, e.from, e.to)
+				}
 			}
 			if d := cmp.Diff(tt.want, got); d != "" {
 				t.Errorf("edits (-want +got):\n%s", d)

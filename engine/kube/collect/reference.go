@@ -108,9 +108,9 @@ type keys struct {
 	names map[string]bool
 }
 
-// edited says when a ConfigMap was written last, and by whom.
-func (k *keys) edited() (at time.Time, by string) {
-	for _, m := range k.ManagedFields {
+// Edited says when an object was written last, and by whom.
+func Edited(o metav1.Object) (at time.Time, by string) {
+	for _, m := range o.GetManagedFields() {
 		if m.Time != nil && m.Time.After(at) {
 			at, by = m.Time.Time, m.Manager
 		}
