@@ -28,6 +28,8 @@ Usage:
   autopilot config check [-config FILE]   check the configuration file, and nothing else
   autopilot audit verify [-config FILE]   check that no row of the audit log was changed or removed, and that its anchors agree
   autopilot report [-period 2026-W47]     write the report of a week or a month as a page, tables or a PDF; -h lists the options
+  autopilot export incidents [-o FILE]    write incidents with causes, answers and remedies as JSON lines; -h lists the options
+  autopilot calibrate [-in FILE]          compare the confidences that were shown with what people answered
   autopilot version                       print the version
 
 The configuration is autopilot.yaml, or FILE, or what AUTOPILOT_CONFIG names.
@@ -47,8 +49,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	verb, rest := args[0], args[1:]
-	if verb == "report" {
-		return reportCommand(ctx, rest, stdout, stderr)
+	own, known := map[string]func(context.Context, []string, io.Writer, io.Writer) int{
+		"report": reportCommand, "export": exportCommand, "calibrate": calibrateCommand,
+	}[verb]
+	if known {
+		return own(ctx, rest, stdout, stderr)
 	}
 	if only := map[string]string{"config": "check", "audit": "verify"}[verb]; only != "" {
 		if len(rest) == 0 || rest[0] != only {
@@ -86,7 +91,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func suggestion(verb string) string {
-	if near := nearest(verb, []string{"serve", "migrate", "doctor", "config", "audit", "report", "version"}); near != "" {
+	if near := nearest(verb, []string{"serve", "migrate", "doctor", "config", "audit", "report", "export", "calibrate", "version"}); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return ""
