@@ -37,8 +37,8 @@ type room struct {
 }
 
 // enter starts the parts that every figure needs, with the bot's own rights and a PostgreSQL that syncs to disk.
-// leave must be called when err is nil.
-func enter(ctx context.Context, name string, c cluster.Config) (r *room, leave func() error, err error) {
+// edits may change what is started. leave must be called when err is nil.
+func enter(ctx context.Context, name string, c cluster.Config, edits ...func(*stand.Config)) (r *room, leave func() error, err error) {
 	dir, err := os.MkdirTemp("", "autopilot-bench-")
 	if err != nil {
 		return nil, nil, err
@@ -51,12 +51,16 @@ func enter(ctx context.Context, name string, c cluster.Config) (r *room, leave f
 	if err := yaml.UnmarshalStrict(deploy.ReaderRole(), &role); err != nil {
 		return nil, nil, fmt.Errorf("the shipped role: %w", err)
 	}
-	st, err := stand.Start(ctx, stand.Config{
+	conf := stand.Config{
 		Name: name, Dir: dir, Rules: role.Rules, Cluster: c, Durable: true,
 		Parts:    []stand.Part{stand.SlackPart, stand.PostgresPart, stand.ClusterPart, stand.BotPart},
 		EditBot:  func(b *stand.BotConfig) { b.HoldDown = holdDown },
 		Progress: func(line string) { progress("%s", line) },
-	})
+	}
+	for _, edit := range edits {
+		edit(&conf)
+	}
+	st, err := stand.Start(ctx, conf)
 	if err != nil {
 		return nil, nil, errors.Join(err, os.RemoveAll(dir))
 	}

@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
@@ -21,7 +24,7 @@ import (
 // Applier gives manifests to a cluster as `kubectl apply --server-side` does.
 type Applier struct {
 	dynamic dynamic.Interface
-	mapper  *restmapper.DeferredDiscoveryRESTMapper
+	mapper  meta.RESTMapper
 	manager string
 }
 
@@ -52,6 +55,30 @@ func (a *Applier) Apply(ctx context.Context, namespace, manifests string) error 
 	})
 }
 
+// Clusterwide gives those of the documents that belong to no namespace.
+func (a *Applier) Clusterwide(manifests string) (string, error) {
+	all, err := objects(manifests)
+	if err != nil {
+		return "", err
+	}
+	var found []string
+	for _, o := range all {
+		mapping, err := a.mapper.RESTMapping(o.GroupVersionKind().GroupKind(), o.GroupVersionKind().Version)
+		if err != nil {
+			return "", err
+		}
+		if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
+			continue
+		}
+		text, err := yaml.Marshal(o.Object)
+		if err != nil {
+			return "", err
+		}
+		found = append(found, string(text))
+	}
+	return strings.Join(found, "---\n"), nil
+}
+
 // Remove deletes what the documents name; what is gone already is fine.
 func (a *Applier) Remove(ctx context.Context, namespace, manifests string) error {
 	return a.each(ctx, namespace, manifests, func(ctx context.Context, r dynamic.ResourceInterface, o *unstructured.Unstructured) error {
@@ -63,9 +90,48 @@ func (a *Applier) Remove(ctx context.Context, namespace, manifests string) error
 	})
 }
 
+// object finds an object by its kind, such as Deployment, and its name. What is in no namespace is found all the same.
+func (a *Applier) object(namespace, named string) (dynamic.ResourceInterface, string, error) {
+	kind, name, _ := strings.Cut(named, "/")
+	resource, err := a.mapper.ResourceFor(schema.GroupVersionResource{Resource: strings.ToLower(kind)})
+	if err != nil {
+		return nil, "", err
+	}
+	gvk, err := a.mapper.KindFor(resource)
+	if err != nil {
+		return nil, "", err
+	}
+	mapping, err := a.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	if err != nil {
+		return nil, "", err
+	}
+	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
+		return a.dynamic.Resource(resource).Namespace(namespace), name, nil
+	}
+	return a.dynamic.Resource(resource), name, nil
+}
+
+// patch changes an object, or its status.
+func (a *Applier) patch(ctx context.Context, namespace string, p Patch) error {
+	r, name, err := a.object(namespace, p.Object)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(p.With)
+	if err != nil {
+		return err
+	}
+	var sub []string
+	if p.Status {
+		sub = []string{"status"}
+	}
+	_, err = r.Patch(ctx, name, types.StrategicMergePatchType, []byte(now(string(data))), metav1.PatchOptions{FieldManager: a.manager}, sub...)
+	return err
+}
+
 func objects(manifests string) ([]*unstructured.Unstructured, error) {
 	var all []*unstructured.Unstructured
-	for _, doc := range documents(manifests) {
+	for _, doc := range documents(now(manifests)) {
 		var o unstructured.Unstructured
 		if err := yaml.Unmarshal(doc, &o.Object); err != nil {
 			return nil, err
@@ -90,7 +156,7 @@ func (a *Applier) each(ctx context.Context, namespace, manifests string, do func
 			return err
 		}
 		var r dynamic.ResourceInterface = a.dynamic.Resource(mapping.Resource)
-		if mapping.Scope.Name() == "namespace" {
+		if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
 			if namespace != "" {
 				o.SetNamespace(namespace)
 			}

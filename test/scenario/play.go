@@ -2,8 +2,9 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,7 +17,7 @@ import (
 // manager is the name under which manifests are applied; the bot names it as who changed what.
 const manager = "scenario"
 
-// Nodes stops and starts the kubelet of the real node.
+// Nodes stops and starts the kubelet of the real node, and the heartbeat of simulated ones.
 type Nodes interface {
 	NodeName() string
 	KillNode(ctx context.Context, node string) error
@@ -26,8 +27,15 @@ type Nodes interface {
 // Player plays scenarios on one cluster.
 type Player struct {
 	*Applier
+	// Alertmanager is the URL to which alerts go; "" when there is none.
+	Alertmanager string
+
 	client kubernetes.Interface
+	config *rest.Config
 	nodes  Nodes
+
+	mu          sync.Mutex
+	clusterwide map[string]string // what a namespace's scenario applied that is in none
 }
 
 // NewPlayer prepares a player. nodes may be nil when no scenario touches a node.
@@ -40,7 +48,7 @@ func NewPlayer(cfg *rest.Config, nodes Nodes) (*Player, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Player{Applier: applier, client: client, nodes: nodes}, nil
+	return &Player{Applier: applier, client: client, config: cfg, nodes: nodes, clusterwide: map[string]string{}}, nil
 }
 
 // made marks the namespaces that players made. No other is ever removed.
@@ -82,11 +90,22 @@ func (p *Player) Begin(ctx context.Context, s Scenario) error {
 // Break does what goes wrong.
 func (p *Player) Break(ctx context.Context, s Scenario) error { return p.play(ctx, s, s.Break) }
 
+// Beside does what is innocent.
+func (p *Player) Beside(ctx context.Context, s Scenario) error { return p.play(ctx, s, s.Beside) }
+
 // Fix does what a person would do to mend it.
 func (p *Player) Fix(ctx context.Context, s Scenario) error { return p.play(ctx, s, s.Fix) }
 
-// End removes the namespace, if a player made it. It does not wait for it to be gone.
+// End removes the namespace, if a player made it, and what this player applied for it that is in none. It does not wait for them to be gone.
 func (p *Player) End(ctx context.Context, s Scenario) error {
+	p.mu.Lock()
+	rest := p.clusterwide[s.Namespace]
+	delete(p.clusterwide, s.Namespace)
+	p.mu.Unlock()
+	return errors.Join(p.removeNamespace(ctx, s), p.Remove(ctx, "", rest))
+}
+
+func (p *Player) removeNamespace(ctx context.Context, s Scenario) error {
 	ns, err := p.client.CoreV1().Namespaces().Get(ctx, s.Namespace, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) || err == nil && ns.Labels[made] == "" {
 		return nil
@@ -114,11 +133,36 @@ func (p *Player) play(ctx context.Context, s Scenario, steps []Step) error {
 func (p *Player) step(ctx context.Context, s Scenario, step Step) error {
 	switch {
 	case step.Apply != "":
+		rest, err := p.Clusterwide(step.Apply)
+		if err != nil {
+			return err
+		}
+		if rest != "" {
+			p.mu.Lock()
+			p.clusterwide[s.Namespace] += "---\n" + rest
+			p.mu.Unlock()
+		}
 		return p.Apply(ctx, s.Namespace, step.Apply)
 	case step.Delete != "":
 		return p.Remove(ctx, s.Namespace, step.Delete)
 	case step.WaitReady != "":
 		return p.waitReady(ctx, s.Namespace, step.WaitReady)
+	case step.Patch != nil:
+		return p.patch(ctx, s.Namespace, *step.Patch)
+	case step.Exec != nil:
+		return p.exec(ctx, s.Namespace, *step.Exec)
+	case step.Post != nil:
+		return p.post(ctx, s.Namespace, *step.Post)
+	case step.DeletePod != "":
+		return p.deletePod(ctx, s.Namespace, step.DeletePod)
+	case step.Drain != "":
+		return p.drain(ctx, step.Drain)
+	case step.Alert != nil:
+		return p.alert(ctx, *step.Alert)
+	case step.StopNode != "":
+		return p.nodes.KillNode(ctx, step.StopNode)
+	case step.StartNode != "":
+		return p.nodes.RestoreNode(ctx, step.StartNode)
 	case step.KillNode:
 		return p.nodes.KillNode(ctx, p.nodes.NodeName())
 	case step.MendNode:
@@ -134,28 +178,6 @@ func (p *Player) step(ctx context.Context, s Scenario, step Step) error {
 	case <-time.After(d):
 		return nil
 	}
-}
-
-func (p *Player) waitReady(ctx context.Context, namespace, what string) error {
-	kind, name, _ := strings.Cut(what, "/")
-	return p.until(ctx, what+" to be ready", func(ctx context.Context) (bool, error) {
-		switch kind {
-		case "Deployment":
-			d, err := p.client.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
-			if err != nil {
-				return false, nil //nolint:nilerr // It may be about to appear.
-			}
-			return d.Status.ObservedGeneration >= d.Generation && d.Status.UpdatedReplicas == *d.Spec.Replicas &&
-				d.Status.AvailableReplicas == *d.Spec.Replicas && d.Status.Replicas == *d.Spec.Replicas, nil
-		case "StatefulSet":
-			d, err := p.client.AppsV1().StatefulSets(namespace).Get(ctx, name, metav1.GetOptions{})
-			if err != nil {
-				return false, nil //nolint:nilerr // It may be about to appear.
-			}
-			return d.Status.ObservedGeneration >= d.Generation && d.Status.ReadyReplicas == *d.Spec.Replicas, nil
-		}
-		return false, fmt.Errorf("wait_ready knows Deployment and StatefulSet, not %s", kind)
-	})
 }
 
 // until asks every half second, for two minutes at most.

@@ -4,7 +4,6 @@ package scenario
 
 import (
 	"bytes"
-	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -12,54 +11,55 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"sigs.k8s.io/yaml"
 )
 
-//go:embed cases/*.yaml
+//go:embed cases/*.yaml faults/*.yaml
 var builtin embed.FS
 
-// Scenario is one fault with its beginning, its end and what is to be noticed.
+// Scenario is one fault with its beginning, its end and what is to be noticed; or, when it is innocent, something of which nothing
+// is to be said. docs/scenarios.md is its manual.
 type Scenario struct {
 	Name      string `json:"name"`
-	Title     string `json:"title"` // one line for people
-	Namespace string `json:"namespace"`
-	Setup     []Step `json:"setup"` // what runs well beforehand
-	Break     []Step `json:"break"`
-	Fix       []Step `json:"fix"`
-	Expect    Expect `json:"expect"`
+	Title     string `json:"title"`           // one line for people
+	About     string `json:"about,omitempty"` // what is worth knowing of it besides
+	Namespace string `json:"namespace"`       // default its name
+	// Nodes are what it needs: "real" (the default) containers, or "simulated" ones.
+	Nodes string `json:"nodes,omitempty"`
+	// Alone says that nothing else may be played at the same time.
+	Alone    bool                `json:"alone,omitempty"`
+	Innocent bool                `json:"innocent,omitempty"`
+	Vary     map[string][]string `json:"vary,omitempty"`     // values of the variables in its texts, of which one is chosen
+	Together []string            `json:"together,omitempty"` // other scenarios, which begin at the same moment; it has nothing else then
+	Setup    []Step              `json:"setup,omitempty"`    // what runs well beforehand
+	Break    []Step              `json:"break,omitempty"`
+	Beside   []Step              `json:"beside,omitempty"` // what is done at the same time, and is innocent
+	Fix      []Step              `json:"fix,omitempty"`
+	Expect   Expect              `json:"expect,omitzero"`
+	Also     []Expect            `json:"also,omitempty"` // what else is to be noticed, as of a workload that suffers from the first
 }
 
-// Step is one thing to do. Exactly one field is set.
-type Step struct {
-	Apply     string `json:"apply,omitempty"`      // manifests, server-side applied
-	Delete    string `json:"delete,omitempty"`     // manifests whose objects go
-	WaitReady string `json:"wait_ready,omitempty"` // "Deployment/api": until all its replicas are available
-	KillNode  bool   `json:"kill_node,omitempty"`
-	MendNode  bool   `json:"mend_node,omitempty"`
-	Sleep     string `json:"sleep,omitempty"`
-}
+// Simulated tells whether it needs simulated nodes.
+func (s Scenario) Simulated() bool { return s.Nodes == "simulated" }
 
-// Expect is what the bot should say.
-type Expect struct {
-	Workload string   `json:"workload"`           // "Deployment/api"
-	Classes  []string `json:"classes"`            // facets that the incident must have; others may be there too
-	Cause    string   `json:"cause"`              // the rule of the first cause
-	Card     []string `json:"card"`               // texts on the card
-	Evidence []string `json:"evidence"`           // texts quoted in the thread
-	Change   string   `json:"change,omitempty"`   // text of what changed last
-	Within   string   `json:"within,omitempty"`   // until the right cause is on the card; default 90s
-	Children []string `json:"children,omitempty"` // workloads that are put under it
-}
-
-// Deadline is how long the right cause may take.
-func (e Expect) Deadline() time.Duration {
-	d, err := time.ParseDuration(cmp.Or(e.Within, "90s"))
-	if err != nil {
-		return 90 * time.Second
+// Expects are all that is to be noticed.
+func (s Scenario) Expects() []Expect {
+	if s.Expect.Workload == "" {
+		return nil
 	}
-	return d
+	return append([]Expect{s.Expect}, s.Also...)
+}
+
+// Class is what benchmarks count it under: the first class that is to be noticed.
+func (s Scenario) Class() string {
+	switch {
+	case s.Innocent:
+		return "innocent"
+	case len(s.Expect.Classes) > 0:
+		return s.Expect.Classes[0]
+	}
+	return "together"
 }
 
 // Parse reads a scenario strictly. The error says what is wrong with it.
@@ -68,72 +68,91 @@ func Parse(name string, data []byte) (Scenario, error) {
 	if err := yaml.UnmarshalStrict(data, &s); err != nil {
 		return s, fmt.Errorf("%s: %w", name, err)
 	}
-	var errs []error
-	if s.Name == "" || s.Title == "" || s.Namespace == "" {
-		errs = append(errs, errors.New("name, title and namespace are needed"))
+	if s.Namespace == "" {
+		s.Namespace = s.Name
 	}
-	if len(s.Break) == 0 || len(s.Fix) == 0 {
-		errs = append(errs, errors.New("break and fix need steps"))
-	}
-	for _, step := range slices.Concat(s.Setup, s.Break, s.Fix) {
-		if err := step.check(); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	if kind, obj, ok := strings.Cut(s.Expect.Workload, "/"); !ok || kind == "" || obj == "" {
-		errs = append(errs, fmt.Errorf("expect.workload %q is not Kind/name", s.Expect.Workload))
-	}
-	if _, err := time.ParseDuration(cmp.Or(s.Expect.Within, "90s")); err != nil {
-		errs = append(errs, fmt.Errorf("expect.within: %w", err))
-	}
-	if len(errs) > 0 {
-		return s, fmt.Errorf("%s: %w", name, errors.Join(errs...))
+	if err := errors.Join(s.check()...); err != nil {
+		return s, fmt.Errorf("%s: scenario %q: %w", name, s.Name, err)
 	}
 	return s, nil
 }
 
-func (s Step) check() error {
-	set := 0
-	for _, is := range []bool{s.Apply != "", s.Delete != "", s.WaitReady != "", s.KillNode, s.MendNode, s.Sleep != ""} {
-		if is {
-			set++
+func (s Scenario) check() (errs []error) {
+	want := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	if set != 1 {
-		return fmt.Errorf("a step does one thing, not %d", set)
+	want(s.Name != "" && s.Title != "", "name and title are needed")
+	want(slices.Contains([]string{"", "real", "simulated"}, s.Nodes), "nodes %q: want real or simulated", s.Nodes)
+	for name, values := range s.Vary {
+		want(len(values) > 0, "vary.%s has no values", name)
 	}
-	if _, err := time.ParseDuration(cmp.Or(s.Sleep, "0s")); err != nil {
-		return fmt.Errorf("sleep: %w", err)
+	steps := slices.Concat(s.Setup, s.Break, s.Beside, s.Fix)
+	switch {
+	case len(s.Together) > 0:
+		want(len(s.Together) > 1 && len(steps) == 0 && len(s.Expects()) == 0 && !s.Innocent, "together takes two others or more, and no steps or expectations of its own")
+		return errs
+	case s.Innocent:
+		want(len(s.Beside) > 0 && len(s.Break) == 0 && len(s.Expects()) == 0, "what is innocent has steps beside, breaks nothing and expects nothing")
+	default:
+		want(len(s.Break) > 0, "break needs steps")
+		for _, e := range append([]Expect{s.Expect}, s.Also...) {
+			if err := e.check(); err != nil {
+				errs = append(errs, err)
+			}
+		}
 	}
-	_, err := objects(s.Apply + s.Delete)
-	return err
+	for _, step := range steps {
+		if err := step.check(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if err := s.checkVariables(); err != nil {
+		errs = append(errs, err)
+	}
+	return errs
 }
 
-// Builtin gives the scenarios that come with the product, by name.
+// Builtin gives the scenarios that come with the product and are mended in the end, by name. The demo plays them.
 func Builtin() ([]Scenario, error) { return load(builtin, "cases") }
 
-// Load reads every .yaml file of a folder.
+// Faults gives every scenario that comes with the product: the built-in ones and those that benchmarks play besides.
+func Faults() ([]Scenario, error) { return load(builtin, "cases", "faults") }
+
+// Load reads every .yaml file of a folder, which may hold several scenarios with a line of --- between them.
 func Load(dir fs.FS) ([]Scenario, error) { return load(dir, ".") }
 
-func load(dir fs.FS, at string) ([]Scenario, error) {
-	files, err := fs.Glob(dir, path.Join(at, "*.yaml"))
-	if err != nil {
-		return nil, err
-	}
+func load(dir fs.FS, folders ...string) ([]Scenario, error) {
 	var all []Scenario
-	for _, f := range files {
-		data, err := fs.ReadFile(dir, f)
+	for _, at := range folders {
+		files, err := fs.Glob(dir, path.Join(at, "*.yaml"))
 		if err != nil {
 			return nil, err
 		}
-		s, err := Parse(f, data)
-		if err != nil {
-			return nil, err
+		for _, f := range files {
+			data, err := fs.ReadFile(dir, f)
+			if err != nil {
+				return nil, err
+			}
+			for _, doc := range documents(string(data)) {
+				s, err := Parse(f, doc)
+				if err != nil {
+					return nil, err
+				}
+				if slices.ContainsFunc(all, func(o Scenario) bool { return o.Name == s.Name }) {
+					return nil, fmt.Errorf("%s: a scenario %q is there already", f, s.Name)
+				}
+				all = append(all, s)
+			}
 		}
-		if slices.ContainsFunc(all, func(o Scenario) bool { return o.Name == s.Name }) {
-			return nil, fmt.Errorf("%s: a scenario %q is there already", f, s.Name)
+	}
+	for _, s := range all {
+		for _, name := range s.Together {
+			if !slices.ContainsFunc(all, func(o Scenario) bool { return o.Name == name && len(o.Together) == 0 && !o.Alone }) {
+				return nil, fmt.Errorf("scenario %q: together names %q, which is not there, is alone, or is several itself", s.Name, name)
+			}
 		}
-		all = append(all, s)
 	}
 	return all, nil
 }
@@ -159,14 +178,14 @@ const Image = "autopilot.local/busybox"
 
 // WithImage gives the scenario for a cluster that pulls its busybox from another repository, which is named without a tag.
 func (s Scenario) WithImage(repository string) Scenario {
-	named := func(steps []Step) []Step {
+	renamed := func(steps []Step) []Step {
 		steps = slices.Clone(steps)
 		for n := range steps {
 			steps[n].Apply = strings.ReplaceAll(steps[n].Apply, "image: "+Image+":", "image: "+repository+":")
 		}
 		return steps
 	}
-	s.Setup, s.Break, s.Fix = named(s.Setup), named(s.Break), named(s.Fix)
+	s.Setup, s.Break, s.Fix = renamed(s.Setup), renamed(s.Break), renamed(s.Fix)
 	return s
 }
 
