@@ -186,6 +186,66 @@ func TestEachPeriodIsToldOnce(t *testing.T) {
 	}
 }
 
+// TestAYearInBerlin ticks through 2026, each minute on the nights on which the clocks change: each period is told once, at the minute
+// that the schedule names on the wall. On 29 March there is no 02:30, so it comes when the clock has skipped it; on 25 October the
+// first of two counts.
+func TestAYearInBerlin(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes := []time.Time{clock(t, "2026-03-29 01:00"), clock(t, "2026-10-25 01:00")}
+	for _, c := range []struct {
+		kind           engine.PeriodKind
+		schedule, wall string
+		told           int
+		odd            map[string]string // UTC, where the wall shows another time, or one twice
+	}{
+		{engine.Weekly, "0 9 * * MON", "Mon 09:00", 52, nil},
+		{engine.Weekly, "0 15 * * TUE", "Tue 15:00", 52, nil},
+		{engine.Weekly, "30 2 * * SUN", "Sun 02:30", 52, map[string]string{"2026-W12": "29 Mar 01:30", "2026-W42": "25 Oct 00:30"}},
+		{engine.Weekly, "0 3 * * SUN", "Sun 03:00", 52, map[string]string{"2026-W12": "29 Mar 01:00", "2026-W42": "25 Oct 02:00"}},
+		{engine.Monthly, "30 2 29 * *", "29 02:30", 11, map[string]string{"2026-01": "29 Mar 01:30", "2026-02": "29 Mar 01:30"}},
+		{engine.Monthly, "30 2 25 * *", "25 02:30", 12, map[string]string{"2026-09": "25 Oct 00:30"}},
+		{engine.Monthly, "0 9 6 * *", "06 09:00", 12, nil},
+	} {
+		r := newReporting(t, "2026-01-01 00:00", delivery(t, "finops", c.kind, c.schedule, "Europe/Berlin"))
+		told := map[string]bool{}
+		for end := clock(t, "2027-01-01 00:00"); r.at.Before(end); {
+			if err := r.reportDue(t.Context(), engine.Task{}); err != nil {
+				t.Fatal(err)
+			}
+			for _, line := range r.book.told[len(told):] {
+				period, _, _ := strings.Cut(line, " ")
+				if told[period] {
+					t.Errorf("%s: %s is told again at %s", c.schedule, period, r.at)
+				}
+				told[period] = true
+				got, want := r.at.In(berlin).Format("Mon 15:04"), c.wall
+				if c.kind == engine.Monthly {
+					got = r.at.In(berlin).Format("02 15:04")
+				}
+				if at, odd := c.odd[period]; odd {
+					got, want = r.at.Format("2 Jan 15:04"), at
+				}
+				if got != want {
+					t.Errorf("%s: %s is told at %s, %s; want %s", c.schedule, period, r.at, got, want)
+				}
+			}
+			step := 30 * time.Minute
+			for _, change := range changes {
+				if r.at.Sub(change).Abs() < 4*time.Hour {
+					step = time.Minute
+				}
+			}
+			r.at = r.at.Add(step)
+		}
+		if len(told) != c.told || len(r.book.told) != c.told {
+			t.Errorf("%s: %d periods are told, want %d: %v", c.schedule, len(told), c.told, r.book.told)
+		}
+	}
+}
+
 func TestWhatWasDueAtTheInstallationIsNotTold(t *testing.T) {
 	for name, c := range map[string]struct {
 		at, until, want string

@@ -26,7 +26,7 @@ type ReportsConfig struct {
 type DeliveryConfig struct {
 	Name     string          `yaml:"name"`
 	Period   string          `yaml:"period"`    // weekly or monthly
-	Schedule string          `yaml:"schedule"`  // five fields of cron; default "0 9 * * MON", or "0 9 6 * *" for a month
+	Schedule string          `yaml:"schedule"`  // five fields of cron; default "0 15 * * TUE", or "0 9 6 * *" for a month
 	TimeZone string          `yaml:"time_zone"` // of the schedule; default UTC
 	Channel  string          `yaml:"channel"`   // of Slack
 	Team     string          `yaml:"team"`      // whose report it is; empty: all
@@ -88,8 +88,8 @@ type PDFConfig struct {
 	Chromium string `yaml:"chromium"` // path of the executable; empty: there is no PDF
 }
 
-// schedules are those of deliveries that name none. A month's is late enough for its last days to have bills.
-var schedules = map[engine.PeriodKind]string{engine.Weekly: "0 9 * * MON", engine.Monthly: "0 9 6 * *"}
+// schedules are those of deliveries that name none: late enough for the last days to have whole bills, see wholeAfter.
+var schedules = map[engine.PeriodKind]string{engine.Weekly: "0 15 * * TUE", engine.Monthly: "0 9 6 * *"}
 
 // withDefaults fills in what the section leaves out.
 func (c ReportsConfig) withDefaults(clusters []ClusterConfig) ReportsConfig {
@@ -171,6 +171,10 @@ func (v *validator) delivery(where at, d DeliveryConfig, c Config) {
 			v.bad(where.with("schedule"), "%v", err)
 		case s == nil:
 			v.bad(where.with("schedule"), "off is no time; a report that shall not go is left out")
+		case schedules[kind] != "":
+			if p, skips := skipped(kind, s.Next); skips {
+				v.bad(where.with("schedule"), "%q has no time in %s, so that a report would be left out; a %s one needs a time in each, such as %q", d.Schedule, p, kind, schedules[kind])
+			}
 		}
 	}
 	if d.Channel == "" && d.Email == nil && d.S3 == nil {
@@ -186,6 +190,18 @@ func (v *validator) delivery(where at, d DeliveryConfig, c Config) {
 	if s := d.S3; s != nil {
 		v.reportS3(where.with("s3"), *s)
 	}
+}
+
+// skipped finds a period in which a schedule has no time, as the 31st of a month that has 30 days.
+func skipped(kind engine.PeriodKind, next func(time.Time) time.Time) (p engine.Period, skips bool) {
+	const years = 4 // with a leap day, and without
+	first := time.Date(2025, 1, 6, 0, 0, 0, 0, time.UTC)
+	for p = engine.PeriodOf(kind, first); p.From.Before(first.AddDate(years, 0, 0)); p = engine.PeriodOf(kind, p.To) {
+		if at := next(p.From.Add(-1)); at.IsZero() || !at.Before(p.To) {
+			return p, true
+		}
+	}
+	return engine.Period{}, false
 }
 
 func (v *validator) email(where at, e EmailConfig) {

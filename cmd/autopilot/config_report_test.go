@@ -32,7 +32,7 @@ func TestReportDefaults(t *testing.T) {
 		got = append(got, d.Schedule, d.TimeZone)
 	}
 	got = append(got, c.Reports.Units[0].ClusterOfQuery)
-	if d := cmp.Diff([]any{"0 9 * * MON", "UTC", "30 8 * * MON", "Europe/Berlin", "0 9 6 * *", "UTC", "prod"}, got); d != "" {
+	if d := cmp.Diff([]any{"0 15 * * TUE", "UTC", "30 8 * * MON", "Europe/Berlin", "0 9 6 * *", "UTC", "prod"}, got); d != "" {
 		t.Error(d)
 	}
 	c, err := parseConfig("f", []byte(smallest+"reports: {deliveries: [{name: b, period: monthly, s3: {bucket: bbb, prefix: /a/, region: eu-west-1, account: \"123456789012\"}}, {name: c, period: monthly, s3: {bucket: bbb, region: eu-west-1, account: \"123456789012\"}}]}\n"))

@@ -130,6 +130,10 @@ func checkReports(ctx context.Context, cfg Config, secrets Secrets, now time.Tim
 	return append(checks, checkUnsent(ctx, area, secrets)...)
 }
 
+// wholeAfter is how long after a period the bill of its last day has settled: bills are read after noon (UTC) on the day after, and
+// what is read then is still a part.
+const wholeAfter = 36 * time.Hour
+
 func (c DeliveryConfig) check(area string, now time.Time) engine.Check {
 	location, err := zone(c.TimeZone)
 	if err != nil {
@@ -153,7 +157,11 @@ func (c DeliveryConfig) check(area string, now time.Time) engine.Check {
 		p = engine.PeriodOf(p.Kind, now)
 		next = schedule.Next(p.To.Add(-1).In(location))
 	}
-	return engine.Passed(area, c.Name, fmt.Sprintf("%s to %s, %s at %s", c.Period, strings.Join(ways, ", "), p, next.Format("2006-01-02 15:04 MST")))
+	found := fmt.Sprintf("%s to %s, %s at %s", c.Period, strings.Join(ways, ", "), p, next.Format("2006-01-02 15:04 MST"))
+	if whole := p.To.Add(wholeAfter); next.Before(whole) {
+		found += fmt.Sprintf("; the bills of its last days are whole from %s on", whole.Format("2006-01-02 15:04 MST"))
+	}
+	return engine.Passed(area, c.Name, found)
 }
 
 // reached tries whether a report gets to where Slack is not.

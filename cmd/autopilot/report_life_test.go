@@ -112,7 +112,7 @@ func (r *reporters) expect(when, want string) {
 	}
 }
 
-const weeklyReport = "reports: {deliveries: [{name: finops, period: weekly, time_zone: Europe/Berlin, channel: \"#finops\"}]}\n"
+const weeklyReport = "reports: {deliveries: [{name: finops, period: weekly, schedule: \"0 9 * * MON\", time_zone: Europe/Berlin, channel: \"#finops\"}]}\n"
 
 func (r *reporters) bills(from, to string) {
 	r.t.Helper()

@@ -33,6 +33,7 @@ func sendingReports(t *testing.T) (s *stand.Server, config string) {
   deliveries:
     - name: board
       period: weekly
+      schedule: "0 9 * * MON"
       email: {to: [cfo@example.com, cto@example.com], from: bot@example.com, region: eu-central-1, endpoint: %q}
       s3: {bucket: reports, region: eu-central-1, account: %q, endpoint: %q}
 `, s.URL(), account, s.URL())

@@ -172,8 +172,8 @@ func TestDoctorTellsOfReports(t *testing.T) {
 	if err := st.SaveSent(t.Context(), 1, "the address is not verified", true); err != nil {
 		t.Fatal(err)
 	}
-	want := "true finops: weekly to #finops, 2026-W43 at 2026-10-26 09:00 UTC\n" +
-		"true payments: weekly to C0123ABCD, 2026-W43 at 2026-10-26 08:30 CET\n" +
+	want := "true finops: weekly to #finops, 2026-W42 at 2026-10-20 15:00 UTC\n" +
+		"true payments: weekly to C0123ABCD, 2026-W43 at 2026-10-26 08:30 CET; the bills of its last days are whole from 2026-10-27 12:00 UTC on\n" +
 		"true board: monthly to #finance, 2026-10 at 2026-11-06 09:00 UTC\n" +
 		"false pdf: /absent is no executable\n" +
 		"false board of " + d.Period.String() + " by email: the address is not verified"
