@@ -53,6 +53,7 @@ func diagnosed() engine.Incident {
 				Step: engine.Step{Text: "Roll back.", Command: "kubectl rollout undo deployment/api", Field: "spec.template.spec.containers[0].image"},
 			},
 		},
+		Apart: "It is the first if nothing answers at that address from another pod either. It is the second if it ends when the last revision is undone.",
 		Evidence: []engine.Evidence{
 			{ID: "log/1", Collector: "previous logs", Kind: engine.EvidenceLog, Object: pod, Container: "api", At: t0.Add(-time.Second), Text: "FATAL: cannot connect to db:5432: connection refused"},
 			{ID: "term/1", Collector: "pods", Kind: engine.EvidenceTermination, Object: pod, Container: "api", At: t0, Text: "exited with code 3 after 1 s, 6 restarts"},

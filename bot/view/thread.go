@@ -43,6 +43,9 @@ func Diagnosis(i engine.Incident) Message {
 				return outside(cause.Title, 160) + " (" + confidence(cause) + ")"
 			}), ", "))
 		}
+		if d.Apart != "" {
+			c.section("*To tell the first two apart:* " + outside(d.Apart, 600))
+		}
 	}
 	if lines := changeInFull(d.LastChange); len(lines) > 0 {
 		c.section(lines...)
