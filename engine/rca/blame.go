@@ -54,7 +54,7 @@ const (
 // explain a caller that is slow in many. The second is what it uses more of than usual, less what those that depend on it use more of: a
 // machine is explained by the workload that burns its CPU.
 func Blame(g Graph, nodes map[string]Series, a Alarm) []Suspect {
-	n := neighbourhood{graph: g, callers: callersOf(g), nodes: nodes, alarm: a, left: make(map[string]map[engine.Measure]departure, len(nodes))}
+	n := neighbourhood{graph: g, callers: callersOf(g), rings: rings(g), nodes: nodes, alarm: a, left: make(map[string]map[engine.Measure]departure, len(nodes))}
 	j := judge{alarm: a}
 	for name, s := range nodes {
 		if d := j.departures(s); len(d) > 0 {
@@ -88,7 +88,7 @@ func Blame(g Graph, nodes map[string]Series, a Alarm) []Suspect {
 	for i := range all {
 		s := &all[i]
 		s.Share /= sum
-		s.Tracks = tracks(nodes[s.Node], n.left[s.Node], a)
+		s.Tracks = tracks(n.left[s.Node])
 		s.Since = time.Unix(n.first(s.Node), 0).UTC()
 	}
 	slices.SortFunc(all, func(x, y Suspect) int {

@@ -13,6 +13,7 @@ var flows = []engine.Measure{engine.MeasureLatency, engine.MeasureErrors}
 // neighbourhood is what Blame was asked about.
 type neighbourhood struct {
 	graph, callers Graph
+	rings          map[string]int // nodes of one ring call each other, by others or at once
 	nodes          map[string]Series
 	alarm          Alarm
 	left           map[string]map[engine.Measure]departure // what left the usual, by node
@@ -96,10 +97,41 @@ func (n neighbourhood) floods(name string) bool {
 	})
 }
 
-// distinct are the nodes next to one in a graph, in order, without itself.
+// distinct are the nodes next to one in a graph, in order. Those that it is in a ring with are none of them: neither explains the other.
 func (n neighbourhood) distinct(g Graph, name string) []string {
 	next := slices.Clone(g[name])
 	slices.Sort(next)
-	next = slices.Compact(next)
-	return slices.DeleteFunc(next, func(c string) bool { return c == name })
+	return slices.DeleteFunc(slices.Compact(next), func(c string) bool { return n.rings[c] == n.rings[name] })
+}
+
+// rings gives all nodes of a ring the same number, and all others one of their own (Tarjan's strongly connected components).
+func rings(g Graph) map[string]int {
+	ring, index, low := map[string]int{}, map[string]int{}, map[string]int{}
+	var open []string
+	var visit func(string)
+	visit = func(name string) {
+		index[name] = len(index) + 1
+		low[name] = index[name]
+		open = append(open, name)
+		for _, c := range g[name] {
+			switch {
+			case index[c] == 0:
+				visit(c)
+				low[name] = min(low[name], low[c])
+			case ring[c] == 0:
+				low[name] = min(low[name], index[c])
+			}
+		}
+		for low[name] == index[name] && ring[name] == 0 {
+			last := open[len(open)-1]
+			open = open[:len(open)-1]
+			ring[last] = index[name]
+		}
+	}
+	for name := range g {
+		if index[name] == 0 {
+			visit(name)
+		}
+	}
+	return ring
 }

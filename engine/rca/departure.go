@@ -12,19 +12,21 @@ import (
 )
 
 const (
-	fewest = 3         // values that a past needs, to say what is usual
-	lately = time.Hour // what stood all through this time before the onset is usual too
-	beyond = 3.0       // spreads above the median that are usual
-	half   = 10.0      // spreads above that which make a departure half as strong as can be
-	still  = 0.05      // of the median: no spread is less, so that a series which never moves is not strange when it trembles
-	noise  = 1e-9      // no spread is less than that either, for a median of 0
-	sigma  = 0.8413    // of the values of plain noise are less than one standard deviation above its median
+	fewest   = 3         // values that a past needs, to say what is usual
+	counting = 10        // values that a past needs, none of which falls, to be those of a counter
+	lately   = time.Hour // what stood all through this time before the onset is usual too
+	beyond   = 3.0       // spreads above the median that are usual
+	half     = 10.0      // spreads above that which make a departure half as strong as can be
+	still    = 0.05      // of the median: no spread is less, so that a series which never moves is not strange when it trembles
+	noise    = 1e-9      // no spread is less than that either, for a median of 0
+	sigma    = 0.8413    // of the values of plain noise are less than one standard deviation above its median
 )
 
 // departure is how a series left what was usual for it, upwards.
 type departure struct {
 	median, high float64        // of the past; what is usual stays under high
-	after        []engine.Point // from the onset on
+	points       []engine.Point // of the series, or how fast it grew, for one that counts
+	after        []engine.Point // those from the onset on
 	excess       float64        // mean of what is above high
 	strength     float64        // 0 to 1: how far above, in spreads of the past
 	since        int64
@@ -60,23 +62,44 @@ func (j *judge) depart(m engine.Measure, points []engine.Point) (departure, bool
 	onset := j.alarm.Onset.Unix()
 	first := startAt(points, onset)
 	end := startAt(points, j.alarm.Now.Unix()+1)
-	d := departure{after: points[min(first, end):end]}
+	d := departure{points: points[:end], after: points[min(first, end):end]}
+	highest := math.Inf(-1) // since the onset
+	for _, p := range d.after {
+		if finite(p.Value) {
+			highest = max(highest, p.Value)
+		}
+	}
 	past, lowest := j.room[:0], math.Inf(1)
+	before, rises, falls := math.Inf(-1), 0, 0
 	for _, p := range points[:min(first, end)] {
 		if !finite(p.Value) {
 			continue
 		}
 		past = append(past, p.Value)
+		if p.Value > before {
+			rises++
+		} else if p.Value < before {
+			falls++
+		}
+		before = p.Value
 		if p.At >= onset-int64(lately/time.Second) {
 			lowest = min(lowest, p.Value)
 		}
 	}
 	j.room = past
-	if len(past) < fewest || len(d.after) == 0 {
+	if len(past) < fewest || highest <= lowest && !math.IsInf(lowest, 1) {
 		return d, false
 	}
+	if falls == 0 && len(past) >= counting && rises > len(past)/2 {
+		return j.depart(m, increases(points))
+	}
 	d.median = selectRank(past, len(past)/2)
-	spread := max(selectRank(past, int(sigma*float64(len(past))))-d.median, still*math.Abs(d.median), least(m))
+	spread := max(still*math.Abs(d.median), least(m))
+	if highest <= d.median+beyond*spread {
+		return d, false // most series end here, before their spread costs time
+	}
+	upper := past[len(past)/2:]
+	spread = max(spread, selectRank(upper, int(sigma*float64(len(past)))-len(past)/2)-d.median)
 	d.high = d.median + beyond*spread
 	if !math.IsInf(lowest, 1) {
 		d.high = max(d.high, lowest)
@@ -107,6 +130,25 @@ func (j *judge) depart(m engine.Measure, points []engine.Point) (departure, bool
 		d.since = p.At
 	}
 	return d, true
+}
+
+// increases is how fast a counter grew, a second. Where it fell it began anew, and nobody knows.
+func increases(points []engine.Point) []engine.Point {
+	out := make([]engine.Point, 0, len(points))
+	before := -1
+	for i, p := range points {
+		if !finite(p.Value) {
+			continue
+		}
+		if before >= 0 {
+			b := points[before]
+			if grown, sec := p.Value-b.Value, p.At-b.At; grown >= 0 && sec > 0 {
+				out = append(out, engine.Point{At: p.At, Value: grown / float64(sec)})
+			}
+		}
+		before = i
+	}
+	return out
 }
 
 // startAt is the index of the first point at a time or later.
@@ -173,17 +215,13 @@ func (d departure) total(requests []engine.Point) float64 {
 }
 
 // tracks are the series that left, the one that left furthest first.
-func tracks(s Series, left map[engine.Measure]departure, a Alarm) []engine.Track {
+func tracks(left map[engine.Measure]departure) []engine.Track {
 	out := make([]engine.Track, 0, len(left))
 	for m, d := range left {
-		points := s[m]
-		for len(points) > 0 && points[len(points)-1].At > a.Now.Unix() {
-			points = points[:len(points)-1]
-		}
 		out = append(out, engine.Track{
-			Measure: m, Points: points, Low: max(min(0, d.median), 2*d.median-d.high), High: d.high, Score: d.strength,
+			Measure: m, Points: d.points, Low: max(min(0, d.median), 2*d.median-d.high), High: d.high, Score: d.strength,
 			Since:  time.Unix(d.since, 0).UTC(),
-			Reason: fmt.Sprintf("%.3g on average, where up to %.3g is usual and %.3g the middle", d.high+d.excess, d.high, d.median),
+			Reason: fmt.Sprintf("%.3g on average above what is usual, which is up to %.3g", d.excess, d.high),
 		})
 	}
 	slices.SortFunc(out, func(x, y engine.Track) int {

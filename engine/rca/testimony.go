@@ -21,7 +21,7 @@ func Testimony(n *Neighborhood, fared map[string]Series, a Alarm) []engine.Evide
 	suspects := Blame(n.Graph, fared, a)
 	var since time.Time // when the workload itself moved
 	var out []engine.Evidence
-	for _, t := range tracks(fared[self], departures(fared[self], a), a) {
+	for _, t := range tracks(departures(fared[self], a)) {
 		if since.IsZero() || t.Since.Before(since) {
 			since = t.Since
 		}
