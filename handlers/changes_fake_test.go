@@ -3,6 +3,7 @@ package handlers
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strconv"
@@ -260,7 +261,7 @@ func (m memoryTree) Commit() string { return m.commit }
 
 func (m memoryTree) Files() (all []change.File) {
 	for path, text := range m.files {
-		all = append(all, change.File{Path: path, Blob: "b-" + path, Size: int64(len(text)), Mode: "100644"})
+		all = append(all, change.File{Path: path, Blob: fmt.Sprintf("%x", sha256.Sum256([]byte(text))), Size: int64(len(text)), Mode: "100644"})
 	}
 	return all
 }

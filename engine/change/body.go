@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -124,6 +125,9 @@ func rowText(i engine.ProposalItem) string {
 		from += "<br>" + codeCell(with.Old, nameLimit)
 		to += "<br>" + codeCell(with.New, nameLimit)
 	}
+	if i.Wish.Kind == engine.WishRevert {
+		from, to = revertCells(i.Wish)
+	}
 	if i.Wish.Kind == engine.WishVolume {
 		from, to = codeCell(i.Wish.Target.Provider, nameLimit), "removed"
 	}
@@ -143,6 +147,22 @@ func rowText(i engine.ProposalItem) string {
 		files = append(files, codeCell(fmt.Sprintf("%s:%d", e.Path, e.Line), 2*nameLimit))
 	}
 	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s |\n", prose(i.Title, nameLimit), from, to, money, prose(string(i.Risk), 20), strings.Join(files, "<br>"))
+}
+
+// revertCells are what is taken back, and what comes instead, as far as the live object shows it.
+func revertCells(w engine.Wish) (from, to string) {
+	var now, then []string
+	for _, one := range Values(w) {
+		is, was := cmp.Or(one.Old, "not set"), cmp.Or(one.New, "not set")
+		switch what, name, _ := strings.Cut(one.Field, " "); what {
+		case FieldRevision:
+			is, was = "revision "+one.Old, "as it was before"
+		case FieldConfigMap:
+			is, was = "ConfigMap "+name, "as it was before"
+		}
+		now, then = append(now, codeCell(is, nameLimit)), append(then, codeCell(was, nameLimit))
+	}
+	return strings.Join(now, "<br>"), strings.Join(then, "<br>")
 }
 
 // stepsText lists what a person does outside of the files, and what must be edited by hand.

@@ -187,12 +187,12 @@ func TestMendOf(t *testing.T) {
 		"a setting, by a cause that is not sure": {guessed, map[string]string{"revert env A": "A=2"}, []string{"app revert env A A=2 → A=1"}, "payments/api: env A=2 → A=1", "Revision 7"},
 		"a setting that is secret": {
 			suffering("crash/panic", revised("chg", "app", "env", "A=***", "A=***")), map[string]string{"revert env A": "A=***", "revert revision": "7"},
-			[]string{"app revert env A A=*** → A=*** with revert revision 7 →"}, "payments/api: env A and 1 more", "Revision 7",
+			[]string{"app revert env A A=*** → A=*** with revert revision 7 →"}, "payments/api: env A", "Revision 7",
 		},
 		"a setting that is another by now": {suffering("crash/panic", revised("chg", "app", "env", "A=1", "A=2")), map[string]string{"revert env A": "A=3"}, nil, "", `env A of payments/api is "A=3" by now`},
 		"another field": {
 			suffering("crash/panic", revised("chg", "", "template", "the revision before", "a change of another field")), map[string]string{"revert revision": "7"},
-			[]string{"revert template a change of another field → the revision before with revert revision 7 →"}, "payments/api: template and 1 more", "changed template",
+			[]string{"revert template a change of another field → the revision before with revert revision 7 →"}, "payments/api: template", "changed template",
 		},
 		"a ConfigMap": {
 			edited, map[string]string{"revert configmap api": "2026-11-23T09:30:00Z"}, []string{"revert configmap api 2026-11-23T09:30:00Z →"},

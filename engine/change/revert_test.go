@@ -508,3 +508,19 @@ func TestMerge(t *testing.T) {
 		}
 	})
 }
+
+// TestRevertIsToldInThePullRequest says what is there now and what comes, whatever of it the live object shows.
+func TestRevertIsToldInThePullRequest(t *testing.T) {
+	for wish, want := range map[*engine.Wish]string{
+		new(shows("api env A: A=1 → A=2", "api env B: → B=1")):               "| `A=2`<br>`B=1` | `A=1`<br>`not set` |",
+		new(shows("api env A: A=*** → A=***", "- revision: → 7")):            "| `revision 7` | `as it was before` |",
+		new(shows("- configmap api: → 2026-11-23T09:30:00Z")):                "| `ConfigMap api` | `as it was before` |",
+		new(shows("- replicas: 2 → 200")):                                    "| `200` | `2` |",
+		new(shows("api mount /a: /a=data →", "api mount /b: → /b=data")):     "| `not set`<br>`/b=data` | `/a=data`<br>`not set` |",
+		new(shows("- template: the revision before → x", "- revision: → 8")): "| `revision 8` | `as it was before` |",
+	} {
+		if got := rowText(engine.ProposalItem{Title: "x", Wish: *wish, Because: "y"}); !strings.Contains(got, want) {
+			t.Errorf("%s; want %s", got, want)
+		}
+	}
+}

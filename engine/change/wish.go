@@ -168,28 +168,28 @@ func resourceName(field string) string {
 	return field
 }
 
-// revertTitle says what is taken back in one line: "payments/api before commit 1a2b3c4d5e: env LEVEL=debug → LEVEL=info".
+// revertTitle says what is taken back in one line: "payments/api: revert commit 1a2b3c4d5e (env LEVEL=debug → LEVEL=info and 1 more)",
+// and without the commit where that is still to be found.
 func revertTitle(w engine.Wish) string {
-	title := w.Target.Workload.String()
-	if w.Name != "" {
-		title += " before commit " + w.Name[:min(len(w.Name), shortSHA)]
-	}
 	what, key, _ := strings.Cut(w.Field, " ")
+	text := ""
 	switch {
 	case what == FieldConfigMap:
-		title += ": ConfigMap " + key
+		text = "ConfigMap " + key
 	case w.Old == w.New || what == "template":
-		title += ": " + w.Field
+		text = w.Field
 	case w.New == "":
-		title += fmt.Sprintf(": %s without %s", what, bounded(w.Old))
+		text = fmt.Sprintf("%s without %s", what, bounded(w.Old))
 	case w.Old == "":
-		title += fmt.Sprintf(": %s with %s", what, bounded(w.New))
+		text = fmt.Sprintf("%s with %s", what, bounded(w.New))
 	default:
-		title += fmt.Sprintf(": %s %s → %s", what, bounded(w.Old), bounded(w.New))
+		text = fmt.Sprintf("%s %s → %s", what, bounded(w.Old), bounded(w.New))
 	}
-	more := len(w.With)
-	if more > 0 {
-		title += fmt.Sprintf(" and %d more", more)
+	if more := len(Values(w.With...)); more > 0 && w.With[0].Field != FieldRevision {
+		text += fmt.Sprintf(" and %d more", more)
 	}
-	return title
+	if w.Name == "" {
+		return fmt.Sprintf("%s: %s", w.Target.Workload, text)
+	}
+	return fmt.Sprintf("%s: revert commit %s (%s)", w.Target.Workload, w.Name[:min(len(w.Name), shortSHA)], text)
 }
