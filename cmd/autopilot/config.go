@@ -13,6 +13,7 @@ type Config struct {
 	Roles       []RoleConfig        `yaml:"roles"`
 	OnCall      OnCallConfig        `yaml:"oncall"`
 	Incidents   IncidentConfig      `yaml:"incidents"`
+	Anomalies   AnomaliesConfig     `yaml:"anomalies"`
 	Maintenance []MaintenanceConfig `yaml:"maintenance"`
 	Waste       *WasteConfig        `yaml:"waste"`
 	AWS         AWSConfig           `yaml:"aws"`
@@ -181,6 +182,6 @@ func (c Config) withDefaults() Config {
 	}
 	c.Waste, c.AWS = c.Waste.withDefaults(), c.AWS.withDefaults()
 	c.GitHub, c.Approvals, c.Audit = c.GitHub.withDefaults(), c.Approvals.withDefaults(), c.Audit.withDefaults()
-	c.Reports = c.Reports.withDefaults(c.Clusters)
+	c.Reports, c.Anomalies = c.Reports.withDefaults(c.Clusters), c.Anomalies.withDefaults()
 	return c
 }

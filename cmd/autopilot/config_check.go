@@ -107,6 +107,7 @@ func (v *validator) config(c Config) {
 		}
 	}
 	v.slack(c.Slack)
+	v.anomalies(c)
 	for i, r := range c.Roles {
 		v.role(at{"roles", i}, r)
 	}

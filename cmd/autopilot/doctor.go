@@ -40,7 +40,7 @@ func doctor(ctx context.Context, file string, w io.Writer) error {
 	}, nil, nil, nil, nil)
 	checks = append(checks, b.Check(ctx)...)
 	for _, cl := range cfg.Clusters {
-		checks = append(checks, checkCluster(ctx, cl, secrets, cfg.Remedies, quiet)...)
+		checks = append(checks, checkCluster(ctx, cfg, cl, secrets, quiet)...)
 	}
 	checks = append(checks, checkOnCall(cfg, secrets)...)
 	checks = append(checks, checkWaste(cfg)...)
@@ -76,7 +76,7 @@ func checkDatabase(ctx context.Context, secrets Secrets) []engine.Check {
 	return append(checks, engine.Passed(area, "audit log", "its chain is unbroken"))
 }
 
-func checkCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, remedies RemediesConfig, log *slog.Logger) []engine.Check {
+func checkCluster(ctx context.Context, cfg Config, cl ClusterConfig, secrets Secrets, log *slog.Logger) []engine.Check {
 	area := "cluster " + cl.Name
 	var checks []engine.Check
 	if cl.EKS != nil {
@@ -91,11 +91,12 @@ func checkCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, remedi
 		return append(checks, engine.Missed(engine.CheckFail, area, "connect", err.Error(), "a way to the API server", "see clusters in the configuration"))
 	}
 	checks = append(checks, c.kube.Check(ctx)...)
-	checks = append(checks, c.kube.CheckRemedies(ctx, remedies.kinds())...)
+	checks = append(checks, c.kube.CheckRemedies(ctx, cfg.Remedies.kinds())...)
 	if c.prometheus == nil {
 		checks = append(checks, engine.Missed(engine.CheckWarn, area, "prometheus", "not configured", "a URL", "set clusters[].prometheus; metrics are missing without it"))
 	} else {
 		checks = append(checks, c.prometheus.Check(ctx)...)
+		checks = append(checks, checkMetrics(ctx, cfg, c)...)
 	}
 	if c.alertmanager == nil {
 		return append(checks, engine.Missed(engine.CheckWarn, area, "alertmanager", "not configured", "a URL",

@@ -2,6 +2,7 @@ package prom
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -136,6 +137,9 @@ func (f Family) Check() error {
 	labels = slices.AppendSeq(labels, maps.Keys(f.Match))
 	for _, e := range f.Errors {
 		labels = append(labels, e.Label)
+		if _, err := regexp.Compile("^(?:" + e.Pattern + ")$"); err != nil || e.Pattern == "" {
+			return engine.Errorf(engine.Invalid, "errors: %q is not a regular expression", e.Pattern)
+		}
 	}
 	for _, l := range labels {
 		if !labelWord.MatchString(l) {

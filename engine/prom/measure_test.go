@@ -99,6 +99,16 @@ func TestMeasure(t *testing.T) {
 	if d := cmp.Diff(want, got.Values, cmpopts.EquateApprox(0.01, 1e-3)); d != "" {
 		t.Error(d)
 	}
+	said := ""
+	for _, c := range p.Meter(MeterConfig{Cluster: "prod", Match: map[string]string{"cluster": "a"}, Interval: 5 * time.Minute}).Check(t.Context(), usageEnd) {
+		if !c.OK {
+			t.Errorf("%+v", c)
+		}
+		said += c.Name + ": " + c.Found + "\n"
+	}
+	if !strings.Contains(said, "requests of prod: 4 pods, by istio, http") || !strings.Contains(said, "cpu of prod: 4 pods") {
+		t.Errorf("doctor says: %s", said)
+	}
 	if len(got.Gaps) > 0 || got.Strays != 1 || got.Cost.Queries != 8 {
 		t.Errorf("%+v, %d strays, %d queries", got.Gaps, got.Strays, got.Cost.Queries)
 	}
@@ -132,7 +142,7 @@ func TestFamily(t *testing.T) {
 	}
 	for name, bad := range map[string]Family{
 		"no counter": {}, "a query": {Requests: "sum(x)"}, "latency": {Requests: "x", Latency: "a b"}, "label": {Requests: "x", Pod: "po-d"},
-		"error": {Requests: "x", Errors: []Match{{"co de", "5.."}}}, "match": {Requests: "x", Match: map[string]string{"a}": ""}},
+		"error": {Requests: "x", Errors: []Match{{"co de", "5.."}}}, "no pattern": {Requests: "x", Errors: []Match{{"code", "("}}}, "match": {Requests: "x", Match: map[string]string{"a}": ""}},
 	} {
 		if engine.CodeOf(bad.Check()) != engine.Invalid {
 			t.Errorf("%s is taken: %v", name, bad.Check())
