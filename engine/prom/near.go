@@ -20,6 +20,7 @@ const (
 	nearLead  = 10 * time.Minute
 	nearAfter = 30 * time.Minute // beyond which later trouble would be taken for this one's
 	nearMost  = 12               // namespaces
+	nearTurns = 2                // diagnoses that ask at the same time
 )
 
 // NearConfig says whose neighbourhoods are looked at.
@@ -33,13 +34,15 @@ type Suspects struct {
 	near func(ctx context.Context, i engine.Incident) (rca.Neighborhood, error)
 	now  func() time.Time
 
+	turns chan struct{} // to ask: a storm of incidents must not be one of queries
+
 	mu    sync.Mutex // of meter, which remembers the families
 	meter *Meter
 }
 
 // Suspects prepares the collector. It asks for nothing.
 func (p *Prometheus) Suspects(cfg NearConfig) *Suspects {
-	return &Suspects{near: cfg.Near, now: p.now, meter: p.Meter(cfg.MeterConfig)}
+	return &Suspects{near: cfg.Near, now: p.now, turns: make(chan struct{}, nearTurns), meter: p.Meter(cfg.MeterConfig)}
 }
 
 // Name is the collector's name, as evidence and gaps carry it.
@@ -47,6 +50,15 @@ func (*Suspects) Name() string { return "metrics" }
 
 // Collect gives how the incident's workload left what was usual, and whom the numbers of its neighbourhood suspect.
 func (s *Suspects) Collect(ctx context.Context, i engine.Incident) ([]engine.Evidence, error) {
+	if !rca.Felt(i) {
+		return nil, nil
+	}
+	select {
+	case s.turns <- struct{}{}:
+		defer func() { <-s.turns }()
+	case <-ctx.Done():
+		return nil, engine.Wrap(engine.Unavailable, ctx.Err(), "too many incidents at once for Prometheus to be asked about each")
+	}
 	n, err := s.near(ctx, i)
 	if err != nil {
 		return nil, err

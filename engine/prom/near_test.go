@@ -65,6 +65,19 @@ func TestSuspects(t *testing.T) {
 	if _, ok := d.Find("neighbor/" + m); ok {
 		t.Error("the machine is no busier than it was")
 	}
+	never := i
+	never.Classes = []engine.Class{engine.ClassImagePull}
+	if found, err := s.Collect(t.Context(), never); err != nil || len(found) > 0 {
+		t.Errorf("of a program that never began: %v, %v", found, err)
+	}
+	for range nearTurns {
+		s.turns <- struct{}{}
+	}
+	short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if _, err := s.Collect(short, i); engine.CodeOf(err) != engine.Unavailable {
+		t.Errorf("with no turn free: %v", err)
+	}
 	series, err := s.series(t.Context(), &n, onset.Add(-time.Hour), onset.Add(-10*time.Minute))
 	if err != nil || len(series) != 3 {
 		t.Fatalf("%d nodes, %v", len(series), err)

@@ -15,6 +15,11 @@ var felt = []engine.Class{
 	engine.ClassCrashLoop, engine.ClassReplicasMissing, engine.ClassRolloutStuck,
 }
 
+// Felt tells whether the numbers near an incident may say something of its cause. Where a program never began, they do not.
+func Felt(i engine.Incident) bool {
+	return slices.ContainsFunc(i.Classes, func(c engine.Class) bool { return slices.Contains(felt, c) })
+}
+
 // nearRules are the causes that the numbers of the neighbourhood speak for. Their priors are what Blame is right in, on incidents that
 // others recorded (docs/benchmarks.md): about six times of ten for the first suspect.
 var nearRules = []rule{
@@ -29,12 +34,12 @@ var nearRules = []rule{
 		case !suspected:
 			return finding{
 				strength: 0.4, pro: []string{c.ID}, title: neighbor(c) + " was changed: " + quote(changeText(c), 80),
-				text: "It is called from here, and was changed shortly before. No metrics tell whether it fares worse since.", step: undoOf(c),
+				text: "It is called from here, and was changed shortly before. No metrics tell whether it fares worse since.", step: undoOf(c), root: rootOf(c),
 			}, true
 		}
 		return finding{
 			strength: certain(e), pro: []string{e.ID, c.ID}, title: neighbor(e) + " was changed: " + quote(changeText(c), 80),
-			text: fmt.Sprintf("It is called from here, was changed shortly before, and its %s is beyond what was usual.", e.Fields["measure"]), step: undoOf(e),
+			text: fmt.Sprintf("It is called from here, was changed shortly before, and its %s is beyond what was usual.", e.Fields["measure"]), step: undoOf(e), root: rootOf(e),
 		}, true
 	}},
 	{name: "near/callee", classes: felt, prior: 0.6, match: func(f *facts) (finding, bool) {
@@ -45,7 +50,7 @@ var nearRules = []rule{
 		m := finding{
 			strength: certain(e), pro: []string{e.ID}, title: fmt.Sprintf("it began in %s: %s %s", neighbor(e), e.Fields["measure"], e.Fields["now"]),
 			text: fmt.Sprintf("It is called from here, and left what is usual for it (%s) further than what calls it explains.", e.Fields["usual"]),
-			step: engine.Step{Text: "Look at " + neighbor(e) + " first.", Command: describeNeighbor(e)},
+			step: engine.Step{Text: "Look at " + neighbor(e) + " first.", Command: describeNeighbor(e)}, root: rootOf(e),
 		}
 		if e.Fields["first"] != "true" {
 			m.strength *= 0.8
@@ -71,7 +76,7 @@ var nearRules = []rule{
 		return finding{
 			strength: certain(e), pro: []string{e.ID}, title: neighbor(e) + " takes the node's " + e.Fields["measure"] + ": " + e.Fields["now"],
 			text: "It is on the same node, and uses more than ever; what is here has to wait for it.",
-			step: engine.Step{Text: "Set a limit for " + neighbor(e) + ", or keep the two apart.", Command: describeNeighbor(e), Runbook: runbooks + "high-cpu.md"},
+			step: engine.Step{Text: "Set a limit for " + neighbor(e) + ", or keep the two apart.", Command: describeNeighbor(e), Runbook: runbooks + "high-cpu.md"}, root: rootOf(e),
 		}, true
 	}},
 	{name: "near/traffic", classes: felt, prior: 0.6, match: func(f *facts) (finding, bool) {
@@ -146,6 +151,10 @@ func certain(e engine.Evidence) float64 {
 
 func neighbor(e engine.Evidence) string {
 	return engine.Workload{Namespace: e.Fields["namespace"], Name: e.Fields["name"]}.String()
+}
+
+func rootOf(e engine.Evidence) engine.Workload {
+	return engine.Workload{Namespace: e.Fields["namespace"], Kind: e.Fields["kind"], Name: e.Fields["name"]}
 }
 
 func describeNeighbor(e engine.Evidence) string { return onNeighbor(e, "describe %s %s") }

@@ -51,6 +51,9 @@ func (*Neighbors) Name() string { return "neighbors" }
 
 // Collect gives what was changed, shortly before the onset, of those whom the workload calls.
 func (n *Neighbors) Collect(ctx context.Context, i engine.Incident) ([]engine.Evidence, error) {
+	if !rca.Felt(i) {
+		return nil, nil
+	}
 	near, err := n.Near(ctx, i)
 	return slices.Clone(near.Changes), err
 }

@@ -112,6 +112,10 @@ func TestNeighborsAreReadOnce(t *testing.T) {
 	client, now := fake.NewClientset(shop()...), noon
 	around := NewNeighbors(Source{Cluster: "prod", Client: client, Now: func() time.Time { return now }})
 	i := engine.Incident{Workload: engine.Workload{Cluster: "prod", Namespace: "pay", Kind: "Deployment", Name: "api"}, StartedAt: noon}
+	if found, err := around.Collect(t.Context(), i); err != nil || len(found) > 0 || len(client.Actions()) > 0 {
+		t.Errorf("of an incident that no number tells of: %v, %v, %d reads", found, err, len(client.Actions()))
+	}
+	i.Classes = []engine.Class{engine.ClassHighLatency}
 	found, err := around.Collect(t.Context(), i)
 	if err != nil || len(found) != 1 || found[0].Kind != engine.EvidenceNeighbor || found[0].Collector != around.Name() {
 		t.Fatalf("%v, %v", found, err)
