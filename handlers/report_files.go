@@ -1,7 +1,10 @@
 package handlers
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
+	"io"
 	"strings"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -42,6 +45,25 @@ func Tables(d engine.Digest) []engine.File {
 		tables[k].Name = reportName(d) + "-" + tables[k].Name
 	}
 	return tables
+}
+
+// archive puts files into one, the same for the same ones.
+func archive(name string, files []engine.File) (engine.File, error) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, f := range files {
+		w, err := z.Create(f.Name)
+		if err == nil {
+			_, err = io.WriteString(w, f.Content)
+		}
+		if err != nil {
+			return engine.File{}, engine.Wrap(engine.Internal, err, "the tables cannot be put into one file")
+		}
+	}
+	if err := z.Close(); err != nil {
+		return engine.File{}, engine.Wrap(engine.Internal, err, "the tables cannot be put into one file")
+	}
+	return engine.File{Name: name, Title: "Tables", Content: b.String()}, nil
 }
 
 // reportName is how the files of a digest begin: "autopilot-2026-W47-payments".

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/digest"
+	"github.com/eks-autopilot/autopilot/engine/report"
 )
 
 // reportSend brings a kept digest to where Slack is not. Who dies in between sends again: S3 has the same under the same key then, and a
@@ -54,8 +55,15 @@ func (h *Handlers) send(ctx context.Context, x digest.Sending) error {
 	tables := Tables(d)
 	switch {
 	case x.Via == digest.ViaEmail && to.Mail != nil:
-		page := files[0].Content
-		return to.Mail.Mailer.Send(ctx, to.Mail.To, to.Mail.From, mailSubject(d), mailText(d, without), page, append(files, tables...))
+		all, err := archive(reportName(d)+"-tables.zip", tables)
+		if err != nil {
+			return err
+		}
+		page, err := report.Mail(d, append(mailNotes(d, len(files)), without...))
+		if err != nil {
+			return err
+		}
+		return to.Mail.Mailer.Send(ctx, to.Mail.To, to.Mail.From, mailSubject(d), mailText(d, len(files), without), page, append(files, all))
 	case x.Via == digest.ViaS3 && to.Depot != nil:
 		for _, f := range append(files, tables...) {
 			key := path.Join(to.Depot.Prefix, d.Period.String(), x.Delivery, f.Name)
@@ -98,8 +106,19 @@ func changeWords(d engine.Digest) string {
 	return fmt.Sprintf("%+.1f %%", 100*(d.Spend.SameTotal-d.Spend.SameBefore).Dollars()/d.Spend.SameBefore.Dollars())
 }
 
+// mailNotes say what is attached, of which so many files are the report itself, and how final it is.
+func mailNotes(d engine.Digest, files int) (notes []string) {
+	if d.Period.Kind == engine.Monthly && !d.Closed {
+		notes = append(notes, "Provisional: not every invoice of the month is final. The digest is made once more when they are; no mail tells it.")
+	}
+	if files > 1 {
+		return append(notes, "The whole report is attached, as a page and as a PDF, and its tables as CSV.")
+	}
+	return append(notes, "The whole report is attached as a page, and its tables as CSV.")
+}
+
 // mailText is the mail for who reads no HTML.
-func mailText(d engine.Digest, without []string) string {
+func mailText(d engine.Digest, files int, without []string) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { b.WriteString(oneLine(fmt.Sprintf(format, args...)) + "\n") }
 	line("%s", reportTitle(d))
@@ -121,13 +140,9 @@ func mailText(d engine.Digest, without []string) string {
 		line("%s", i.Text)
 	}
 	b.WriteString("\n")
-	if d.Period.Kind == engine.Monthly && !d.Closed {
-		line("Provisional: not every invoice of the month is final. The digest is made once more when they are.")
+	for _, note := range append(mailNotes(d, files), without...) {
+		line("%s", note)
 	}
-	for _, w := range without {
-		line("%s", w)
-	}
-	line("The whole report is attached, as a page and as tables.")
 	return b.String()
 }
 

@@ -380,7 +380,7 @@ func TestAReportIsMailedOnce(t *testing.T) {
 	for _, want := range []string{
 		`bot@example.com to ["cfo@example.com"]: January 2026, team pay Bcc: x: $1.00 spent` + "\n",
 		"Spend: $1.00 on 1 of 31 days\n", "Team pay cost $1.00 more.\n", "Provisional: not every invoice", "There is no PDF: no Chromium is configured.",
-		"[page of true]\nautopilot-2026-01-pay_Bcc__x.html autopilot-2026-01-pay_Bcc__x-",
+		"[page of true]\nautopilot-2026-01-pay_Bcc__x.html autopilot-2026-01-pay_Bcc__x-tables.zip",
 	} {
 		if !strings.Contains(p.mails[0], want) {
 			t.Errorf("the mail lacks %q:\n%s", want, p.mails[0])

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -96,14 +98,23 @@ func TestAReportWhereSlackIsNot(t *testing.T) {
 		!strings.Contains(letter.Text, "Spend: $77.00 on 7 of 7 days") || !strings.Contains(letter.HTML, "<html") {
 		t.Errorf("the mail is %q, %q, to %q", letter.Subject, letter.Text, mails[0].To)
 	}
-	var names []string
-	for _, f := range letter.Attachments {
+	if len(letter.Attachments) != 2 || letter.Attachments[0].Name != "autopilot-2026-W43.html" || letter.Attachments[1].Name != "autopilot-2026-W43-tables.zip" {
+		t.Fatalf("%d files are attached", len(letter.Attachments))
+	}
+	tables, err := zip.NewReader(bytes.NewReader(letter.Attachments[1].Body), int64(len(letter.Attachments[1].Body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{letter.Attachments[0].Name}
+	for _, f := range tables.File {
 		names = append(names, f.Name)
-		if !slices.Contains(keys, "autopilot/2026-W43/board/"+f.Name) || len(f.Body) == 0 {
-			t.Errorf("%s of %d bytes is not in S3: %q", f.Name, len(f.Body), keys)
+	}
+	for _, key := range keys {
+		if name, of := strings.CutPrefix(key, "autopilot/2026-W43/board/"); of && !slices.Contains(names, name) {
+			t.Errorf("%s is in S3 and not in the mail: %q", name, names)
 		}
 	}
-	if len(names) < 3 || names[0] != "autopilot-2026-W43.html" {
+	if len(names) < 10 || !slices.Contains(keys, "autopilot/2026-W43/board/"+names[1]) {
 		t.Errorf("files %q", names)
 	}
 }

@@ -227,6 +227,8 @@ func fileType(name string) string {
 		return "text/csv; charset=utf-8"
 	case ".pdf":
 		return "application/pdf"
+	case ".zip":
+		return "application/zip"
 	}
 	return "application/octet-stream"
 }
