@@ -48,6 +48,23 @@ var known = map[string]engine.Class{
 	"KubeContainerOOMKilled":            engine.ClassOOMKilled,
 	"ContainerOOMKilled":                engine.ClassOOMKilled,
 	"KubePersistentVolumeClaimPending":  engine.ClassClaimPending,
+
+	"KubernetesDeploymentReplicasMismatch": engine.ClassReplicasMissing,
+	"KubernetesDaemonsetMisscheduled":      engine.ClassReplicasMissing,
+	"KubeHpaReplicasMismatch":              engine.ClassScalingStuck,
+	"KubeHpaMaxedOut":                      engine.ClassScalingStuck,
+	"KubeAggregatedAPIDown":                engine.ClassAPIDown,
+	"KubeAggregatedAPIErrors":              engine.ClassAPIDown,
+	"KubePdbNotEnoughHealthyPods":          engine.ClassReplicasMissing,
+	"KubePersistentVolumeFillingUp":        engine.ClassVolumeFailing,
+	"KubePersistentVolumeErrors":           engine.ClassVolumeFailing,
+	"KubeClientCertificateExpiration":      engine.ClassCertificate,
+	"KubeletClientCertificateExpiration":   engine.ClassCertificate,
+	"KubeletServerCertificateExpiration":   engine.ClassCertificate,
+	"CertManagerCertExpirySoon":            engine.ClassCertificate,
+	"CertManagerCertNotReady":              engine.ClassCertificate,
+	"HostHighCpuLoad":                      engine.ClassHighCPU,
+	"HostOomKillDetected":                  engine.ClassOOMKilled,
 }
 
 // IsWatchdog tells whether an alert is the one that always fires, to show that alerting works.

@@ -39,10 +39,10 @@ type Estate struct {
 	Now   time.Time
 }
 
-// CronJob is one with the latest time at which its schedule wanted a run; zero when it cannot be told.
+// CronJob is one with its schedule: Next gives the first run that it wants after a time, the zero time for none; nil when it cannot be read.
 type CronJob struct {
 	*batchv1.CronJob
-	Due time.Time
+	Next func(time.Time) time.Time
 }
 
 // Template is a workload and the labels of the pods that it makes, however many that are.

@@ -35,11 +35,12 @@ func cronJobs(e *estate) {
 			e.about("CronJob", c.ObjectMeta, f)
 			continue
 		}
-		if c.Due.IsZero() || !c.Due.After(edited(c.ObjectMeta)) || c.Status.LastScheduleTime != nil && !c.Status.LastScheduleTime.Time.Before(c.Due) {
+		due := c.due()
+		if due.IsZero() || due.After(e.Now) {
 			continue
 		}
-		f.Since, f.After = c.Due, startAfter
-		f.Text = fmt.Sprintf("has not started its run of %s", c.Due.UTC().Format("15:04 UTC"))
+		f.Since, f.After = due, startAfter
+		f.Text = fmt.Sprintf("has not started its run of %s", due.UTC().Format("15:04 UTC"))
 		switch {
 		case len(c.Status.Active) > 0 && c.Spec.ConcurrencyPolicy == batchv1.ForbidConcurrent:
 			f.Text += fmt.Sprintf(": job %s of an earlier one still runs", c.Status.Active[0].Name)
@@ -48,6 +49,18 @@ func cronJobs(e *estate) {
 		}
 		e.about("CronJob", c.ObjectMeta, f)
 	}
+}
+
+// due is the first run that was wanted since the last one that was started, or since the schedule was written.
+func (c CronJob) due() time.Time {
+	if c.Next == nil {
+		return time.Time{}
+	}
+	after := edited(c.ObjectMeta)
+	if last := c.Status.LastScheduleTime; last != nil && last.After(after) {
+		after = last.Time
+	}
+	return c.Next(after)
 }
 
 // namespaces finds namespaces that were deleted and do not go.

@@ -192,7 +192,7 @@ func autoscaled(e detect.Estate) bool {
 	})
 }
 
-// cronJobs lists them, with the run that each was to have started last.
+// cronJobs lists them, with their schedules.
 func (s *survey) cronJobs(ctx context.Context, e *detect.Estate) error {
 	var all []*batchv1.CronJob
 	if err := listed(ctx, &all, s.c.client.BatchV1().CronJobs("").List, func(l *batchv1.CronJobList) []batchv1.CronJob { return l.Items }); err != nil {
@@ -201,7 +201,7 @@ func (s *survey) cronJobs(ctx context.Context, e *detect.Estate) error {
 	e.CronJobs = make([]detect.CronJob, len(all))
 	for k, c := range all {
 		c.Spec.JobTemplate = batchv1.JobTemplateSpec{}
-		e.CronJobs[k] = detect.CronJob{CronJob: c, Due: due(c, s.c.now())}
+		e.CronJobs[k] = detect.CronJob{CronJob: c, Next: schedule(c)}
 	}
 	return nil
 }

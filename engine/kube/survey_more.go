@@ -19,33 +19,21 @@ import (
 	"github.com/eks-autopilot/autopilot/engine/detect"
 )
 
-// spans are how far back the latest run of a schedule is looked for: schedules only tell what is next.
-var spans = []time.Duration{time.Hour, 26 * time.Hour, 8 * 24 * time.Hour, 32 * 24 * time.Hour}
-
-// due is when a CronJob was to have started a run last; zero when its schedule cannot be read or asks for none in a month.
-func due(c *batchv1.CronJob, now time.Time) time.Time {
+// schedule reads when a CronJob wants to run; nil when that cannot be read. Without a time zone of its own, it is that of EKS's controllers.
+func schedule(c *batchv1.CronJob) func(time.Time) time.Time {
 	zone := "UTC"
 	if c.Spec.TimeZone != nil {
 		zone = *c.Spec.TimeZone
 	}
 	where, err := time.LoadLocation(zone)
 	if err != nil {
-		return time.Time{}
+		return nil
 	}
-	schedule, err := cron.ParseStandard(c.Spec.Schedule)
+	wanted, err := cron.ParseStandard(c.Spec.Schedule)
 	if err != nil {
-		return time.Time{}
+		return nil
 	}
-	for _, span := range spans {
-		var last time.Time
-		for t := schedule.Next(now.Add(-span).In(where)); !t.IsZero() && !t.After(now); t = schedule.Next(t) {
-			last = t
-		}
-		if !last.IsZero() {
-			return last
-		}
-	}
-	return time.Time{}
+	return func(after time.Time) time.Time { return wanted.Next(after.In(where)) }
 }
 
 // classes lists the names of the ingress classes.

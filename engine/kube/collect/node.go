@@ -124,7 +124,7 @@ func (s *subject) beside(ctx context.Context, n *corev1.Node, e *engine.Evidence
 		}
 		c := readiness(o)
 		mine := readiness(n)
-		if o.Name == n.Name || c == nil || mine == nil || c.Status != corev1.ConditionUnknown || mine.Status != corev1.ConditionUnknown || groupOf(o) != groupOf(n) {
+		if o.Name == n.Name || groupOf(n) == "" || c == nil || mine == nil || c.Status != corev1.ConditionUnknown || mine.Status != corev1.ConditionUnknown || groupOf(o) != groupOf(n) {
 			continue
 		}
 		if c.LastTransitionTime.Sub(mine.LastTransitionTime.Time).Abs() <= together {
