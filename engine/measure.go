@@ -38,6 +38,26 @@ func (m Measure) Amount(v float64) string {
 	return short(v)
 }
 
+// Unit is that of a chart of the measure, and how much of the measure one of it is.
+func (m Measure) Unit() (name string, size float64) {
+	switch m {
+	case MeasureCPU:
+		return "cores", 1
+	case MeasureMemory:
+		return "GiB", 1 << 30
+	case MeasureLatency:
+		return "seconds", 1
+	case MeasureErrors, MeasureSaturation:
+		return "%", 0.01
+	case MeasureRequests:
+		return "requests a second", 1
+	case MeasureCost:
+		return "US dollars a day", 1. / 24
+	case MeasureRestarts:
+	}
+	return string(m), 1
+}
+
 // short keeps two digits, and all of them before the point.
 func short(v float64) string {
 	if v == 0 || math.Abs(v) < 1e-6 {

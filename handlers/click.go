@@ -54,7 +54,7 @@ func (h *Handlers) Click(ctx context.Context, c engine.Click) (engine.Reply, err
 	case engine.ActionUndo, engine.ActionRestart, engine.ActionScale, engine.ActionCordon:
 		return h.offerRemedy(ctx, d, i)
 	case engine.ActionVerdict:
-		if !d.Right {
+		if !d.Right && d.Rule != engine.RuleAlarm {
 			return h.askCorrection(i, b)
 		}
 	case engine.ActionSilence:
@@ -79,6 +79,9 @@ func done(d engine.Decision, i engine.Incident) string {
 	case engine.ActionDiagnose:
 		return fmt.Sprintf("Looking again for the cause of incident %d; the thread will show what is found.", i.ID)
 	case engine.ActionVerdict:
+		if d.Rule == engine.RuleAlarm {
+			return "" // its line in the thread says what follows
+		}
 		return "Thank you. Answers like yours are what the confidence on these cards will be measured by."
 	default: // the card shows it
 		return ""

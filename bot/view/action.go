@@ -15,7 +15,7 @@ func buttons(i engine.Incident, key string) []slack.Block {
 	if i.IsOpen() {
 		blocks = append(blocks, slack.NewActionBlock(blockID(key, "act"), actions(i)...))
 	}
-	return append(blocks, verdict(i, key)...)
+	return append(append(blocks, verdict(i, key)...), worthTelling(i, key)...)
 }
 
 func actions(i engine.Incident) []slack.BlockElement {
@@ -37,7 +37,7 @@ func actions(i engine.Incident) []slack.BlockElement {
 
 // hasLogs tells whether there are containers behind the workload.
 func hasLogs(w engine.Workload) bool {
-	return w.Kind != engine.KindNode && w.Kind != "PersistentVolumeClaim"
+	return w.Kind != engine.KindNode && w.Kind != engine.KindCluster && w.Kind != "PersistentVolumeClaim"
 }
 
 func button(a engine.Action, i engine.Incident, label string) *slack.ButtonBlockElement {

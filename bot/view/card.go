@@ -29,12 +29,13 @@ func Card(i engine.Incident, who []engine.Mention, workspace string) Message {
 		text = names + " " + text
 	}
 	c.section(lines...)
+	var charts []Chart
 	if i.IsOpen() {
-		findings(c, i, workspace)
+		charts = findings(c, i, workspace)
 	} else {
 		outcome(c, i)
 	}
-	return Message{Blocks: c.done(), Text: text}
+	return Message{Blocks: c.done(), Text: text, Charts: charts}
 }
 
 // outcome is what remains to be said of an incident that is over.
@@ -48,18 +49,20 @@ func outcome(c *canvas, i engine.Incident) {
 	c.context(footer(i))
 }
 
-// findings is what is known of the incident beyond its situation.
-func findings(c *canvas, i engine.Incident, workspace string) {
+// findings is what is known of the incident beyond its situation, and the charts of it.
+func findings(c *canvas, i engine.Incident, workspace string) []Chart {
 	if len(i.Children) > 0 {
 		c.section(children(i)...)
 	}
-	for _, part := range [][]string{cause(i), change(i), step(i)} {
+	for _, part := range [][]string{strange(i), cause(i), change(i), step(i)} {
 		c.section(part...)
 	}
+	charts := trackCharts(c, i)
 	c.section(seenBefore(i, workspace))
 	c.context(noRemedy(i))
 	c.context(gaps(i.Diagnosis, cardGaps))
 	c.context(footer(i))
+	return charts
 }
 
 // heading is a card's first line.

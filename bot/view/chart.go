@@ -82,8 +82,11 @@ func rounded(v float64) float64 {
 // spanLabels names each span by its begin, in UTC. Slack wants each label once.
 func spanLabels(start time.Time, span time.Duration, n int) []string {
 	layout := "2 15h" // day and hour: there is no room for the month, which the axis names
-	if span >= 24*time.Hour {
+	switch {
+	case span >= 24*time.Hour:
 		layout = "Jan 2"
+	case span < time.Hour:
+		layout = "15:04"
 	}
 	labels, seen := make([]string, n), map[string]bool{}
 	for i := range labels {
