@@ -22,6 +22,9 @@ type Cause struct {
 	For        []string `json:"for"`               // ids of the evidence that speaks for it
 	Against    []string `json:"against,omitempty"` // and against it
 	Step       Step     `json:"step"`
+	// Root is what the incident follows from, where that is something else than its workload: another workload, a Service of which nobody
+	// knows whose it is, a node, a ResourceQuota.
+	Root *Workload `json:"root,omitempty"`
 }
 
 // Step is one safe next step.

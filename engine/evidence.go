@@ -15,7 +15,7 @@ const (
 	EvidenceNode        EvidenceKind = "node"        // ready, reason, message, pressure, unschedulable, taints, last_heartbeat, planned (spot|autoscaler|cordon|shutdown: why it is to go), agent (what EKS's monitoring agent says is wrong), group, kubelet, newest (kubelet version of the newest node), silent (how many others of its group fell silent with it)
 	EvidenceChange      EvidenceKind = "change"      // what, from, to, container, revision, by, git (what deploys it from there), age (Go duration before the onset)
 	EvidenceQuota       EvidenceKind = "quota"       // resource, used, hard, name
-	EvidenceReference   EvidenceKind = "reference"   // kind, name, key, exists (true|false), detail, used_by
+	EvidenceReference   EvidenceKind = "reference"   // kind, name, key, exists (true|false), detail, used_by, selects (of a Service: Kind/name of the workload behind it)
 	EvidenceJob         EvidenceKind = "job"         // reason, message, failed, backoff_limit, deadline
 	EvidenceClaim       EvidenceKind = "claim"       // phase, storage_class, class_exists, requested, access_modes, volume
 	EvidenceRollout     EvidenceKind = "rollout"     // desired, updated, ready, available, reason, message, paused

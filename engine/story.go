@@ -58,9 +58,9 @@ type Story struct {
 	Lasted      time.Duration // while it was open, from its start; what lay between a resolution and a reopening does not count
 	People      []Part        // in the order in which they came in
 	Fixes       []Fix
-	Cost     MicroUSD // to the business, while it lasted
-	Costed   bool     // false when nobody said what an hour costs
-	Missing  []string // what is not known, in sentences
+	Cost        MicroUSD // to the business, while it lasted
+	Costed      bool     // false when nobody said what an hour costs
+	Missing     []string // what is not known, in sentences
 }
 
 // SummaryKey is the key of the summary of an incident that is over, in its thread.

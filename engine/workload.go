@@ -18,6 +18,9 @@ type Workload struct {
 // KindNode is the Workload kind of a node.
 const KindNode = "Node"
 
+// KindService is the kind of a Workload that stands for whoever answers behind a Service, where nobody knows who that is.
+const KindService = "Service"
+
 // KindCluster is the Workload kind of a whole cluster; its name is the cluster's.
 const KindCluster = "Cluster"
 

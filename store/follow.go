@@ -46,7 +46,7 @@ func (s *Store) SaveDiagnosis(ctx context.Context, d engine.Diagnosis) error {
 	}
 	d.At = stamp(d.At)
 	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		i, err := lockIncident(ctx, tx, d.IncidentID)
+		i, near, err := lockNear(ctx, tx, d)
 		if err != nil {
 			return err
 		}
@@ -70,7 +70,15 @@ func (s *Store) SaveDiagnosis(ctx context.Context, d engine.Diagnosis) error {
 				return err
 			}
 		}
-		return s.apply(ctx, tx, plan)
+		if err := s.apply(ctx, tx, plan); err != nil {
+			return err
+		}
+		if plan.Incident != nil {
+			children := i.Children // with their lists
+			i = *plan.Incident
+			i.Children = children
+		}
+		return s.apply(ctx, tx, incident.Follow(i, near, s.rules(), s.now()))
 	})
 }
 

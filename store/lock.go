@@ -59,16 +59,22 @@ func lockRelated(ctx context.Context, tx pgx.Tx, ids []int64) error {
 	return err
 }
 
+// fingerprintOf fails with engine.NotFound.
+func fingerprintOf(ctx context.Context, tx pgx.Tx, id int64) (string, error) {
+	var fingerprint string
+	err := tx.QueryRow(ctx, `SELECT coalesce((SELECT fingerprint FROM incidents WHERE id = $1), '')`, id).Scan(&fingerprint)
+	if err == nil && fingerprint == "" {
+		err = engine.Errorf(engine.NotFound, "there is no incident %d", id)
+	}
+	return fingerprint, err
+}
+
 // lockIncident locks an incident and what it may change, and reads it with its lists and those of its children. It fails
 // with engine.NotFound.
 func lockIncident(ctx context.Context, tx pgx.Tx, id int64) (engine.Incident, error) {
-	var fingerprint string
-	err := tx.QueryRow(ctx, `SELECT coalesce((SELECT fingerprint FROM incidents WHERE id = $1), '')`, id).Scan(&fingerprint)
+	fingerprint, err := fingerprintOf(ctx, tx, id)
 	if err != nil {
 		return engine.Incident{}, err
-	}
-	if fingerprint == "" {
-		return engine.Incident{}, engine.Errorf(engine.NotFound, "there is no incident %d", id)
 	}
 	if err := lockWorkloads(ctx, tx, fingerprint, nil); err != nil {
 		return engine.Incident{}, err

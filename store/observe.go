@@ -77,6 +77,9 @@ func loadState(ctx context.Context, tx pgx.Tx, o engine.Observation) (incident.S
 	}
 	place(&st, list, o.Workload)
 	if st.Current == nil && anyFiring(o.Signals) {
+		if st.Dependents, err = loadDependents(ctx, tx, o.Workload); err != nil {
+			return st, err
+		}
 		// The row is held until commit, so incidents are numbered without gaps.
 		err = tx.QueryRow(ctx, `SELECT next FROM incident_number FOR UPDATE`).Scan(&st.NextID)
 	}

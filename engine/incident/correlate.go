@@ -53,6 +53,7 @@ func carryOn(s State, o engine.Observation, r Rules, now time.Time) Plan {
 		}
 		return d.finish()
 	}
+	before := d.i.Severity
 	d.facets()
 	d.i.Title = title(d.i)
 	if !d.i.ClearedAt.IsZero() {
@@ -60,7 +61,7 @@ func carryOn(s State, o engine.Observation, r Rules, now time.Time) Plan {
 		d.again(EventRelapsed, "It came back")
 		d.after(0, engine.TaskDiagnose, "") // the repetitions went on meanwhile
 	}
-	if len(m.begun) > 0 {
+	if len(m.begun) > 0 || d.i.Severity != before {
 		d.replant(s, m.begun)
 	}
 	if !d.i.Silence.Until.IsZero() && now.Before(d.i.Silence.Until) && d.i.Silence.AlertmanagerID == "" && alertBorn(m.begun) {
@@ -94,19 +95,21 @@ func (d *draft) facets() {
 // into the channel when what it was quiet for is over, or does not explain what is new.
 func (d *draft) replant(s State, begun []engine.Signal) {
 	if d.i.ParentID != 0 {
-		under := slices.ContainsFunc(s.Parents, func(p engine.Incident) bool { return p.ID == d.i.ParentID && p.IsOpen() })
+		k := slices.IndexFunc(s.Parents, func(p engine.Incident) bool { return p.ID == d.i.ParentID && p.IsOpen() })
 		another := slices.ContainsFunc(begun, func(n engine.Signal) bool { return n.Source == engine.SourceWatch && n.Parent.IsZero() })
-		if !under || another {
-			d.plan.Touched = append(d.plan.Touched, d.i.ParentID)
-			d.i.ParentID = 0
-			d.promote()
+		switch {
+		case k < 0, another && s.Parents[k].Workload.Kind == engine.KindNode:
+		case s.Parents[k].Workload.Kind != engine.KindNode && d.i.Severity.Rank() > s.Parents[k].Severity.Rank():
+			// Nobody would be woken for what is worse than what it follows from. Of the rest the next diagnosis decides.
+		default:
+			return
 		}
+		d.leave()
+		d.promote()
 		return
 	}
 	if p, ok := parentOf(d.i.Signals, s.Parents, d.r); ok {
-		d.i.ParentID = p.ID
-		d.note(EventAdopted, engine.Person{}, "Follows from incident %d: %s", p.ID, p.Title)
-		d.hurts(p)
+		d.under(p)
 		return
 	}
 	if _, in := d.r.maintenance(d.i.Workload, d.now); !in && unannounced(d.i) {
@@ -216,6 +219,9 @@ func open(s State, o engine.Observation, r Rules, now time.Time) Plan {
 	}
 	d.place(s, EventOpened, EventOpenedQuietly, d.i.Title)
 	d.adopt(s.Candidates)
+	for _, id := range s.Dependents {
+		d.plan.Tasks = append(d.plan.Tasks, TaskAt{Task: engine.Task{Kind: engine.TaskDiagnose, IncidentID: id}})
+	}
 	return d.finish()
 }
 

@@ -12,6 +12,7 @@ const (
 	EventOpenedQuietly   = "opened_quietly"   // under a parent, or in a maintenance window: not told
 	EventJoined          = "joined"           // a new class of problem, or a higher severity
 	EventAdopted         = "adopted"          // put under a parent
+	EventLinked          = "linked"           // follows from another, and keeps its card
 	EventHurt            = "hurt"             // on a parent: what was put under it, in one line
 	EventPromoted        = "promoted"         // no longer under a parent, and told in the channel
 	EventAnnounced       = "announced"        // the maintenance window is over, the problem is not

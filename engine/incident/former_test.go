@@ -40,8 +40,8 @@ func TestMostAlike(t *testing.T) {
 		"the same cause before the same class, though it is older": {now("a"), []engine.Incident{
 			over(1, api, "a", day(9), engine.ClassOOMKilled), over(2, api, "b", day(1), engine.ClassCrashLoop),
 		}, 1},
-		"the newest of two": {now("a"), []engine.Incident{over(2, api, "a", day(1)), over(1, api, "a", day(9))}, 2},
-		"the class where the cause is not kept": {now("a"), []engine.Incident{over(1, api, "", day(9), engine.ClassCrashLoop)}, 1},
+		"the newest of two":                         {now("a"), []engine.Incident{over(2, api, "a", day(1)), over(1, api, "a", day(9))}, 2},
+		"the class where the cause is not kept":     {now("a"), []engine.Incident{over(1, api, "", day(9), engine.ClassCrashLoop)}, 1},
 		"another workload with the very same cause": {now("a"), []engine.Incident{over(1, web, "a", day(9), engine.ClassOOMKilled)}, 1},
 		"its own class before another's cause": {now("a"), []engine.Incident{
 			over(1, web, "a", day(1)), over(2, api, "b", day(9), engine.ClassCrashLoop),

@@ -60,6 +60,15 @@ func (d *draft) adopt(candidates []engine.Incident) {
 		if had {
 			d.others = append(d.others, d.cardOf(c))
 		}
+		for _, g := range c.Children { // what followed from it follows from the node
+			if g.IsOpen() {
+				g.ParentID = d.i.ID
+				g.Version++
+				d.plan.Others, d.plan.Touched = append(d.plan.Others, g), append(d.plan.Touched, g.ID)
+				d.line(g.ID, EventAdopted, "Follows from incident %d: %s", d.i.ID, d.i.Title)
+				hurt = append(hurt, g.Workload)
+			}
+		}
 	}
 	if len(hurt) > 0 {
 		d.tell(EventHurt, engine.Person{}, "%s", hurtText(hurt))

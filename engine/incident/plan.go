@@ -59,6 +59,7 @@ type State struct {
 	Current    *engine.Incident  // the incident that is not resolved, with its lists; nil for none
 	Last       *engine.Incident  // the newest resolved one, with its lists; nil for none
 	Parents    []engine.Incident // open incidents of the workloads that a signal names as its parent, and the one that Current is under; with their Timeline and Children
+	Dependents []int64           // open incidents whose likeliest cause names the workload, of one that has no open incident yet
 	Candidates []engine.Incident // open incidents with a signal on this workload, when it is a node; with their Signals
 }
 

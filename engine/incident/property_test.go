@@ -15,7 +15,7 @@ import (
 // TestAnySequence drives a world through anything that can happen, in any order, and looks whether it stays sound.
 // What the plans themselves must keep is checked where the world applies them.
 func TestAnySequence(t *testing.T) {
-	workloads := []engine.Workload{api, web, node}
+	workloads := []engine.Workload{api, web, node, service("db")}
 	classes := []engine.Class{engine.ClassCrashLoop, engine.ClassOOMKilled, engine.ClassImagePull, engine.ClassNodeNotReady, engine.ClassAlert}
 	severities := []engine.Severity{engine.Critical, engine.Warning, engine.Info}
 	actions := []engine.Action{
@@ -104,7 +104,15 @@ func TestAnySequence(t *testing.T) {
 				if id, ok := pick(); ok {
 					g := diagnosis(w.now, rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 2).Draw(t, "rules")...)
 					g.IncidentID = id
+					if len(g.Causes) > 0 && rapid.Bool().Draw(t, "names another") {
+						root := rapid.SampledFrom(workloads).Draw(t, "root")
+						g.Causes[0].Root, g.Causes[0].Confidence = &root, 0.9
+					}
 					w.apply(incident.Diagnosed(w.full(id), g, w.r, w.now))
+					w.follow(id)
+					if p := w.follow(id); !p.Empty() {
+						t.Fatalf("followed twice: %+v", p)
+					}
 					if p := incident.Diagnosed(w.full(id), g, w.r, w.now); !p.Empty() {
 						t.Fatalf("diagnosed twice: %+v", p)
 					}
@@ -168,8 +176,13 @@ func sound(t *rapid.T, w *world) {
 			fail("incomplete")
 		}
 		p := w.incidents[i.ParentID]
-		if i.ParentID != 0 && (p == nil || p.Workload.Kind != engine.KindNode) {
-			fail("its parent is no node")
+		switch {
+		case i.ParentID == 0:
+		case p == nil || i.IsOpen() && p.ParentID != 0:
+			fail("its parent is none, or is under another")
+		case p.Workload.Kind == engine.KindNode, !i.IsOpen(), !i.ClearedAt.IsZero():
+		case i.Severity.Rank() > p.Severity.Rank() && p.IsOpen():
+			fail("it is worse than what it is under, and nobody is woken")
 		}
 		if i.IsOpen() && i.ClearedAt.IsZero() && p != nil && !p.IsOpen() {
 			fail("it fires under a parent that is resolved, where nobody sees it")

@@ -26,6 +26,7 @@ var quotaRules = []rule{
 			step: engine.Step{Text: "Raise the quota, or free what uses it.", Command: f.kubectl("describe resourcequota %s", g[1])},
 		}
 		m.pro = append(m.pro, f.ids(engine.EvidenceQuota, func(e engine.Evidence) bool { return e.Fields["name"] == g[1] })...)
+		m.root = engine.Workload{Namespace: f.i.Workload.Namespace, Kind: "ResourceQuota", Name: g[1]}
 		m.because(f, "resources")
 		return m, true
 	}},

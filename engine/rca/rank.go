@@ -42,7 +42,20 @@ type finding struct {
 	title    string
 	text     string
 	step     engine.Step
-	node     string // that it is about, of rules of nodes
+	node     string          // that it is about, of rules of nodes
+	root     engine.Workload // that the incident follows from; its cluster is the incident's
+}
+
+// follows is what the incident follows from; nil for itself, and when the rule says nothing of it.
+func (m finding) follows(of engine.Workload) *engine.Workload {
+	root := m.root
+	if m.node != "" {
+		root = engine.Workload{Kind: engine.KindNode, Name: m.node}
+	}
+	if root.Cluster = of.Cluster; root.Name == "" || root == of {
+		return nil
+	}
+	return &root
 }
 
 // rules is every cause that we know, and the policy: where two are equally likely, the one that stands first comes first. What
@@ -101,7 +114,7 @@ func (r rule) cause(f *facts, t Tally) (engine.Cause, bool) {
 	}
 	return engine.Cause{
 		Rule: r.name, Title: m.title, Text: m.text, Confidence: base * min(max(m.strength, 0), 1), Basis: basis, Verdicts: t.Right + t.Wrong,
-		For: unique(m.pro), Against: unique(m.contra), Step: m.step,
+		For: unique(m.pro), Against: unique(m.contra), Step: m.step, Root: m.follows(f.i.Workload),
 	}, true
 }
 

@@ -41,6 +41,7 @@ func isAddress(host string) bool {
 type other struct {
 	why, step, command, field string
 	pro, contra               []string
+	root                      engine.Workload // the workload behind the service, or the Service
 }
 
 // envUse is how the collector of references says where a host is named.
@@ -83,7 +84,7 @@ func (f *facts) otherSide(signature, addr string) other {
 		return other{
 			why:     fmt.Sprintf("Service %s has no ready endpoint, so nothing answers there.", name),
 			step:    fmt.Sprintf("See why the pods behind service %s are not ready.", name),
-			command: on + "describe service " + name, pro: []string{e.ID},
+			command: on + "describe service " + name, pro: []string{e.ID}, root: selected(e, ns, name),
 		}
 	}
 	o := other{contra: []string{e.ID}}
@@ -99,6 +100,14 @@ func (f *facts) otherSide(signature, addr string) other {
 		o.step, o.command = fmt.Sprintf("Compare the port with that of service %s.", name), on+"get service "+name
 	}
 	return o
+}
+
+// selected is the workload that a service selects, or the Service where that is not known.
+func selected(e engine.Evidence, namespace, service string) engine.Workload {
+	if kind, name, ok := strings.Cut(e.Fields["selects"], "/"); ok {
+		return engine.Workload{Namespace: namespace, Kind: kind, Name: name}
+	}
+	return engine.Workload{Namespace: namespace, Kind: engine.KindService, Name: service}
 }
 
 const dnsPods = "kubectl -n kube-system get pods -l k8s-app=kube-dns"
@@ -124,6 +133,9 @@ func (m *finding) meet(o other) {
 	m.pro, m.contra = append(m.pro, o.pro...), append(m.contra, o.contra...)
 	if len(o.contra) > 0 {
 		m.strength *= 0.9
+	}
+	if m.root.Name == "" {
+		m.root = o.root
 	}
 	if o.why != "" {
 		m.text = o.why

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/detect"
 )
 
 const (
@@ -256,16 +257,24 @@ func (s *subject) service(ctx context.Context, h host) (engine.Evidence, bool, e
 	if err != nil {
 		return engine.Evidence{}, false, failed(err, "list endpoints of service "+h.name)
 	}
-	ready, all := 0, 0
+	ready, all, selects := 0, 0, ""
 	for _, slice := range slicesOf.Items {
 		for _, endpoint := range slice.Endpoints {
 			all++
+			if ref := endpoint.TargetRef; selects == "" && ref != nil && ref.Kind == "Pod" {
+				if w, ok := detect.Guess("Pod", h.namespace, ref.Name, nil); ok {
+					selects = w.Kind + "/" + w.Name
+				}
+			}
 			if endpoint.Conditions.Ready == nil || *endpoint.Conditions.Ready {
 				ready++
 			}
 		}
 	}
 	e := s.reference("Service", h.name, "", true, fmt.Sprintf("%d of %d endpoints ready", ready, all), h.by)
+	if selects != "" {
+		e.Fields["selects"] = selects
+	}
 	e.Object.Namespace = h.namespace
 	return e, true, nil
 }
