@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,6 +123,9 @@ func situation(i engine.Incident) []string {
 	if !i.IsOpen() {
 		return lines
 	}
+	if from := follows(i); from != "" {
+		lines = append(lines, from)
+	}
 	if !i.Assignee.IsZero() {
 		lines = append(lines, "Assigned to "+person(i.Assignee))
 	}
@@ -133,6 +137,19 @@ func situation(i engine.Incident) []string {
 		lines = append(lines, silenced)
 	}
 	return lines
+}
+
+// follows says which incident this one follows from, as its timeline has it last.
+func follows(i engine.Incident) string {
+	for _, e := range slices.Backward(i.Timeline) {
+		switch e.Kind {
+		case "adopted", "linked":
+			return outside(e.Text, 300)
+		case "promoted", "opened", "reopened":
+			return ""
+		}
+	}
+	return ""
 }
 
 // by says who resolved an incident.

@@ -41,7 +41,10 @@ func TestSummary(t *testing.T) {
 	again := diagnosed()
 	again.Before = before()
 	again.Before.SameCause, again.Before.Cause, again.Before.Workload.Name = false, "the <image>", "cart"
+	linked := diagnosed()
+	linked.Timeline = append(linked.Timeline, engine.Event{ID: 3, At: t0, Kind: "linked", Text: "Follows from incident 41: data/<db> is crash-looping"})
 	golden(t, map[string]any{
+		"card_linked":   view.Card(linked, nil, workspace),
 		"summary":       view.Summary(over(), workspace).Blocks,
 		"summary_alone": view.Summary(alone, "").Blocks,
 		"card_before":   view.Card(again, nil, workspace),

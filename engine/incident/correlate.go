@@ -48,8 +48,9 @@ func carryOn(s State, o engine.Observation, r Rules, now time.Time) Plan {
 	if !firing(d.i.Signals) {
 		if d.i.ClearedAt.IsZero() {
 			d.i.ClearedAt = now
-			d.again(EventCleared, fmt.Sprintf("No signal fires any more; resolved in %s if it stays so", span(r.HoldDown)))
-			d.at(now.Add(r.HoldDown), engine.TaskSettle, "")
+			wait := r.holdDown(d.i)
+			d.again(EventCleared, fmt.Sprintf("No signal fires any more; resolved in %s if it stays so", span(wait)))
+			d.at(now.Add(wait), engine.TaskSettle, "")
 		}
 		return d.finish()
 	}

@@ -58,6 +58,21 @@ func (r Rules) maintenance(w engine.Workload, now time.Time) (Window, bool) {
 	return in, !in.End.IsZero()
 }
 
+// mostPatience is by how much the hold-down of what comes and goes may grow.
+const mostPatience = 16
+
+// holdDown is how long an incident that cleared is waited for. Each time but the first that it was reopened within the hour before doubles
+// it: what comes and goes is one incident that stays open and counts, not one that is told over and over.
+func (r Rules) holdDown(i engine.Incident) time.Duration {
+	patience := 1
+	for _, e := range i.Timeline {
+		if (e.Kind == EventReopened || e.Kind == EventReopenedQuietly) && i.ClearedAt.Sub(e.At) < flapping {
+			patience *= 2
+		}
+	}
+	return r.HoldDown * time.Duration(min(max(patience/2, 1), mostPatience))
+}
+
 // like matches a path.Match pattern; "" matches everything and a malformed pattern nothing.
 func like(pattern, name string) bool {
 	if pattern == "" {

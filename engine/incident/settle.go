@@ -15,7 +15,7 @@ func Settle(i engine.Incident, r Rules, now time.Time) Plan {
 	switch {
 	case !i.IsOpen():
 	case !i.ClearedAt.IsZero():
-		if due := i.ClearedAt.Add(r.HoldDown); now.Before(due) {
+		if due := i.ClearedAt.Add(r.holdDown(i)); now.Before(due) {
 			d.at(due, engine.TaskSettle, "")
 			break
 		}
