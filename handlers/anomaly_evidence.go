@@ -35,15 +35,15 @@ func (e StrangeEvidence) Collect(ctx context.Context, i engine.Incident) ([]engi
 			}
 			seen[t.Measure] = true
 			last := t.Points[len(t.Points)-1]
-			measure, usual := string(t.Measure), t.Measure.Amount(t.High)
+			direction, usual := "up", t.Measure.Amount(t.High)
 			if last.Value < t.Low {
-				measure, usual = "fallen "+measure, t.Measure.Amount(t.Low) // what is said of a rise is not true of a fall
+				direction, usual = "down", t.Measure.Amount(t.Low)
 			}
 			out = append(out, engine.Evidence{
 				ID: "anomalies/" + string(t.Measure), Collector: e.Name(), Kind: engine.EvidenceSeries, At: t.Since,
 				Object: engine.ObjectRef{Kind: i.Workload.Kind, Namespace: i.Workload.Namespace, Name: i.Workload.Name}, Text: t.Reason,
 				Fields: map[string]string{
-					"measure": measure, "usual": usual, "now": t.Measure.Amount(last.Value), "since": t.Since.UTC().Format(time.RFC3339),
+					"measure": string(t.Measure), "direction": direction, "usual": usual, "now": t.Measure.Amount(last.Value), "since": t.Since.UTC().Format(time.RFC3339),
 				},
 			})
 		}

@@ -130,7 +130,7 @@ func (m *metrics) measure(ctx context.Context, at time.Time) (anomaly.Instant, [
 	takes := m.takes
 	m.asked = append(m.asked, at)
 	m.mu.Unlock()
-	if !rest(ctx, takes) {
+	if !pause(ctx, takes) {
 		return anomaly.Instant{}, nil, engine.Wrap(engine.Unavailable, ctx.Err(), "it took too long")
 	}
 	m.mu.Lock()
@@ -307,7 +307,7 @@ func TestStrangeEvidence(t *testing.T) {
 	if got[0].Text != "latency 3 s" || got[0].Fields["measure"] != "latency" || got[0].Fields["now"] != "3 s" || got[0].Fields["usual"] != "2 s" || got[0].Kind != engine.EvidenceSeries {
 		t.Errorf("%+v", got[0])
 	}
-	if got[1].Fields["measure"] != "fallen requests" || got[1].Fields["usual"] != "1/s" {
+	if got[1].Fields["measure"] != "requests" || got[1].Fields["direction"] != "down" || got[1].Fields["usual"] != "1/s" {
 		t.Errorf("%+v", got[1])
 	}
 	e.Strange = func(context.Context, engine.Workload, time.Time, time.Time) ([]anomaly.Strange, error) {

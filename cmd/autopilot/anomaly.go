@@ -15,12 +15,12 @@ import (
 )
 
 // meter prepares the measuring of a cluster.
-func (c Config) meter(cluster string, p *prom.Prometheus) *prom.Meter {
+func (c Config) meter(cluster string) prom.MeterConfig {
 	m := prom.MeterConfig{Cluster: cluster, Interval: c.Anomalies.Interval, Measures: measures(c.Anomalies.Measures), Families: c.Anomalies.families()}
 	if k := slices.IndexFunc(c.Clusters, func(cl ClusterConfig) bool { return cl.Name == cluster }); k >= 0 {
 		m.Match = c.Clusters[k].PrometheusLabels
 	}
-	return p.Meter(m)
+	return m
 }
 
 // watchMetrics gives the watch of a cluster's metrics; nil where it has no Prometheus, or none is wanted.
@@ -28,7 +28,7 @@ func watchMetrics(cfg Config, c connected, st *store.Store, log *slog.Logger) *h
 	if !cfg.Anomalies.on() || c.prometheus == nil {
 		return nil
 	}
-	meter := cfg.meter(c.kube.Name(), c.prometheus)
+	meter := c.prometheus.Meter(cfg.meter(c.kube.Name()))
 	return &handlers.MetricsWatch{
 		Cluster: c.kube.Name(), Rules: cfg.Anomalies.rules(), Store: st, Now: time.Now, Log: log,
 		Measure: func(ctx context.Context, at time.Time) (anomaly.Instant, []engine.Gap, error) {
@@ -71,7 +71,7 @@ func checkMetrics(ctx context.Context, cfg Config, c connected) []engine.Check {
 	if !cfg.Anomalies.on() || c.prometheus == nil {
 		return nil
 	}
-	return cfg.meter(c.kube.Name(), c.prometheus).Check(ctx, time.Now())
+	return c.prometheus.Meter(cfg.meter(c.kube.Name())).Check(ctx, time.Now())
 }
 
 // withStrange adds what the metrics watched to the evidence of each cluster's incidents.

@@ -79,7 +79,7 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 
 	h := &handlers.Handlers{
 		Incidents: st, Stories: st, Decisions: st, Progress: st, Diagnoses: st, Signals: st,
-		Pagers: pagers, Clusters: withStrange(cfg, edges(clusters), st), Waste: lookFor, Changes: changes, Remedies: handlers.Remedies{Log: st, Allowed: cfg.Remedies.kinds()}, Anchoring: anchoring,
+		Pagers: pagers, Clusters: withStrange(cfg, edges(cfg, clusters), st), Waste: lookFor, Changes: changes, Remedies: handlers.Remedies{Log: st, Allowed: cfg.Remedies.kinds()}, Anchoring: anchoring,
 		Reports: reports, Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
 	}
 	b := bot.New(bot.Config{
@@ -165,11 +165,11 @@ func watched(cfg Config, clusters []connected, st *store.Store, log *slog.Logger
 }
 
 // edges gives the handlers what they ask of each cluster.
-func edges(clusters []connected) []handlers.Cluster {
+func edges(cfg Config, clusters []connected) []handlers.Cluster {
 	var all []handlers.Cluster
 	for _, c := range clusters {
 		e := handlers.Cluster{
-			Name: c.kube.Name(), Owner: c.kube.Owner, Logs: c.kube.LogsOf, Collectors: collectors(c),
+			Name: c.kube.Name(), Owner: c.kube.Owner, Logs: c.kube.LogsOf, Collectors: collectors(cfg, c),
 			Source: handlers.Source{Hints: hints(c, clusters), Value: c.kube.Value}, Remedy: c.kube,
 		}
 		if c.alertmanager != nil {
@@ -181,11 +181,11 @@ func edges(clusters []connected) []handlers.Cluster {
 }
 
 // collectors give the evidence of a cluster's incidents: what Kubernetes says, and what the numbers say where there is a Prometheus.
-func collectors(c connected) []rca.Collector {
+func collectors(cfg Config, c connected) []rca.Collector {
 	near := c.kube.Neighbors()
 	all := append(kube.Collectors(c.kube), near)
 	if c.prometheus != nil {
-		all = append(all, c.prometheus.Suspects(prom.NearConfig{MeterConfig: prom.MeterConfig{Cluster: c.kube.Name()}, Near: near.Near}))
+		all = append(all, c.prometheus.Suspects(prom.NearConfig{MeterConfig: cfg.meter(c.kube.Name()), Near: near.Near}))
 	}
 	return all
 }
