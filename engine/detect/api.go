@@ -23,6 +23,8 @@ const (
 	acceptAfter = 5 * time.Minute
 	// joinAfter is how long a machine may take to start and to join the cluster. Karpenter gives up, and tries another, after 15 minutes.
 	joinAfter = 8 * time.Minute
+	// deliverAfter is how long what is delivered may fail: most try again a few times.
+	deliverAfter = 10 * time.Minute
 	// expiresSoon is when a certificate is told of at the latest before its end; one that lives for days is told of in the last tenth.
 	expiresSoon = 7 * 24 * time.Hour
 )
@@ -130,6 +132,16 @@ var wanted = map[string][]said{
 		{"Accepted", "is not accepted by its gateway", engine.ClassRouteBroken, engine.Warning, acceptAfter, false},
 		{"ResolvedRefs", "sends to what does not exist or may not be used", engine.ClassRouteBroken, engine.Warning, routeAfter, false},
 	},
+	// What is delivered from Git or a catalogue, and does not arrive.
+	"Application":           {{"Delivered", "could not be delivered", engine.ClassRolloutStuck, engine.Warning, deliverAfter, false}},
+	"Kustomization":         {{"Ready", "could not be delivered", engine.ClassRolloutStuck, engine.Warning, deliverAfter, false}},
+	"HelmRelease":           {{"Ready", "could not be delivered", engine.ClassRolloutStuck, engine.Warning, deliverAfter, false}},
+	"ClusterServiceVersion": {{"Delivered", "could not be installed", engine.ClassRolloutStuck, engine.Warning, deliverAfter, false}},
+	"InstallPlan":           {{"Delivered", "could not be carried out", engine.ClassRolloutStuck, engine.Warning, deliverAfter, false}},
+	"Subscription":          {{"Delivered", "cannot be resolved", engine.ClassRolloutStuck, engine.Warning, deliverAfter, false}},
+	"CatalogSource":         {{"Delivered", "does not answer", engine.ClassRolloutStuck, engine.Warning, deliverAfter, false}},
+	"ClusterExtension":      {{"Installed", "could not be installed", engine.ClassRolloutStuck, engine.Warning, deliverAfter, false}},
+	"ClusterCatalog":        {{"Serving", "does not serve its contents", engine.ClassRolloutStuck, engine.Warning, deliverAfter, false}},
 	"NodeClaim": {
 		{"Launched", "gets no machine", engine.ClassUnschedulable, engine.Warning, joinAfter, true},
 		{"Registered", "has a machine that does not join the cluster", engine.ClassNodeNotReady, engine.Warning, joinAfter, true},

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,10 +52,14 @@ func nodeNotReady(v *view) {
 	v.node(found{class: engine.ClassNodeNotReady, severity: engine.Critical, since: since, text: text})
 }
 
-// nodePressure finds what a node says it is short of.
+// nodePressure finds what a node says it is short of. That the kernel killed a process outside of any container is said by the kubelet alone.
 func nodePressure(v *view) {
 	if v.Node == nil || v.Node.DeletionTimestamp != nil || notReady(v.Node) {
 		return
+	}
+	killed := v.eventsOf(engine.KindNode, v.Node.Name, "", "SystemOOM")
+	if slices.ContainsFunc(killed, func(e *corev1.Event) bool { return v.within(lastSeen(e), recent) }) {
+		v.node(found{class: engine.ClassNodePressure, severity: engine.Warning, since: earliest(killed), text: "ran out of memory: the kernel killed a process of the system"})
 	}
 	for _, c := range v.Node.Status.Conditions {
 		text, ok := pressures[c.Type]

@@ -62,9 +62,15 @@ var Needs = []Need{
 	{"snapshot.storage.k8s.io", "volumesnapshotcontents", []string{"list"}, engine.CheckWarn, "waste: snapshots and volumes that are still wanted"},
 	{"velero.io", "podvolumebackups", []string{"list"}, engine.CheckWarn, "waste: volumes that a backup reads"},
 	{"velero.io", "datauploads", []string{"list"}, engine.CheckWarn, "waste: volumes that a backup reads"},
-	{"argoproj.io", "applications", []string{"list"}, engine.CheckWarn, "pull requests: which repository Argo CD deploys a workload from"},
-	{"kustomize.toolkit.fluxcd.io", "kustomizations", []string{"get"}, engine.CheckWarn, "pull requests: which path Flux applies a workload from"},
-	{"helm.toolkit.fluxcd.io", "helmreleases", []string{"get"}, engine.CheckWarn, "pull requests: where the values of a release stand"},
+	{"argoproj.io", "applications", []string{"get", "list"}, engine.CheckWarn, "deliveries that fail; pull requests: which repository Argo CD deploys a workload from"},
+	{"kustomize.toolkit.fluxcd.io", "kustomizations", []string{"get", "list"}, engine.CheckWarn, "deliveries that fail; pull requests: which path Flux applies a workload from"},
+	{"helm.toolkit.fluxcd.io", "helmreleases", []string{"get", "list"}, engine.CheckWarn, "deliveries that fail; pull requests: where the values of a release stand"},
+	{"operators.coreos.com", "clusterserviceversions", []string{"get", "list"}, engine.CheckWarn, "operators that could not be installed"},
+	{"operators.coreos.com", "installplans", []string{"get", "list"}, engine.CheckWarn, "operators that could not be installed"},
+	{"operators.coreos.com", "subscriptions", []string{"get", "list"}, engine.CheckWarn, "operators that could not be installed"},
+	{"operators.coreos.com", "catalogsources", []string{"get", "list"}, engine.CheckWarn, "operators that could not be installed"},
+	{"olm.operatorframework.io", "clusterextensions", []string{"get", "list"}, engine.CheckWarn, "operators that could not be installed"},
+	{"olm.operatorframework.io", "clustercatalogs", []string{"get", "list"}, engine.CheckWarn, "operators that could not be installed"},
 	{"source.toolkit.fluxcd.io", "gitrepositories", []string{"get"}, engine.CheckWarn, "pull requests: which repository that is"},
 }
 

@@ -121,6 +121,15 @@ var candid = []struct {
 	{"Gateway", []schema.GroupVersionResource{{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "gateways"}}},
 	{"HTTPRoute", []schema.GroupVersionResource{{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "httproutes"}}},
 	{"Certificate", []schema.GroupVersionResource{{Group: "cert-manager.io", Version: "v1", Resource: "certificates"}}},
+	{"Application", argoApplications},
+	{"Kustomization", fluxKustomizations},
+	{"HelmRelease", fluxReleases},
+	{"ClusterServiceVersion", []schema.GroupVersionResource{{Group: "operators.coreos.com", Version: "v1alpha1", Resource: "clusterserviceversions"}}},
+	{"InstallPlan", []schema.GroupVersionResource{{Group: "operators.coreos.com", Version: "v1alpha1", Resource: "installplans"}}},
+	{"Subscription", []schema.GroupVersionResource{{Group: "operators.coreos.com", Version: "v1alpha1", Resource: "subscriptions"}}},
+	{"CatalogSource", []schema.GroupVersionResource{{Group: "operators.coreos.com", Version: "v1alpha1", Resource: "catalogsources"}}},
+	{"ClusterExtension", []schema.GroupVersionResource{{Group: "olm.operatorframework.io", Version: "v1", Resource: "clusterextensions"}}},
+	{"ClusterCatalog", []schema.GroupVersionResource{{Group: "olm.operatorframework.io", Version: "v1", Resource: "clustercatalogs"}}},
 	{"NodeClaim", []schema.GroupVersionResource{{Group: "karpenter.sh", Version: "v1", Resource: "nodeclaims"}, {Group: "karpenter.sh", Version: "v1beta1", Resource: "nodeclaims"}}},
 }
 
@@ -176,6 +185,10 @@ func object(kind string, u *unstructured.Unstructured) detect.Object {
 		}
 		slices.SortStableFunc(o.Conditions, func(a, b metav1.Condition) int { return cmp.Compare(a.Status, b.Status) }) // one gateway that says no is enough
 		o.Backends = routeBackends(u)
+	case "Application", "ClusterServiceVersion", "InstallPlan", "Subscription", "CatalogSource":
+		if c, failed := delivery(kind, u, o.Conditions); failed {
+			o.Conditions = []metav1.Condition{c}
+		}
 	case "Certificate":
 		o.NotAfter, o.RenewAt = moment(u, "status", "notAfter"), moment(u, "status", "renewalTime")
 	}
@@ -225,4 +238,34 @@ func moment(u *unstructured.Unstructured, path ...string) time.Time {
 		return time.Time{}
 	}
 	return t
+}
+
+// delivery says, for kinds that do not use conditions for it or mean a failure by one that is true, that a delivery failed, why and since when.
+func delivery(kind string, u *unstructured.Unstructured, conditions []metav1.Condition) (metav1.Condition, bool) {
+	c := metav1.Condition{Type: "Delivered", Status: metav1.ConditionFalse}
+	at := func(path ...string) { c.LastTransitionTime = metav1.NewTime(moment(u, path...)) }
+	switch kind {
+	case "Application": // what of it is unwell are workloads of their own
+		c.Reason = text(u.Object, "status", "operationState", "phase")
+		at("status", "operationState", "finishedAt")
+		return c, c.Reason == "Failed" || c.Reason == "Error"
+	case "ClusterServiceVersion":
+		c.Reason = text(u.Object, "status", "reason")
+		at("status", "lastTransitionTime")
+		return c, text(u.Object, "status", "phase") == "Failed" && c.Reason != "Copied"
+	case "InstallPlan":
+		c.Reason = text(u.Object, "status", "phase")
+		return c, c.Reason == "Failed"
+	case "CatalogSource":
+		c.Reason = text(u.Object, "status", "connectionState", "lastObservedState")
+		at("status", "connectionState", "lastConnect")
+		return c, c.Reason != "" && c.Reason != "READY" && c.Reason != "CONNECTING" && c.Reason != "IDLE"
+	}
+	for _, is := range conditions { // of a Subscription
+		if is.Status == metav1.ConditionTrue && slices.Contains([]string{"ResolutionFailed", "InstallPlanFailed", "BundleUnpackFailed", "CatalogSourcesUnhealthy"}, is.Type) {
+			c.Reason, c.LastTransitionTime = cmp.Or(is.Reason, is.Type), is.LastTransitionTime
+			return c, true
+		}
+	}
+	return c, false
 }

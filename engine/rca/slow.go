@@ -172,6 +172,18 @@ var slowRules = []rule{
 			step: engine.Step{Text: "See what issues it (cert-manager, or the operator itself), and have it renewed.", Command: f.describe(f.resource(), f.i.Workload.Name), Field: "webhooks[*].clientConfig.caBundle"},
 		}, true
 	}},
+	{name: "delivery/failed", classes: []engine.Class{engine.ClassRolloutStuck}, prior: 0.85, match: func(f *facts) (finding, bool) {
+		e, ok := f.first(engine.EvidenceCondition, func(e engine.Evidence) bool {
+			return e.Fields["status"] != "True" && e.Object.Kind == f.i.Workload.Kind
+		})
+		if !ok {
+			return finding{}, false
+		}
+		return finding{
+			strength: 1, pro: []string{e.ID}, title: "it could not be delivered: " + quote(or(e.Fields["message"], e.Fields["reason"]), 120), text: "What runs stays as it was before.",
+			step: engine.Step{Text: "Mend what its controller names, in Git.", Command: f.describe(f.resource(), f.i.Workload.Name)},
+		}, true
+	}},
 	generally(rule{name: "schedule/refused", classes: []engine.Class{engine.ClassUnschedulable}, prior: 0.7, match: func(f *facts) (finding, bool) {
 		e, ok := f.first(engine.EvidencePod, func(e engine.Evidence) bool {
 			return e.Fields["phase"] == "Failed" && e.Fields["reason"] != "" && e.Fields["reason"] != "Evicted"

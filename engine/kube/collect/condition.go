@@ -45,6 +45,15 @@ var readers = map[string]func(context.Context, *subject, engine.ObjectRef) ([]en
 	"Gateway":                        spoken(schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "gateways"}),
 	"HTTPRoute":                      spoken(schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "httproutes"}),
 	"Certificate":                    spoken(schema.GroupVersionResource{Group: "cert-manager.io", Version: "v1", Resource: "certificates"}),
+	"Kustomization":                  spoken(schema.GroupVersionResource{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Resource: "kustomizations"}),
+	"HelmRelease":                    spoken(schema.GroupVersionResource{Group: "helm.toolkit.fluxcd.io", Version: "v2", Resource: "helmreleases"}),
+	"ClusterExtension":               spoken(schema.GroupVersionResource{Group: "olm.operatorframework.io", Version: "v1", Resource: "clusterextensions"}),
+	"ClusterCatalog":                 spoken(schema.GroupVersionResource{Group: "olm.operatorframework.io", Version: "v1", Resource: "clustercatalogs"}),
+	"Application":                    delivered(schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "applications"}),
+	"ClusterServiceVersion":          delivered(schema.GroupVersionResource{Group: "operators.coreos.com", Version: "v1alpha1", Resource: "clusterserviceversions"}),
+	"InstallPlan":                    delivered(schema.GroupVersionResource{Group: "operators.coreos.com", Version: "v1alpha1", Resource: "installplans"}),
+	"Subscription":                   delivered(schema.GroupVersionResource{Group: "operators.coreos.com", Version: "v1alpha1", Resource: "subscriptions"}),
+	"CatalogSource":                  delivered(schema.GroupVersionResource{Group: "operators.coreos.com", Version: "v1alpha1", Resource: "catalogsources"}),
 	"NodePool":                       claimsOfPool,
 }
 
@@ -364,6 +373,33 @@ func spoken(resource schema.GroupVersionResource) func(context.Context, *subject
 			}
 		}
 		return append(out, s.answering(ctx, u)...), nil
+	}
+}
+
+// delivered reads what a kind that does not use conditions for it says of a delivery, where it says it.
+func delivered(resource schema.GroupVersionResource) func(context.Context, *subject, engine.ObjectRef) ([]engine.Evidence, error) {
+	return func(ctx context.Context, s *subject, ref engine.ObjectRef) ([]engine.Evidence, error) {
+		if s.Dynamic == nil {
+			return nil, nil
+		}
+		u, err := s.Dynamic.Resource(resource).Namespace(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		message := ""
+		for _, path := range [][]string{{"status", "operationState", "message"}, {"status", "message"}, {"status", "connectionState", "lastObservedState"}} {
+			if text, _, _ := unstructured.NestedString(u.Object, path...); message == "" {
+				message = text
+			}
+		}
+		list, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions") // an object without conditions says nothing
+		for _, c := range list {
+			fields, _ := c.(map[string]any)
+			if text, _, _ := unstructured.NestedString(fields, "message"); message == "" {
+				message = text
+			}
+		}
+		return []engine.Evidence{state(ref, "Delivered", "False", "", message, time.Time{})}, nil
 	}
 }
 
