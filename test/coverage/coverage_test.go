@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -65,7 +68,7 @@ func TestCoverage(t *testing.T) {
 		t.Fatal(err)
 	}
 	var work errgroup.Group
-	work.SetLimit(12)
+	work.SetLimit(32)
 	for _, f := range faults {
 		work.Go(func() error { return w.begin(t.Context(), namespaceOf(f.name), f.make, f.then) })
 	}
@@ -91,6 +94,11 @@ func (w *world) begin(ctx context.Context, namespace, manifest string, then func
 	if err := w.apply(ctx, "", "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+namespace+", labels: {case: "+namespace+"}}\n"); err != nil {
 		return err
 	}
+	// Without it controllers are refused pods at first, and would say so.
+	accounts := w.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}).Namespace(namespace)
+	if _, err := retry(ctx, func() (*unstructured.Unstructured, error) { return accounts.Get(ctx, "default", metav1.GetOptions{}) }); err != nil {
+		return err
+	}
 	if err := w.apply(ctx, namespace, manifest); err != nil {
 		return err
 	}
@@ -107,7 +115,7 @@ func (w *world) sees(t *testing.T, f fault) {
 	o := w.observers[f.ahead]
 	workload := engine.Workload{Cluster: "prod", Namespace: namespaceOf(f.name), Kind: f.kind, Name: f.of}
 	switch f.kind {
-	case "Node", "NodePool", "PersistentVolume", "Namespace", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "APIService", "GatewayClass":
+	case "Node", "NodePool", "PersistentVolume", "Namespace", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "APIService", "GatewayClass", "ClusterExtension", "ClusterCatalog":
 		workload.Namespace = ""
 	}
 	if workload.Name == "" {

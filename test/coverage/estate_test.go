@@ -39,6 +39,7 @@ var nodeFaults = []fault{
 	{name: "network unavailable", ahead: soon, kind: "Node", of: "network", class: engine.ClassNodePressure, make: node("network", pressure("NetworkUnavailable", "NoRouteCreated"))},
 	{name: "kernel deadlock", kind: "Node", of: "kernel", class: engine.ClassNodePressure, make: node("kernel", pressure("KernelDeadlock", "DockerHung"))},
 	{name: "read only file system", kind: "Node", of: "readonly", class: engine.ClassNodePressure, make: node("readonly", pressure("ReadonlyFilesystem", "FilesystemIsReadOnly"))},
+	{name: "system out of memory", kind: "Node", of: "oomed", class: engine.ClassNodePressure, make: join(node("oomed", ready), warning("Node", "oomed", "SystemOOM", "System OOM encountered, victim process: containerd, pid: 4711", "kubelet"))},
 	{name: "machine does not join", ahead: later, kind: "NodePool", of: "joinless", class: engine.ClassNodeNotReady, rule: "machine/join", make: claim("joinless", `- {type: Launched, status: "True", reason: Launched, message: "", lastTransitionTime: {{ago "1m"}}}
 - {type: Registered, status: Unknown, reason: NodeNotFound, message: Node not registered with cluster, lastTransitionTime: {{ago "1m"}}}`)},
 	{name: "no capacity", ahead: later, kind: "NodePool", of: "capless", class: engine.ClassUnschedulable, rule: "machine/capacity", make: claim("capless", `- {type: Launched, status: Unknown, reason: LaunchFailed, message: "creating instance, insufficient capacity, with fleet error(s), InsufficientInstanceCapacity: We currently do not have sufficient m5.large capacity", lastTransitionTime: {{ago "1m"}}}`)},
@@ -248,6 +249,31 @@ spec:
 kind: ConfigMap
 metadata: {name: app, finalizers: [example.com/tidy]}
 `, then: func(ctx context.Context, w *world, ns string) error { return w.remove(ctx, "v1", "Namespace", "", ns) }},
+}
+
+func delivery(version, kind, name, status string) string {
+	return fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata: {name: %s}\nstatus: %s\n", version, kind, name, status)
+}
+
+var deliveryFaults = []fault{
+	{name: "argo sync fails", ahead: later, kind: "Application", class: engine.ClassRolloutStuck, rule: "delivery/failed", make: delivery("argoproj.io/v1alpha1", "Application", "app",
+		`{operationState: {phase: Failed, message: "one or more objects failed to apply, reason: Deployment.apps \"web\" is invalid", finishedAt: {{ago "1m"}}}}`)},
+	{name: "flux kustomization fails", ahead: later, kind: "Kustomization", class: engine.ClassRolloutStuck, rule: "delivery/failed", make: custom("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "app",
+		`{type: Ready, status: "False", reason: BuildFailed, message: "kustomize build failed: accumulating resources", lastTransitionTime: {{ago "1m"}}}`)},
+	{name: "flux helm release fails", ahead: later, kind: "HelmRelease", class: engine.ClassRolloutStuck, rule: "delivery/failed", make: custom("helm.toolkit.fluxcd.io/v2", "HelmRelease", "app",
+		`{type: Ready, status: "False", reason: UpgradeFailed, message: "Helm upgrade failed for release shop/web: timed out waiting for the condition", lastTransitionTime: {{ago "1m"}}}`)},
+	{name: "operator version fails", ahead: later, kind: "ClusterServiceVersion", class: engine.ClassRolloutStuck, rule: "delivery/failed", make: delivery("operators.coreos.com/v1alpha1", "ClusterServiceVersion", "app",
+		`{phase: Failed, reason: InstallCheckFailed, message: "install timeout", lastTransitionTime: {{ago "1m"}}}`)},
+	{name: "install plan fails", ahead: later, kind: "InstallPlan", class: engine.ClassRolloutStuck, rule: "delivery/failed", make: delivery("operators.coreos.com/v1alpha1", "InstallPlan", "app",
+		`{phase: Failed, conditions: [{type: Installed, status: "False", reason: InstallComponentFailed, message: bundle unpacking failed}]}`)},
+	{name: "subscription unresolved", ahead: later, kind: "Subscription", class: engine.ClassRolloutStuck, rule: "delivery/failed", make: custom("operators.coreos.com/v1alpha1", "Subscription", "app",
+		`{type: ResolutionFailed, status: "True", reason: ConstraintsNotSatisfiable, message: "no operators found in package web", lastTransitionTime: {{ago "1m"}}}`)},
+	{name: "catalog source away", ahead: later, kind: "CatalogSource", class: engine.ClassRolloutStuck, rule: "delivery/failed", make: delivery("operators.coreos.com/v1alpha1", "CatalogSource", "app",
+		`{connectionState: {lastObservedState: TRANSIENT_FAILURE, lastConnect: {{ago "1m"}}}}`)},
+	{name: "cluster extension fails", ahead: later, kind: "ClusterExtension", of: "ext", class: engine.ClassRolloutStuck, rule: "delivery/failed", make: custom("olm.operatorframework.io/v1", "ClusterExtension", "ext",
+		`{type: Installed, status: "False", reason: Failed, message: "no bundles found for package web", lastTransitionTime: {{ago "1m"}}}`)},
+	{name: "cluster catalog fails", ahead: later, kind: "ClusterCatalog", of: "cat", class: engine.ClassRolloutStuck, rule: "delivery/failed", make: custom("olm.operatorframework.io/v1", "ClusterCatalog", "cat",
+		`{type: Serving, status: "False", reason: Unavailable, message: "catalog cannot be unpacked", lastTransitionTime: {{ago "1m"}}}`)},
 }
 
 // cordon has the controllers taint a simulated node, once the pod of the row runs on it.

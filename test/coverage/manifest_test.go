@@ -11,7 +11,11 @@ import (
 var ground = strings.Join([]string{
 	node("plain-1", ready), customKind("gateway.networking.k8s.io", "v1", "GatewayClass", "gatewayclasses", "Cluster"), customKind("gateway.networking.k8s.io", "v1", "Gateway", "gateways", "Namespaced"),
 	customKind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes", "Namespaced"), customKind("cert-manager.io", "v1", "Certificate", "certificates", "Namespaced"),
-	customKind("karpenter.sh", "v1", "NodeClaim", "nodeclaims", "Cluster"),
+	customKind("karpenter.sh", "v1", "NodeClaim", "nodeclaims", "Cluster"), customKind("argoproj.io", "v1alpha1", "Application", "applications", "Namespaced"),
+	customKind("kustomize.toolkit.fluxcd.io", "v1", "Kustomization", "kustomizations", "Namespaced"), customKind("helm.toolkit.fluxcd.io", "v2", "HelmRelease", "helmreleases", "Namespaced"),
+	customKind("operators.coreos.com", "v1alpha1", "ClusterServiceVersion", "clusterserviceversions", "Namespaced"), customKind("operators.coreos.com", "v1alpha1", "InstallPlan", "installplans", "Namespaced"),
+	customKind("operators.coreos.com", "v1alpha1", "Subscription", "subscriptions", "Namespaced"), customKind("operators.coreos.com", "v1alpha1", "CatalogSource", "catalogsources", "Namespaced"),
+	customKind("olm.operatorframework.io", "v1", "ClusterExtension", "clusterextensions", "Cluster"), customKind("olm.operatorframework.io", "v1", "ClusterCatalog", "clustercatalogs", "Cluster"),
 }, "\n---\n")
 
 const ready = `- {type: Ready, status: "True", reason: KubeletReady, message: kubelet is posting ready status, lastHeartbeatTime: {{ago "1s"}}, lastTransitionTime: {{ago "24h"}}}`

@@ -178,7 +178,7 @@ func (w *world) apply(ctx context.Context, namespace, manifest string) error {
 // clusterwide are the kinds without a namespace.
 var clusterwide = []string{
 	"Node", "Namespace", "PersistentVolume", "StorageClass", "IngressClass", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration",
-	"APIService", "GatewayClass", "NodeClaim", "CustomResourceDefinition",
+	"APIService", "GatewayClass", "NodeClaim", "CustomResourceDefinition", "ClusterExtension", "ClusterCatalog",
 }
 
 func (w *world) resource(o *unstructured.Unstructured, namespace string) dynamic.ResourceInterface {
