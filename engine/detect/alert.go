@@ -108,6 +108,8 @@ var controllers = []struct{ label, kind string }{
 	{"job_name", "Job"},
 	{"replicaset", "ReplicaSet"},
 	{"persistentvolumeclaim", "PersistentVolumeClaim"},
+	{"horizontalpodautoscaler", kindAutoscaler},
+	{"poddisruptionbudget", "PodDisruptionBudget"},
 }
 
 // aboutNodes are the classes for which a node label names what is hurt, and not merely where something runs.
@@ -123,6 +125,8 @@ func subject(l map[string]string, class engine.Class, owner func(kind, namespace
 	switch {
 	case node.Name != "" && slices.Contains(aboutNodes, class):
 		return node, engine.ObjectRef{Kind: engine.KindNode, Name: node.Name}
+	case class == engine.ClassAPIDown && l["name"] != "": // of an APIService, which is the cluster's
+		return engine.Workload{Kind: "APIService", Name: l["name"]}, engine.ObjectRef{Kind: "APIService", Name: l["name"]}
 	case l["workload"] != "" && l["workload_kind"] == engine.KindNode:
 		return engine.Workload{Kind: engine.KindNode, Name: l["workload"]}, object
 	case l["workload"] != "" && l["workload_kind"] != "" && ns != "":

@@ -38,6 +38,8 @@ func TestAlertSubjects(t *testing.T) {
 		{"a Deployment, told by the exporter's pod", "alertname=KubeDeploymentReplicasMismatch,namespace=shop,deployment=cart,pod=kube-state-metrics-1,container=kube-state-metrics,job=kube-state-metrics", engine.ClassReplicasMissing, "Deployment shop/cart", "Deployment/cart", ""},
 		{"a Job of a CronJob", "alertname=KubeJobFailed,namespace=shop,job_name=report-2890,job=kube-state-metrics", engine.ClassJobFailed, "CronJob shop/report", "Job/report-2890", ""},
 		{"a node of the mixin", "alertname=KubeNodeNotReady,node=n1,namespace=monitoring,pod=kube-state-metrics-1", engine.ClassNodeNotReady, "Node n1", "Node/n1", "n1"},
+		{"an autoscaler", "alertname=KubeHpaReplicasMismatch,namespace=shop,horizontalpodautoscaler=cart,job=kube-state-metrics", engine.ClassScalingStuck, "HorizontalPodAutoscaler shop/cart", "HorizontalPodAutoscaler/cart", ""},
+		{"a part of the API", "alertname=KubeAggregatedAPIDown,name=v1beta1.metrics.k8s.io,namespace=default,job=apiserver", engine.ClassAPIDown, "APIService v1beta1.metrics.k8s.io", "APIService/v1beta1.metrics.k8s.io", ""},
 		{"a node and nothing else", "alertname=NodeClockSkew,node=n1", engine.ClassAlert, "Node n1", "Node/n1", "n1"},
 		{"a service's job", "alertname=HighErrorRate,namespace=shop,job=web", engine.ClassAlert, "Service shop/web", "", ""},
 		{"an app", "alertname=HighErrorRate,namespace=shop,app=web,job=blackbox", engine.ClassAlert, "Service shop/web", "", ""},

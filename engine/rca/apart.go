@@ -140,6 +140,7 @@ var tells = map[string]string{
 	"scale":            "the autoscaler's condition gives that reason",
 	"drain":            "the eviction is refused as long as the budget stands",
 	"cron":             "the CronJob's events give that reason",
+	"delivery":         "applying the same by hand fails with the same words",
 	"terminate":        "the object goes as soon as that is out of the way",
 	"volume":           "the claim's or volume's condition gives that reason",
 	"certificate":      "the certificate's dates, or its issuer's, say so",
