@@ -51,6 +51,11 @@ func (f *fakeStore) Incidents(_ context.Context, filter engine.IncidentFilter) (
 	return found[:min(len(found), filter.Limit)], nil
 }
 
+func (f *fakeStore) Story(ctx context.Context, id int64) (engine.Story, error) {
+	i, err := f.Incident(ctx, id)
+	return engine.Story{Incident: i, Lasted: 90 * time.Minute}, err
+}
+
 func (f *fakeStore) Overview(context.Context) (engine.Overview, error) {
 	return engine.Overview{At: noon}, nil
 }
@@ -191,7 +196,7 @@ func fixture(t *testing.T) (*Handlers, *fakeStore, *fakeAlertmanager) {
 	}
 	all := []engine.Action{engine.ActionView, engine.ActionAcknowledge, engine.ActionAssign, engine.ActionSilence, engine.ActionResolve, engine.ActionLogs, engine.ActionDiagnose, engine.ActionVerdict}
 	return &Handlers{
-		Incidents: s, Decisions: s, Progress: s, Diagnoses: s, Signals: s,
+		Incidents: s, Stories: s, Decisions: s, Progress: s, Diagnoses: s, Signals: s,
 		Groups: fakeGroups{"UANA": {"SONCALL"}},
 		Clusters: []Cluster{
 			{Name: "prod", Owner: owner, Logs: logs, Alertmanager: am},

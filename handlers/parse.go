@@ -62,8 +62,12 @@ func parse(text string, now time.Time) (query, error) {
 		return query{verb: verb}, nil
 	case "pause":
 		return query{verb: verb, reason: cut(strings.Join(args, " "), 300)}, nil
-	case "show", "incident":
+	case "show":
 		return parseShow(args)
+	case "incident":
+		if len(args) > 0 {
+			return parseShow(args)
+		}
 	case "incidents":
 		return parseIncidents(args, now)
 	case "savings":

@@ -25,6 +25,7 @@ type Config struct {
 	People      map[string]string   `yaml:"people"` // GitHub login by Slack user id
 	Audit       AuditConfig         `yaml:"audit"`
 	Reports     ReportsConfig       `yaml:"reports"`
+	Rehearsal   RehearsalConfig     `yaml:"rehearsal"`
 	Logs        LogsConfig          `yaml:"logs"`
 	Retention   RetentionConfig     `yaml:"retention"`
 	HTTP        HTTPConfig          `yaml:"http"`
@@ -130,6 +131,11 @@ type MaintenanceConfig struct {
 	Namespace string    `yaml:"namespace"`
 	Start     time.Time `yaml:"start"`
 	End       time.Time `yaml:"end"`
+}
+
+// RehearsalConfig says where autopilot rehearse -post tells what it would have told.
+type RehearsalConfig struct {
+	Channel string `yaml:"channel"`
 }
 
 // LogsConfig is about log lines on cards and behind the Show logs button.

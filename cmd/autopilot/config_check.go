@@ -88,6 +88,9 @@ var (
 )
 
 func (v *validator) config(c Config) {
+	if ch := c.Rehearsal.Channel; ch != "" && !channelRE.MatchString(ch) {
+		v.bad(at{"rehearsal", "channel"}, `%q is not a channel; "#name" in quotes, or an id such as C0123ABCD`, ch)
+	}
 	if len(c.Clusters) == 0 {
 		v.bad(at{"clusters"}, "at least one cluster is needed: - name: prod, and one of kubeconfig, in_cluster or eks")
 	}

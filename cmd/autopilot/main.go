@@ -30,6 +30,7 @@ Usage:
   autopilot report [-period 2026-W47]     write the report of a week or a month as a page, tables or a PDF; -h lists the options
   autopilot export incidents [-o FILE]    write incidents with causes, answers and remedies as JSON lines; -h lists the options
   autopilot calibrate [-in FILE]          compare the confidences that were shown with what people answered
+  autopilot rehearse [-days 14] [-post]   say what the bot would have told of the last days, by what Prometheus still holds
   autopilot version                       print the version
 
 The configuration is autopilot.yaml, or FILE, or what AUTOPILOT_CONFIG names.
@@ -50,7 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	verb, rest := args[0], args[1:]
 	own, known := map[string]func(context.Context, []string, io.Writer, io.Writer) int{
-		"report": reportCommand, "export": exportCommand, "calibrate": calibrateCommand,
+		"report": reportCommand, "export": exportCommand, "calibrate": calibrateCommand, "rehearse": rehearseCommand,
 	}[verb]
 	if known {
 		return own(ctx, rest, stdout, stderr)
@@ -91,7 +92,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func suggestion(verb string) string {
-	if near := nearest(verb, []string{"serve", "migrate", "doctor", "config", "audit", "report", "export", "calibrate", "version"}); near != "" {
+	if near := nearest(verb, []string{"serve", "migrate", "doctor", "config", "audit", "report", "export", "calibrate", "rehearse", "version"}); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return ""

@@ -54,9 +54,11 @@ func connectWaste(ctx context.Context, cfg Config, clusters []connected, st *sto
 	if cfg.Waste == nil {
 		return nil, nil
 	}
-	w := &handlers.Waste{
-		Scans: st, Memory: st, Savings: st, Rules: cfg.wasteRules(), Location: cfg.Waste.location(),
+	w, prices, err := wasteParts(ctx, cfg, clusters, st, log)
+	if err != nil {
+		return nil, err
 	}
+	w.Scans, w.Memory, w.Savings, w.Ledger = st, st, st, st
 	schedule, err := parseSchedule(cfg.Waste.Schedule, w.Location)
 	if err != nil {
 		return nil, engine.Errorf(engine.Invalid, "waste.schedule: %v", err)
@@ -64,18 +66,23 @@ func connectWaste(ctx context.Context, cfg Config, clusters []connected, st *sto
 	if schedule != nil {
 		w.Next = schedule.Next
 	}
+	w.Costs = &handlers.Costing{Ledger: st, Pricing: prices, Rules: price.DefaultRules()}
+	return w, nil
+}
+
+// wasteParts prepares what looking for waste asks of clusters, of accounts and for prices, and speaks to none.
+func wasteParts(ctx context.Context, cfg Config, clusters []connected, cache handlers.PriceCache, log *slog.Logger) (*handlers.Waste, *handlers.Pricing, error) {
+	w := &handlers.Waste{Rules: cfg.wasteRules(), Location: cfg.Waste.location()}
 	for k, c := range clusters {
 		w.Clusters = append(w.Clusters, wasteCluster(cfg.Clusters[k], c, cfg.Waste.Teams))
 	}
 	regions, err := connectRegions(ctx, cfg.AWS)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	prices := pricing(regions, st, log)
+	prices := pricing(regions, cache, log)
 	w.Accounts, w.Prices = wasteAccounts(cfg, regions), prices.Book
-	w.Ledger = st
-	w.Costs = &handlers.Costing{Ledger: st, Pricing: prices, Rules: price.DefaultRules()}
-	return w, nil
+	return w, prices, nil
 }
 
 func wasteCluster(cl ClusterConfig, c connected, teams map[string]string) handlers.WasteCluster {

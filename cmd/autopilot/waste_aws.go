@@ -14,7 +14,6 @@ import (
 	"github.com/eks-autopilot/autopilot/engine/price"
 	"github.com/eks-autopilot/autopilot/engine/waste"
 	"github.com/eks-autopilot/autopilot/handlers"
-	"github.com/eks-autopilot/autopilot/store"
 )
 
 // region is one region of a configured account.
@@ -97,8 +96,8 @@ func (c Config) eksNames(account, region string) []string {
 }
 
 // pricing says whom to ask for prices: any account for the public ones, those with cost_explorer for what is paid.
-func pricing(regions []region, st *store.Store, log *slog.Logger) *handlers.Pricing {
-	p := &handlers.Pricing{Cache: st, Now: time.Now, Log: log}
+func pricing(regions []region, cache handlers.PriceCache, log *slog.Logger) *handlers.Pricing {
+	p := &handlers.Pricing{Cache: cache, Now: time.Now, Log: log}
 	payers, markets := map[string]bool{}, map[string]bool{}
 	for _, r := range regions {
 		if !markets[r.name] {
