@@ -29,6 +29,7 @@ import (
 type options struct {
 	scenario   string
 	exit       bool
+	savings    bool
 	listen     string
 	mode       string
 	kubeconfig string
@@ -61,6 +62,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	f.SetOutput(errs)
 	f.StringVar(&o.scenario, "scenario", "crash", "the fault to play: "+names())
 	f.BoolVar(&o.exit, "exit", false, "play the fault through without a page, print the thread, and exit 0 only if all was seen")
+	f.BoolVar(&o.savings, "savings", false, "play savings in place of a fault, and do what people would: approve, merge; a week passes in a moment, and ends with its digest")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8504", "where the workspace page listens")
 	f.StringVar(&o.mode, "mode", "auto", "the cluster: auto, node (real containers; root on Linux), kwok (simulated)")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "use this cluster instead of starting one")
@@ -78,6 +80,8 @@ func parse(args []string, errs io.Writer) (options, error) {
 		_, _ = fmt.Fprintf(errs, "-mode %q is not one of auto, node, kwok\n", o.mode)
 	case o.context != "" && o.kubeconfig == "":
 		_, _ = fmt.Fprintln(errs, "-context needs -kubeconfig")
+	case o.savings && o.kubeconfig != "":
+		_, _ = fmt.Fprintln(errs, "-savings makes waste, which it does in a cluster of its own alone; leave out -kubeconfig")
 	default:
 		if _, err := scenario.Find(o.scenario); err != nil {
 			_, _ = fmt.Fprintln(errs, err)
@@ -125,7 +129,8 @@ func demo(ctx context.Context, o options, in io.Reader, out io.Writer) (err erro
 	if !o.exit {
 		cfg.SlackAddress = o.listen
 	}
-	if !o.exit && o.kubeconfig == "" {
+	if (o.savings || !o.exit) && o.kubeconfig == "" {
+		cfg.EditBot = func(c *stand.BotConfig) { c.Extra += reports() }
 		if cfg.Waste, err = wasteCases(); err != nil {
 			return err
 		}
@@ -151,6 +156,9 @@ func demo(ctx context.Context, o options, in io.Reader, out io.Writer) (err erro
 	p, err := newPlay(ctx, st, s, progress)
 	if err != nil {
 		return err
+	}
+	if o.savings {
+		return p.saving().whole(ctx, o.exit, out)
 	}
 	// Also in somebody's own cluster nothing may be left behind.
 	defer func() { err = errors.Join(err, p.player.End(context.WithoutCancel(ctx), s)) }()

@@ -158,15 +158,22 @@ func (p *play) guided(ctx context.Context, in io.Reader, out io.Writer) error {
 		return err
 	}
 	savings := "none, for it is a cluster of yours"
+	told := make(chan error, 1)
 	if p.stand.AWS != nil {
-		if err := p.save(ctx); err != nil {
-			return err
-		}
-		finops, err := p.channelID(ctx, "finops")
+		s := p.saving()
+		card, err := s.save(ctx)
 		if err != nil {
 			return err
 		}
-		savings = fmt.Sprintf("%s/?user=%s#/c/%s", p.stand.Slack.URL(), p.people[saver], finops)
+		money, err := p.channelID(ctx, finops)
+		if err != nil {
+			return err
+		}
+		savings = fmt.Sprintf("%s/?user=%s#/c/%s", p.stand.Slack.URL(), p.people[saver], money)
+		go func() {
+			_, err := s.week(ctx, card)
+			told <- err
+		}()
 	}
 	_, _ = fmt.Fprintf(out, `
   The workspace   %s/
@@ -174,7 +181,8 @@ func (p *play) guided(ctx context.Context, in io.Reader, out io.Writer) error {
   Savings         %s
 
   Click on the card as Ana (on call), or as Eve, who may not. Type /autopilot help.
-  Approve the savings as Ben, then as Dev; merge the pull request on its page, and watch the card.
+  Approve the savings as Ben, then as Dev; merge the pull request on its page, and watch the card. Once the change is live, a week
+  passes in a moment, and its digest comes to #finops. /autopilot report weekly asks for it at any time.
   Prometheus      %s
   Alertmanager    %s
   Kubernetes      KUBECONFIG=%s
@@ -183,16 +191,20 @@ func (p *play) guided(ctx context.Context, in io.Reader, out io.Writer) error {
 
 `, p.stand.Slack.URL(), p.stand.Slack.URL(), p.person, channel, card.TS, savings,
 		p.stand.Prometheus.URL(), p.stand.Alertmanager.URL(), p.stand.Cluster.Kubeconfig(), p.subject)
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-enter(in):
+	pressed := enter(in)
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case err = <-told:
+		case <-pressed:
+			pressed, err = nil, p.fix(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
 	}
-	if err := p.fix(ctx); err != nil && ctx.Err() == nil {
-		return err
-	}
-	<-ctx.Done()
-	return nil
 }
 
 // enter receives when a line is read. Input that ends without one never sends, so a demo without a terminal waits for its signal.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/test/slack"
+	"github.com/eks-autopilot/autopilot/test/stand"
 	"github.com/eks-autopilot/autopilot/test/stand/reader"
 )
 
@@ -21,10 +22,6 @@ func (w *world) weekly() {
 	w.config.Extra += `reports: {deliveries: [{name: finops, period: weekly, schedule: "0 0 * * MON", time_zone: UTC, channel: "#finops"}]}` + "\n"
 	w.must(os.WriteFile(w.file, w.config.YAML(), 0o644))
 }
-
-// intoLastWeek is how many days must pass for today to be the Thursday of the week that was over last: the days after it are measured,
-// three of them in that week.
-func intoLastWeek(now time.Time) int { return (int(now.UTC().Weekday())+6)%7 + 4 }
 
 // figures are sums over the rows of a week, as the table of the headline names them. Of the steps, the chains that reached them in it.
 const figures = `WITH
@@ -71,7 +68,7 @@ func (w *world) digested(days, looks int, pull string) {
 	w.detect("ben")
 	w.scanned(3)
 	w.must(w.bot.Stop(ctx))
-	w.value(ctx, fmt.Sprintf(`UPDATE digest_delivery SET since = since - interval '%d days' RETURNING name`, days))
+	w.must(stand.AgeDeliveries(ctx, w.postgres.URL(), days))
 	w.must(w.bot.Start(ctx))
 	w.ready()
 	card := w.card(60*time.Second, ":bar_chart: "+title)

@@ -129,7 +129,7 @@ func TestApprove(t *testing.T) {
 			"detected,approved,implemented detected,approved,implemented", nil
 	})
 
-	days, looks := intoLastWeek(time.Now()), w.looks()
+	days, looks := stand.IntoLastWeek(time.Now()), w.looks()
 	w.measuredLater(days, past, metrics, labelled.Pool, "over", "leaked")
 	// Each measured day of each request saved what the frozen baseline and the new request say, for three replicas.
 	w.measured(2, false, "over_requested%", `CASE WHEN abs(v.work - 72) < 0.1 AND a.baseline ->> 'days' = '14' THEN ((a.baseline ->> 'per_unit')::float - (a.baseline ->> 'after')::float) * 72 ELSE 0 END`)

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/eks-autopilot/autopilot/test/slack"
 	"github.com/eks-autopilot/autopilot/test/stand"
 	"github.com/eks-autopilot/autopilot/test/stand/labelled"
@@ -78,7 +76,7 @@ func (w *world) measuredLater(days int, before labelled.Era, metrics *stand.Prom
 	w.t.Helper()
 	ctx, now := w.t.Context(), time.Now()
 	w.must(w.bot.Stop(ctx))
-	w.daysPass(days)
+	w.must(stand.Age(ctx, w.postgres.URL(), days))
 	all, err := labelled.Load()
 	w.must(err)
 	all = slices.DeleteFunc(all, func(c labelled.Case) bool { return !slices.Contains(cases, c.Name) })
@@ -120,38 +118,6 @@ func (w *world) measured(chains int, cash bool, kinds, saved string) {
 	}
 }
 
-// daysPass makes what the ledger, the proposals, the measured days and the costs say that many days older, at least as many as costs are
-// kept of. The ledger lets nobody change its rows; a
-// test that cannot wait for days must, and puts the trigger back.
-func (w *world) daysPass(days int) {
-	w.t.Helper()
-	ctx := w.t.Context()
-	c, err := pgx.Connect(ctx, w.postgres.URL())
-	w.must(err)
-	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }()
-	for _, statement := range []string{
-		`BEGIN`,
-		`CREATE FUNCTION pg_temp.earlier(body jsonb) RETURNS jsonb LANGUAGE sql AS
-			$$ SELECT to_jsonb(to_char((body ->> 'day')::timestamptz AT TIME ZONE 'UTC' - $days, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) $$`,
-		`ALTER TABLE ledger DISABLE TRIGGER ledger_rows_stay`,
-		`UPDATE ledger SET at = at - $days`,
-		`ALTER TABLE ledger ENABLE TRIGGER ledger_rows_stay`,
-		`CREATE TEMPORARY TABLE used AS SELECT * FROM ledger_use`,
-		`DELETE FROM ledger_use`,
-		`INSERT INTO ledger_use SELECT finding_id, day - $n, jsonb_set(use, '{day}', pg_temp.earlier(use)) FROM used`,
-		`UPDATE proposal SET created_at = created_at - $days, approved_at = approved_at - $days, merged_at = merged_at - $days, deployed_at = deployed_at - $days`,
-		`UPDATE proposal_event SET at = at - $days`,
-		`UPDATE cost_row SET day = day - $n`,
-		`UPDATE cost_day SET day = day - $n, saved_at = saved_at - $days, bill = jsonb_set(bill, '{day}', pg_temp.earlier(bill))`,
-		`COMMIT`,
-	} {
-		statement = strings.NewReplacer("$days", fmt.Sprintf("interval '%d days'", days), "$n", fmt.Sprint(days)).Replace(statement)
-		if _, err := c.Exec(ctx, statement); err != nil {
-			w.t.Fatalf("%s: %v", statement, err)
-		}
-	}
-}
-
 // offered waits for a card that has a button.
 func (w *world) offered(within time.Duration, subject, label string) slack.Message {
 	w.t.Helper()
@@ -171,17 +137,9 @@ func (w *world) offered(within time.Duration, subject, label string) slack.Messa
 // choose sends the open modal as it is: every line of it that is chosen stays so.
 func (w *world) choose(who string) {
 	w.t.Helper()
-	view := w.modal(who)
-	values := map[string]map[string]slack.Block{}
-	for _, b := range view.Blocks {
-		element, _ := b["element"].(map[string]any)
-		block, _ := b["block_id"].(string)
-		action, _ := element["action_id"].(string)
-		if b["type"] == "input" {
-			values[block] = map[string]slack.Block{action: {"type": element["type"], "selected_options": element["initial_options"]}}
-		}
-	}
-	o, err := w.slack.Control().Submit(w.t.Context(), w.people[who], view.ID, values)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+	defer cancel()
+	o, err := w.reader.SendIn(ctx, w.people[who])
 	if err != nil || !o.OK || len(o.Errors) > 0 {
 		w.t.Fatalf("%s approves: %+v, %v", who, o, err)
 	}

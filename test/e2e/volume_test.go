@@ -95,7 +95,7 @@ func TestVolume(t *testing.T) {
 
 	// Days later AWS still does not have it, and that is measured: money off the bill.
 	w.must(w.bot.Stop(t.Context()))
-	w.daysPass(daysPassed)
+	w.must(stand.Age(w.t.Context(), w.postgres.URL(), daysPassed))
 	w.must(w.bot.Start(t.Context()))
 	w.ready()
 	w.verified()

@@ -40,6 +40,9 @@ func (g *GitOps) Start(ctx context.Context, cfg *rest.Config) error {
 	if g.applier, err = scenario.NewApplier(cfg, gitopsManager); err != nil {
 		return err
 	}
+	if err := os.RemoveAll(g.Dir); err != nil { // a stand that failed leaves its own
+		return err
+	}
 	if _, err := git(ctx, "", "clone", "--quiet", "--branch", g.Branch, g.URL, g.Dir); err != nil {
 		return err
 	}

@@ -105,7 +105,8 @@ type Stand struct {
 
 	cfg    Config
 	ports  Ports
-	listen string // the bot's
+	past   labelled.Era // until the first change, with Waste
+	listen string       // the bot's
 	stack  []cleanup
 }
 

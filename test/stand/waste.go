@@ -37,7 +37,10 @@ func (s *Stand) startWaste(ctx context.Context, data string) error {
 	if err := f.Furnish(ctx, s.cfg.Waste); err != nil {
 		return err
 	}
-	if err := f.Histories(ctx, data, 0, s.cfg.Waste, now); err != nil || len(s.cfg.Declared) == 0 {
+	if s.past, err = f.Now(ctx, now.AddDate(0, 0, -pastDays), now); err != nil {
+		return err
+	}
+	if err := s.remember(ctx, f, data, now, s.past); err != nil || len(s.cfg.Declared) == 0 {
 		return err
 	}
 	return s.startForge(ctx)

@@ -190,6 +190,30 @@ func (r Reader) Press(ctx context.Context, user, ts, label string) (slack.Outcom
 	return slack.Outcome{}, fmt.Errorf("the message has no %q; it has %q", label, labels)
 }
 
+// SendIn sends in the window that is open for a user, or will be within ctx, with what is chosen in it beforehand.
+func (r Reader) SendIn(ctx context.Context, user string) (slack.Outcome, error) {
+	var view slack.View
+	if err := r.WaitFor(ctx, func(ctx context.Context) (bool, error) {
+		views, err := r.Views(ctx, user)
+		if len(views) == 1 {
+			view = views[0]
+		}
+		return len(views) == 1, err
+	}); err != nil {
+		return slack.Outcome{}, fmt.Errorf("no window opens: %w", err)
+	}
+	values := map[string]map[string]slack.Block{}
+	for _, b := range view.Blocks {
+		element, _ := b["element"].(map[string]any)
+		block, _ := b["block_id"].(string)
+		action, _ := element["action_id"].(string)
+		if b["type"] == "input" {
+			values[block] = map[string]slack.Block{action: {"type": element["type"], "selected_options": element["initial_options"]}}
+		}
+	}
+	return r.Submit(ctx, user, view.ID, values)
+}
+
 // message finds a message of the channel or of one of its threads.
 func (r Reader) message(ctx context.Context, ts string) (slack.Message, error) {
 	all, err := r.Messages(ctx, r.Channel, r.User)
