@@ -30,7 +30,7 @@ func Keeps() Grant {
 
 // Mails is what Mail calls. What a raw mail asks for is named after the call of before.
 func Mails() Grant {
-	return Grant{Part: "report-mail", Actions: []string{"ses:SendEmail"}, Behind: []string{"ses:SendRawEmail"}}
+	return Grant{Part: "report-mail", Actions: []string{"ses:GetEmailIdentity", "ses:SendEmail"}, Behind: []string{"ses:SendRawEmail"}}
 }
 
 // Files is what Depot calls.

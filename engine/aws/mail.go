@@ -67,22 +67,61 @@ func (m *Mail) Send(ctx context.Context, to []string, from, subject, text, html 
 	return mailFailed(err, "SES does not send the mail from "+from)
 }
 
-// Check tries whether mail may be sent from an address, by a mail to nobody: a permission that is missing, or an address that nobody
-// verified, is told before the receiver is missed, as far as SES tells it at all.
+// Check tells whether mail may be sent from an address, before its receiver misses it: whether it or its domain is verified, which SES
+// is asked, and whether sending is allowed, which a mail to nobody tries: SES refuses that one whatever is allowed.
 func (m *Mail) Check(ctx context.Context, from string) engine.Check {
 	const area, fix = "reports", "verify the address or its domain in SES, and allow ses:SendRawEmail on it: deploy/terraform has the policy report-mail"
 	name := "ses:SendEmail from " + from
+	verified, why, err := m.verified(ctx, from)
+	switch {
+	case isAPI(err, "AccessDenied", "AccessDeniedException"):
+		why = "SES does not say whether it is verified"
+	case err != nil:
+		return engine.Missed(engine.CheckFail, area, name, mailFailed(err, "SES does not say whether it is verified").Error(), "verified", fix)
+	case !verified:
+		return engine.Missed(engine.CheckFail, area, name, why, "verified", fix)
+	}
+	if check, ok := m.trySending(ctx, area, name, fix, from); !ok {
+		return check
+	}
+	if !verified {
+		return engine.Missed(engine.CheckWarn, area, name, why, "ses:GetEmailIdentity", "allow it on the identity, so that one that lapses is told: deploy/terraform has the policy report-mail")
+	}
+	return engine.Passed(area, name, why+", and nothing speaks against sending")
+}
+
+// verified asks SES about an address and about its domain; why says which of the two it is, or what is missing. Who may look at one of
+// them alone is answered about that one.
+func (m *Mail) verified(ctx context.Context, from string) (ok bool, why string, err error) {
+	_, domain, _ := strings.Cut(from, "@")
+	why = fmt.Sprintf("SES has neither %s nor %s", from, domain)
+	for _, identity := range []string{from, domain} {
+		got, failure := m.ses.GetEmailIdentity(ctx, &sesv2.GetEmailIdentityInput{EmailIdentity: aws.String(identity)})
+		switch {
+		case failure == nil && got.VerifiedForSendingStatus:
+			return true, identity + " is verified", nil
+		case failure == nil:
+			why, err = fmt.Sprintf("%s is not verified: %s", identity, strings.ToLower(string(got.VerificationStatus))), nil
+		case !isAPI(failure, "NotFoundException"):
+			err = failure
+		}
+	}
+	return false, why, err
+}
+
+// trySending gives what speaks against sending; ok where nothing does.
+func (m *Mail) trySending(ctx context.Context, area, name, fix, from string) (check engine.Check, ok bool) {
 	_, err := m.ses.SendEmail(ctx, &sesv2.SendEmailInput{
 		FromEmailAddress: aws.String(from), Destination: &types.Destination{},
 		Content: &types.EmailContent{Raw: &types.RawMessage{Data: []byte("From: " + from + "\r\nSubject: doctor\r\n\r\nNobody gets this.\r\n")}},
 	})
 	switch {
 	case err == nil:
-		return engine.Missed(engine.CheckFail, area, name, "a mail to nobody was taken; it is not SES as AWS has it", "refused", "see reports.deliveries in the configuration")
+		return engine.Missed(engine.CheckFail, area, name, "a mail to nobody was taken; it is not SES as AWS has it", "refused", "see reports.deliveries in the configuration"), false
 	case isAPI(err, "BadRequestException"):
-		return engine.Passed(area, name, "nothing speaks against it")
+		return check, true
 	}
-	return engine.Missed(engine.CheckFail, area, name, mailFailed(err, "SES does not send from it").Error(), "allowed", fix)
+	return engine.Missed(engine.CheckFail, area, name, mailFailed(err, "SES does not send from it").Error(), "allowed", fix), false
 }
 
 // mailFailed gives an error of SES its code.

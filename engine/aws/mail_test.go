@@ -20,12 +20,14 @@ const reporter = "arn:aws:iam::123456789012:role/autopilot-reports"
 // standInReports is the stand-in with a sender and a bucket. The role may do what Mails and Files say and nothing else.
 func standInReports(t *testing.T, cfg stand.Config) *stand.Server {
 	t.Helper()
-	cfg.World.Senders = []stand.Sender{{Account: owner, Region: "eu-central-1", Name: "example.com"}}
+	cfg.World.Senders = []stand.Sender{{Account: owner, Region: "eu-central-1", Name: "example.com"}, {Account: owner, Region: "eu-central-1", Name: "cfo@other.com"}, {Account: owner, Region: "eu-central-1", Name: "young.com", Pending: true}}
 	cfg.World.Buckets = []stand.Bucket{{Account: owner, Region: "eu-central-1", Name: "reports"}, {Account: "999999999999", Region: "eu-central-1", Name: "foreign"}}
 	mails, files := aws.Mails(), aws.Files()
 	cfg.Roles = map[string]stand.Role{
 		reporter:           {Account: owner, May: append(append(mails.Actions, mails.Behind...), files.Actions...)},
 		reporter + "-weak": {Account: owner, May: []string{}},
+		reporter + "-send": {Account: owner, May: mails.Behind},
+		reporter + "-look": {Account: owner, May: []string{"ses:GetEmailIdentity"}},
 	}
 	s := stand.New(cfg)
 	if err := s.Start("127.0.0.1:0"); err != nil {
@@ -181,8 +183,22 @@ func TestReportChecks(t *testing.T) {
 			t.Errorf("%s: %+v", role, got)
 		}
 	}
-	if got := mailer(t, s, reporter).Check(t.Context(), "bot@nowhere.com"); got.OK || !strings.Contains(got.Found, "not verified") {
-		t.Errorf("an address that nobody verified: %+v", got)
+	for _, c := range []struct {
+		role, from, found string
+		level             engine.CheckLevel
+	}{
+		{reporter, "bot@example.com", "example.com is verified, and nothing speaks against sending", engine.CheckOK},
+		{reporter, "cfo@other.com", "cfo@other.com is verified, and nothing speaks against sending", engine.CheckOK},
+		{reporter, "bot@nowhere.com", "SES has neither bot@nowhere.com nor nowhere.com", engine.CheckFail},
+		{reporter, "bot@young.com", "young.com is not verified: pending", engine.CheckFail},
+		{reporter + "-send", "bot@example.com", "SES does not say whether it is verified", engine.CheckWarn},
+		{reporter + "-send", "bot@young.com", "not verified", engine.CheckFail},
+		{reporter + "-look", "bot@example.com", "SES does not send from it", engine.CheckFail},
+	} {
+		got := mailer(t, s, c.role).Check(t.Context(), c.from)
+		if got.OK != (c.level == engine.CheckOK) || got.Level != c.level || !strings.Contains(got.Found, c.found) {
+			t.Errorf("%s from %s: %+v", c.role, c.from, got)
+		}
 	}
 	if got := depot(t, s, reporter, "none").Check(t.Context(), "autopilot"); got.OK {
 		t.Errorf("no bucket: %+v", got)

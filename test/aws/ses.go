@@ -16,9 +16,10 @@ import (
 	"time"
 )
 
-// Sender is a verified address or domain, which an account may send from in a region.
+// Sender is an address or domain, which an account may send from in a region unless it is not verified yet.
 type Sender struct {
 	Account, Region, Name string
+	Pending               bool // not verified yet
 }
 
 // Mail is an e-mail that was taken, as it came.
@@ -53,6 +54,9 @@ const (
 // before.
 func (c *call) sesAction(method, path string) {
 	c.action = method
+	if identity, of := strings.CutPrefix(path, "/v2/email/identities/"); of && method == http.MethodGet {
+		c.action, c.path, c.do = "GetEmailIdentity", []string{identity}, getEmailIdentity
+	}
 	if method == http.MethodPost && path == "/v2/email/outbound-emails" {
 		c.action, c.do = "SendEmail", sendEmail
 		if bytes.Contains(c.body, []byte(`"Raw"`)) {
@@ -128,11 +132,28 @@ func sendEmail(s *Server, c *call) (any, *refusal) {
 	return map[string]string{"MessageId": m.ID}, nil
 }
 
+func getEmailIdentity(s *Server, c *call) (any, *refusal) {
+	k := slices.IndexFunc(s.world.Senders, func(x Sender) bool {
+		return x.Account == c.who.Account && x.Region == c.region && strings.EqualFold(x.Name, c.path[0])
+	})
+	if k < 0 {
+		return nil, refuse(http.StatusNotFound, "NotFoundException", "Email identity %s does not exist.", c.path[0])
+	}
+	kind, status := "DOMAIN", "SUCCESS"
+	if strings.Contains(c.path[0], "@") {
+		kind = "EMAIL_ADDRESS"
+	}
+	if s.world.Senders[k].Pending {
+		status = "PENDING"
+	}
+	return map[string]any{"IdentityType": kind, "FeedbackForwardingStatus": true, "VerifiedForSendingStatus": status == "SUCCESS", "VerificationStatus": status}, nil
+}
+
 // verified tells whether an address, or its domain, may be sent from.
 func (s *Server) verified(c *call, address string) bool {
 	_, domain, _ := strings.Cut(address, "@")
 	return slices.ContainsFunc(s.world.Senders, func(x Sender) bool {
-		return x.Account == c.who.Account && x.Region == c.region && (strings.EqualFold(x.Name, address) || strings.EqualFold(x.Name, domain))
+		return x.Account == c.who.Account && x.Region == c.region && !x.Pending && (strings.EqualFold(x.Name, address) || strings.EqualFold(x.Name, domain))
 	})
 }
 

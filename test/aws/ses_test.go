@@ -26,6 +26,21 @@ func rawContent(mail string) string {
 	return `{"Raw":{"Data":"` + base64.StdEncoding.EncodeToString([]byte(mail)) + `"}}`
 }
 
+// TestCLILooksAtSenders asks for identities: a domain, an address, one that waits, one of another account.
+func TestCLILooksAtSenders(t *testing.T) {
+	world := mailWorld()
+	world.Senders = append(world.Senders, aws.Sender{Account: account, Region: region, Name: "young.com", Pending: true})
+	c := newCLI(t, start(t, aws.Config{World: world}))
+	for identity, want := range map[string]string{
+		"example.com": `"VerifiedForSendingStatus": true`, "bot@other.com": `"IdentityType": "EMAIL_ADDRESS"`, "young.com": `"VerificationStatus": "PENDING"`,
+		"foreign.com": "NotFoundException",
+	} {
+		if out, errs, _ := c.run("sesv2", "get-email-identity", "--email-identity", identity); !strings.Contains(out+errs, want) {
+			t.Errorf("%s: %s %s; want %s", identity, out, errs, want)
+		}
+	}
+}
+
 func sendMail(c cli, from, to, content string) (out, errs string, code int) {
 	return c.run("sesv2", "send-email", "--from-email-address", from, "--destination", "ToAddresses="+to, "--content", content)
 }
