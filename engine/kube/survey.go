@@ -81,8 +81,8 @@ func (s *survey) take(ctx context.Context) []engine.Workload {
 	return out
 }
 
-// list reads every kind, side by side with nothing: one slow kind must not hold many requests open. What is not installed or may not be read
-// is left out; what cannot be read now is as it was.
+// list reads every kind, one after another: one slow kind must not hold many requests open. What is not installed is left out; what cannot be
+// read now is as it was.
 func (s *survey) list(ctx context.Context) (detect.Estate, map[string]bool) {
 	e, missing := s.last, map[string]bool{}
 	client := s.c.client

@@ -158,7 +158,7 @@ func (s *survey) custom(ctx context.Context, e *detect.Estate, note func(string,
 			for _, u := range found {
 				e.Objects = append(e.Objects, object(k.kind, u))
 			}
-		case !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err):
+		case !apierrors.IsNotFound(err):
 			e.Objects = append(e.Objects, before...)
 		}
 	}
