@@ -2,6 +2,7 @@ package kube
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -80,7 +81,7 @@ func TestNothingIsTakenBackBeforeItIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{firing: []engine.Workload{workload("Ingress", "web")}}
 		client := fake.NewSimpleClientset()
-		var problem error = errors.New("too many requests")
+		problem := errors.New("too many requests")
 		client.PrependReactor("list", "ingresses", func(clienttesting.Action) (bool, runtime.Object, error) { return problem != nil, nil, problem })
 		start(t, newCluster("prod", client, slog.New(slog.DiscardHandler), time.Now), s)
 		settle()
@@ -185,7 +186,7 @@ func TestHooks(t *testing.T) {
 			if h.Writes {
 				got = append(got, "writes")
 			}
-			got = append(got, h.Service.Namespace+"/"+h.Service.Name+":"+strings.TrimSpace(string(rune('0'+h.Service.Number/100)))+"43")
+			got = append(got, fmt.Sprintf("%s/%s:%d", h.Service.Namespace, h.Service.Name, h.Service.Number))
 		}
 		if line := strings.Join(got, " "); line != c.want {
 			t.Errorf("%s: %q, want %q", name, line, c.want)

@@ -31,8 +31,10 @@ var nodeFaults = []fault{
 	{name: "node silent", kind: "Node", of: "silent-alone", class: engine.ClassNodeNotReady, rule: "node/kubelet-silent", make: node("silent-alone", unknown)},
 	{name: "node not ready", ahead: soon, kind: "Node", of: "not-ready", class: engine.ClassNodeNotReady, rule: "node/network", make: node("not-ready",
 		`- {type: Ready, status: "False", reason: KubeletNotReady, message: "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized", lastTransitionTime: {{ago "5m"}}}`)},
-	{name: "access entry removed", kind: "Node", of: "silent-1", class: engine.ClassNodeNotReady, rule: "node/access",
-		make: join(node("silent-1", unknown, silentGroup), node("silent-2", unknown, silentGroup), node("silent-3", unknown, silentGroup))},
+	{
+		name: "access entry removed", kind: "Node", of: "silent-1", class: engine.ClassNodeNotReady, rule: "node/access",
+		make: join(node("silent-1", unknown, silentGroup), node("silent-2", unknown, silentGroup), node("silent-3", unknown, silentGroup)),
+	},
 	{name: "memory pressure", kind: "Node", of: "memory", class: engine.ClassNodePressure, rule: "node/memory", make: node("memory", pressure("MemoryPressure", "KubeletHasInsufficientMemory"))},
 	{name: "disk pressure", kind: "Node", of: "disk", class: engine.ClassNodePressure, rule: "node/disk", make: node("disk", pressure("DiskPressure", "KubeletHasDiskPressure"))},
 	{name: "pid pressure", kind: "Node", of: "pid", class: engine.ClassNodePressure, rule: "node/pids", make: node("pid", pressure("PIDPressure", "KubeletHasInsufficientPID"))},
@@ -172,12 +174,18 @@ kind: APIService
 metadata: {name: v1alpha1.broken.example.com}
 spec: {group: broken.example.com, version: v1alpha1, groupPriorityMinimum: 100, versionPriority: 100, insecureSkipTLSVerify: true, service: {name: gone, namespace: "{{.ns}}"}}
 `},
-	{name: "validating webhook down", ahead: soon, kind: "ValidatingWebhookConfiguration", of: "validating-down", class: engine.ClassAPIDown, rule: "api/no-backend",
-		make: join(service("app", "{app: app}", "web"), webhook("ValidatingWebhookConfiguration", "validating-down", "Fail", "app", ""))},
-	{name: "mutating webhook down", ahead: soon, kind: "MutatingWebhookConfiguration", of: "mutating-down", class: engine.ClassAPIDown, rule: "api/no-backend",
-		make: webhook("MutatingWebhookConfiguration", "mutating-down", "Fail", "gone", "")},
-	{name: "webhook authority ends", kind: "MutatingWebhookConfiguration", of: "authority-ends", class: engine.ClassCertificate, rule: "certificate/authority",
-		make: join(podOn("plain-1", "\n  labels: {app: app}", running), service("app", "{app: app}", "8443"), webhook("MutatingWebhookConfiguration", "authority-ends", "Fail", "app", ", caBundle: "+authority(3*24*time.Hour)))},
+	{
+		name: "validating webhook down", ahead: soon, kind: "ValidatingWebhookConfiguration", of: "validating-down", class: engine.ClassAPIDown, rule: "api/no-backend",
+		make: join(service("app", "{app: app}", "web"), webhook("ValidatingWebhookConfiguration", "validating-down", "Fail", "app", "")),
+	},
+	{
+		name: "mutating webhook down", ahead: soon, kind: "MutatingWebhookConfiguration", of: "mutating-down", class: engine.ClassAPIDown, rule: "api/no-backend",
+		make: webhook("MutatingWebhookConfiguration", "mutating-down", "Fail", "gone", ""),
+	},
+	{
+		name: "webhook authority ends", kind: "MutatingWebhookConfiguration", of: "authority-ends", class: engine.ClassCertificate, rule: "certificate/authority",
+		make: join(podOn("plain-1", "\n  labels: {app: app}", running), service("app", "{app: app}", "8443"), webhook("MutatingWebhookConfiguration", "authority-ends", "Fail", "app", ", caBundle: "+authority(3*24*time.Hour))),
+	},
 	{name: "certificate not renewed", kind: "Certificate", class: engine.ClassCertificate, rule: "certificate/renewal", make: `apiVersion: cert-manager.io/v1
 kind: Certificate
 metadata: {name: app}

@@ -47,8 +47,15 @@ func containerFaults() []fault {
 		code int
 		rule string
 	}{
-		{1, "exit/error"}, {2, "exit/error"}, {126, "exit/not-executable"}, {127, "exit/command-not-found"}, {130, "exit/interrupted"},
-		{137, "exit/killed"}, {139, "exit/segfault"}, {143, "exit/terminated"}, {255, "exit/out-of-range"},
+		{1, "exit/error"},
+		{2, "exit/error"},
+		{126, "exit/not-executable"},
+		{127, "exit/command-not-found"},
+		{130, "exit/interrupted"},
+		{137, "exit/killed"},
+		{139, "exit/segfault"},
+		{143, "exit/terminated"},
+		{255, "exit/out-of-range"},
 	} {
 		out = append(out, fault{name: fmt.Sprintf("exit code %d", e.code), kind: "Pod", class: engine.ClassCrashLoop, rule: e.rule, make: pod(looping(e.code, "Error"))})
 	}
@@ -111,8 +118,10 @@ conditions: [{type: DisruptionTarget, status: "True", reason: TerminationByKubel
 reason: Evicted
 message: "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. "
 conditions: [{type: DisruptionTarget, status: "True", reason: TerminationByKubelet, lastTransitionTime: {{ago "1m"}}}]`)},
-	{name: "unschedulable", ahead: soon, kind: "Deployment", class: engine.ClassUnschedulable, rule: "schedule/too-big",
-		make: deployment("app", 1, "", "") + "        resources: {requests: {cpu: 1000}}\n"},
+	{
+		name: "unschedulable", ahead: soon, kind: "Deployment", class: engine.ClassUnschedulable, rule: "schedule/too-big",
+		make: deployment("app", 1, "", "") + "        resources: {requests: {cpu: 1000}}\n",
+	},
 	{name: "node affinity", ahead: soon, kind: "Deployment", class: engine.ClassUnschedulable, rule: "schedule/affinity", make: deployment("app", 1, "", "nodeSelector: {disk: fast}")},
 	{name: "turned away by its node", kind: "Deployment", class: engine.ClassUnschedulable, rule: "schedule/refused", make: deployment("app", 1, "", onPlain), then: turnAway},
 	{name: "vpc cni without addresses", kind: "Pod", class: engine.ClassConfigError, rule: "config/no-address", make: join(pod(creating), warning("Pod", "app", "FailedCreatePodSandBox", noAddress, "kubelet"))},
@@ -132,8 +141,10 @@ status:
   phase: Pending
   conditions: [{type: PodScheduled, status: "False", reason: Unschedulable, message: "0/3 nodes are available: 3 node(s) exceed max volume count. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.", lastTransitionTime: {{ago "1m"}}}]
 `},
-	{name: "pod waits for a finalizer", ahead: later, kind: "Pod", class: engine.ClassStuckTerminating, rule: "terminate/finalizer",
-		make: podOn("plain-1", "\n  finalizers: [example.com/tidy]", running), then: removePod},
+	{
+		name: "pod waits for a finalizer", ahead: later, kind: "Pod", class: engine.ClassStuckTerminating, rule: "terminate/finalizer",
+		make: podOn("plain-1", "\n  finalizers: [example.com/tidy]", running), then: removePod,
+	},
 	{name: "pod does not end", ahead: later, kind: "Pod", class: engine.ClassStuckTerminating, rule: "terminate/unknown", make: pod(running), then: removePod},
 	{name: "pod cannot be killed", ahead: later, kind: "Pod", class: engine.ClassStuckTerminating, rule: "terminate/kubelet", make: join(pod(running),
 		warning("Pod", "app", "FailedKillPod", `error killing pod: failed to "KillPodSandbox" for "6e1f" with KillPodSandboxError: "rpc error: code = DeadlineExceeded desc = context deadline exceeded"`, "kubelet")), then: removePod},
@@ -195,8 +206,10 @@ metadata: {name: small}
 spec: {hard: {pods: 0}}
 `, deployment("app", 1, "", ""))},
 	{name: "pod security", ahead: soon, kind: "Deployment", class: engine.ClassReplicasMissing, rule: "quota/admission", make: deployment("app", 1, "", "hostNetwork: true"), then: enforce},
-	{name: "webhook refuses pods", ahead: soon, kind: "Deployment", class: engine.ClassReplicasMissing, rule: "api/webhook-down",
-		make: join(webhook("ValidatingWebhookConfiguration", "refuses-pods", "Fail", "gone", ""), deployment("app", 1, "", ""))},
+	{
+		name: "webhook refuses pods", ahead: soon, kind: "Deployment", class: engine.ClassReplicasMissing, rule: "api/webhook-down",
+		make: join(webhook("ValidatingWebhookConfiguration", "refuses-pods", "Fail", "gone", ""), deployment("app", 1, "", "")),
+	},
 	{name: "job past its deadline", kind: "Job", class: engine.ClassJobFailed, rule: "job/deadline", make: job("activeDeadlineSeconds: 1")},
 	{name: "job gives up", kind: "Job", class: engine.ClassJobFailed, make: job("backoffLimit: 0"), then: func(ctx context.Context, w *world, ns string) error {
 		return w.fail(ctx, ns, `{"status":{"phase":"Failed","containerStatuses":[{"name":"app","image":"shop/app:1","imageID":"","ready":false,"restartCount":0,"state":{"terminated":{"exitCode":1,"reason":"Error"}}}]}}`)

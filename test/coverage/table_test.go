@@ -168,8 +168,10 @@ func coverage(t *testing.T) string {
 		title string
 		rows  []peer
 	}{
-		{"Robusta: triggers and built-in playbooks", robusta}, {"k8sgpt: analyzers, and the rules of its pod analyzer", k8sgpt},
-		{"kwatch: hints by reason and by exit code, log signatures, sweeps", kwatch}, {"EKS's own", amazon},
+		{"Robusta: triggers and built-in playbooks", robusta},
+		{"k8sgpt: analyzers, and the rules of its pod analyzer", k8sgpt},
+		{"kwatch: hints by reason and by exit code, log signatures, sweeps", kwatch},
+		{"EKS's own", amazon},
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n| what | class | found by (engine/detect) | first cause (engine/rca) | shown by |\n|---|---|---|---|---|\n", part.title)
 		for _, p := range part.rows {
