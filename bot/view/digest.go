@@ -273,7 +273,7 @@ func digestFunnel(d engine.Digest) []string {
 		lines = append(lines, fmt.Sprintf("Taken back, or wasted again: %s/month (%d).", money(f.Reversed.Monthly), f.Reversed.Chains))
 	}
 	if f.Missed > 0 {
-		lines = append(lines, plural(f.Missed, "day of a change", "days of changes")+" could not be measured and are in no sum.")
+		lines = append(lines, "Not measured, and in no sum: "+plural(f.Missed, "day of a change", "days of changes")+".")
 	}
 	return lines
 }

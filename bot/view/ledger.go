@@ -44,7 +44,7 @@ func ledger(c *canvas, l engine.Ledger) string {
 	}
 	c.section(lines...)
 	if l.Missed > 0 {
-		c.context(fmt.Sprintf("Not measured: %s, for what was used on them is not known. They are in no sum.", plural(l.Missed, "day of a change", "days of changes")))
+		c.context(fmt.Sprintf("Not measured, and in no sum: %s, for what was used then is not known.", plural(l.Missed, "day of a change", "days of changes")))
 	}
 	return head
 }

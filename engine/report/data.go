@@ -82,7 +82,7 @@ func newData(d engine.Digest) data {
 		for _, at := range b.Absent[:min(len(b.Absent), 31)] {
 			missing = append(missing, at.UTC().Format("2 January"))
 		}
-		out.Lines = append(out.Lines, "Missing: "+list(missing)+" of this time without a bill. They are in no sum.")
+		out.Lines = append(out.Lines, "Missing: "+list(missing)+" without a bill, and so in no sum.")
 	}
 	if b.Guessed > 0 {
 		out.Lines = append(out.Lines, fmt.Sprintf("On %s, usage was only partly measured: the split by team rests on what was.", plural(b.Guessed, "day", "days")))

@@ -29,7 +29,7 @@ func newFunnel(d engine.Digest) (funnel, error) {
 	}
 	missed := ""
 	if f.Missed > 0 {
-		missed = fmt.Sprintf("Not measured: %s, for what was used on them is not known. They are in no sum.", plural(f.Missed, "day of a change", "days of changes"))
+		missed = fmt.Sprintf("Not measured, and in no sum: %s, for what was used then is not known.", plural(f.Missed, "day of a change", "days of changes"))
 	}
 	if f.Chains == 0 {
 		way.Steps = append(way.Steps, step{Name: "Verified", Value: "none measured", Unit: "in this time", Count: plural(0, "", "changes"), Missing: true})
