@@ -142,9 +142,9 @@ func budgetStatus(budgets []engine.Budget) (mark, text string) {
 		return ":red_circle:", fmt.Sprintf("*Heading over budget:* %s, for %s of %s by the end of %s", name, whole(worst.Forecast), whole(worst.Amount), worst.Month.Format("January"))
 	}
 	if len(budgets) == 1 {
-		return ":large_green_circle:", "*Within budget:* " + name + ", " + percent(use(worst)) + " of it"
+		return ":large_green_circle:", "*Within budget:* " + name + ", at " + percent(use(worst))
 	}
-	return ":large_green_circle:", fmt.Sprintf("*Within all %d budgets:* the nearest is %s, %s of it", len(budgets), name, percent(use(worst)))
+	return ":large_green_circle:", fmt.Sprintf("*Within all %d budgets:* the nearest, %s, is at %s", len(budgets), name, percent(use(worst)))
 }
 
 func spendField(d engine.Digest) string {

@@ -61,11 +61,19 @@ func spendDetails(c *canvas, d engine.Digest) {
 		c.section(append([]string{"*Bills*"}, lines...)...)
 	}
 	if len(d.Insights) > 0 {
-		c.context("What stands out rests on: " + strings.Join(list(d.Insights, digestTop, func(i engine.Insight) string { return outside(i.Rows, 120) }), "; "))
+		c.context("What stands out rests on: " + strings.Join(list(d.Insights, digestTop, func(i engine.Insight) string { return outside(insightRows(i.Rows), 120) }), "; "))
 	}
 	if len(c.blocks) < 2 {
 		c.section("No costs are known.")
 	}
+}
+
+// insightRows says where the rows of an insight are, by the names that the tables have.
+func insightRows(rows string) string {
+	if kind, ok := strings.CutPrefix(rows, "kind "); ok {
+		return "kind of cost " + partName("kind", kind)
+	}
+	return rows
 }
 
 func savedDetails(c *canvas, d engine.Digest) {

@@ -43,7 +43,11 @@ func newHead(d engine.Digest) head {
 
 func newInsights(d engine.Digest) (all []insight) {
 	for _, i := range d.Insights {
-		all = append(all, insight{sentence(i.Text), name(i.Rows, "")})
+		rows := i.Rows
+		if kind, ok := strings.CutPrefix(rows, "kind "); ok {
+			rows = "type " + partName("kind", kind)
+		}
+		all = append(all, insight{sentence(i.Text), name(rows, "")})
 	}
 	return all
 }
