@@ -329,6 +329,9 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (m view.Message, sa
 		m, err = b.renderDigest(ctx, d)
 		return m, news, err
 	}
+	if d.Kind == engine.MessageStorm {
+		return b.renderStorm(ctx, d)
+	}
 	if d.Kind == engine.MessageSummary {
 		s, err := b.content.Story(ctx, d.Subject)
 		if err != nil {
@@ -356,9 +359,35 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (m view.Message, sa
 		return m, headlineOf(i), err
 	case engine.MessageEscalation:
 		return view.Escalation(i, d.Detail, who()), headlineOf(i), nil
-	case engine.MessageHome, engine.MessageSavings, engine.MessageProposal, engine.MessageDigest, engine.MessageDetails, engine.MessageSummary:
+	case engine.MessageHome, engine.MessageSavings, engine.MessageProposal, engine.MessageDigest, engine.MessageDetails, engine.MessageSummary, engine.MessageStorm:
 	}
 	return m, news, engine.Errorf(engine.NotFound, "there is no message of the kind %q", d.Kind)
+}
+
+// renderStorm draws a storm. Whom its worst incident would wake, it wakes; what its edits say is how many there are and how they are.
+func (b *Bot) renderStorm(ctx context.Context, d engine.Delivery) (m view.Message, says headline, err error) {
+	s, err := b.content.Storm(ctx, d.Subject)
+	if err != nil {
+		return m, says, err
+	}
+	var worst engine.Incident
+	for _, i := range s.Incidents {
+		if i.Status == engine.Open && i.Severity.Rank() > worst.Severity.Rank() {
+			worst = i
+		}
+		if !i.IsOpen() {
+			says.offers++
+		}
+	}
+	says.classes, says.severity = len(s.Incidents), worst.Severity
+	if !s.EndedAt.IsZero() {
+		says.status = engine.Resolved
+	}
+	var who []engine.Mention
+	if worst.ID != 0 {
+		who = b.mentions(ctx, b.content.Mentions(worst))
+	}
+	return view.Storm(s, who, b.workspaceURL()), says, nil
 }
 
 func (b *Bot) workspaceURL() string {

@@ -320,6 +320,7 @@ func (x *outbox) Wake(ctx context.Context) <-chan struct{} {
 
 // content is what messages show.
 type content struct {
+	storms    map[int64]engine.Storm
 	mu        sync.Mutex
 	incidents map[int64]engine.Incident
 	groups    map[int64]engine.FindingGroup
@@ -381,6 +382,16 @@ func (c *content) Incident(_ context.Context, id int64) (engine.Incident, error)
 func (c *content) Story(ctx context.Context, id int64) (engine.Story, error) {
 	i, err := c.Incident(ctx, id)
 	return engine.Story{Incident: i}, err
+}
+
+func (c *content) Storm(_ context.Context, id int64) (engine.Storm, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, ok := c.storms[id]
+	if !ok {
+		return s, engine.Errorf(engine.NotFound, "there is no storm %d", id)
+	}
+	return s, nil
 }
 
 func (c *content) Overview(context.Context) (engine.Overview, error) {

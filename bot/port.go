@@ -57,6 +57,8 @@ type Content interface {
 	Incident(ctx context.Context, id int64) (engine.Incident, error)
 	// Story is the whole incident as it is told when it is over.
 	Story(ctx context.Context, id int64) (engine.Story, error)
+	// Storm is a storm with its incidents.
+	Storm(ctx context.Context, id int64) (engine.Storm, error)
 	// Overview is the dashboard as this person may see it.
 	Overview(ctx context.Context) (engine.Overview, error)
 	// Mentions says who must be woken by an escalation of the incident.

@@ -23,6 +23,8 @@ type Incident struct {
 	Title       string  // "payments/api is crash-looping"
 	Confidence  float64 // of the first cause, in [0,1]; 0 before a diagnosis
 	Health      *Health // nil when nobody knows
+	StormID     int64   // the storm that it is part of; 0 for none
+	Held        bool    // its card is held back while the storm lasts
 	ParentID    int64   // the incident that this one follows from; 0 for none
 
 	StartedAt      time.Time // the earliest signal's start

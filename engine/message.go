@@ -19,6 +19,7 @@ const (
 	MessageProposal   MessageKind = "proposal"   // where a proposal stands, in the thread of its card
 	MessageDigest     MessageKind = "digest"     // a week's or month's digest, in the channel; its files in the thread
 	MessageDetails    MessageKind = "details"    // the tables of a digest, in its thread
+	MessageStorm      MessageKind = "storm"      // many incidents in one message, in the channel
 	MessageSummary    MessageKind = "summary"    // what came of an incident that is over, in its thread
 )
 

@@ -13,6 +13,7 @@ const (
 	TaskDiagnose      TaskKind = "diagnose"       // collect evidence, rank causes, save
 	TaskSettle        TaskKind = "settle"         // resolve when the hold-down is over
 	TaskEscalate      TaskKind = "escalate"       // repeat, then hand over to the pager
+	TaskStorm         TaskKind = "storm"          // see whether a storm is over
 	TaskPage          TaskKind = "page"           // tell the pager: trigger, acknowledge or resolve
 	TaskSilence       TaskKind = "silence"        // make the Alertmanager silence that was decided
 	TaskExpireSilence TaskKind = "expire_silence" // end the silences of an incident that are not, or no longer, wanted
@@ -37,7 +38,7 @@ const (
 type Task struct {
 	Kind       TaskKind
 	IncidentID int64
-	Detail     string // page: see PageDetail; silence: the silence's end as RFC 3339; scan: the scan's id; draft: the finding group's; propose: the proposal's; follow: see FollowDetail; remedy: the decision's; report_send: the sending's
+	Detail     string // page: see PageDetail; silence: the silence's end as RFC 3339; scan: the scan's id; draft: the finding group's; propose: the proposal's; follow: see FollowDetail; remedy: the decision's; storm: the storm's id; report_send: the sending's
 	Attempt    int
 }
 

@@ -11,6 +11,8 @@ import (
 // Click carries out a press of a button on an incident's card or on a savings card.
 func (h *Handlers) Click(ctx context.Context, c engine.Click) (engine.Reply, error) {
 	switch {
+	case engine.IsStormValue(c.Value):
+		return h.stormClick(ctx, c)
 	case engine.IsGroupValue(c.Value):
 		return h.groupClick(ctx, c)
 	case engine.IsProposalValue(c.Value):

@@ -25,6 +25,7 @@ type fakeStore struct {
 	diagnoses  []engine.Diagnosis
 	silenced   map[int64]string
 	byHand     []string
+	calmed     []int64
 	paged      []string
 	homes      []string
 	filter     engine.IncidentFilter
@@ -54,6 +55,19 @@ func (f *fakeStore) Incidents(_ context.Context, filter engine.IncidentFilter) (
 func (f *fakeStore) Story(ctx context.Context, id int64) (engine.Story, error) {
 	i, err := f.Incident(ctx, id)
 	return engine.Story{Incident: i, Lasted: 90 * time.Minute}, err
+}
+
+func (f *fakeStore) Storm(_ context.Context, id int64) (engine.Storm, error) {
+	s := engine.Storm{ID: id}
+	for _, k := range []int64{7, 8} {
+		s.Incidents = append(s.Incidents, f.incidents[k])
+	}
+	return s, nil
+}
+
+func (f *fakeStore) Calm(_ context.Context, storm int64) error {
+	f.calmed = append(f.calmed, storm)
+	return f.fail
 }
 
 func (f *fakeStore) Overview(context.Context) (engine.Overview, error) {

@@ -21,6 +21,7 @@ type Incidents interface {
 	Incident(ctx context.Context, id int64) (engine.Incident, error)
 	Incidents(ctx context.Context, f engine.IncidentFilter) ([]engine.Incident, error)
 	Overview(ctx context.Context) (engine.Overview, error)
+	Storm(ctx context.Context, id int64) (engine.Storm, error)
 }
 
 // Decisions records what people decided. The same Decision.ID acts once.
@@ -34,6 +35,7 @@ type Decisions interface {
 // Progress moves incidents on in the background.
 type Progress interface {
 	Settle(ctx context.Context, id int64) error
+	Calm(ctx context.Context, storm int64) error
 	Escalate(ctx context.Context, id int64) (engine.Incident, error)
 	Silenced(ctx context.Context, id int64, alertmanagerID string) error
 	Paged(ctx context.Context, id int64, what string) error

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,8 +21,9 @@ type Rehearsal struct {
 	From, To  time.Time
 	Incidents []engine.Incident
 	Under     int // of them under another's card
-	Quiet     int // of them in a maintenance window
-	Cards     int // new messages in channels
+	Quiet     int // of them in a maintenance window, or told in the message of a storm alone
+	Storms    int
+	Cards     int // new messages in channels, those of storms too
 	Lines     int // messages in threads
 	Edits     int // of either
 	Escalated int // repetitions to the on-call
@@ -155,7 +157,8 @@ type board struct {
 	last      map[string]int64   // the newest incident of a workload
 	shown     map[string]int64   // the version of each message
 	due       map[wait]time.Time // one task of a kind and incident waits at a time
-	children  map[int64][]int64  // built when asked for
+	children  map[int64][]int64
+	storms    map[int64]engine.Storm // without their lists
 	out       Rehearsal
 }
 
@@ -178,11 +181,13 @@ func (b *board) until(at time.Time) {
 		}
 		now := b.due[first]
 		delete(b.due, first)
-		i := b.full(first.id)
-		if first.kind == engine.TaskSettle {
-			b.apply(incident.Settle(i, b.rules, now), now)
-		} else {
-			b.apply(incident.Escalate(i, b.rules, now), now)
+		switch first.kind {
+		case engine.TaskSettle:
+			b.apply(incident.Settle(b.full(first.id), b.rules, now), now)
+		case engine.TaskStorm:
+			b.calm(first.id, now)
+		default:
+			b.apply(incident.Escalate(b.full(first.id), b.rules, now), now)
 		}
 	}
 }
@@ -225,10 +230,61 @@ func (b *board) state(o engine.Observation) incident.State {
 			}
 		}
 	}
+	b.stormy(&s, o)
 	return s
 }
 
+// stormy adds to a state what is known of storms where a new incident would be told.
+func (b *board) stormy(s *incident.State, o engine.Observation) {
+	if s.Current != nil || b.rules.Storm.More <= 0 {
+		return
+	}
+	channel := b.rules.Route.Of(o.Workload, o.Signals)
+	for _, id := range slices.Sorted(maps.Keys(b.storms)) {
+		if storm := b.storms[id]; storm.EndedAt.IsZero() && storm.Cluster == o.Workload.Cluster && storm.Channel == channel {
+			s.Storm = &storm
+			return
+		}
+	}
+	for _, id := range slices.Backward(slices.Sorted(maps.Keys(b.incidents))) {
+		i := b.incidents[id]
+		if o.At.Sub(i.DetectedAt) >= b.rules.Storm.Within {
+			break // they are numbered as they were detected
+		}
+		if i.StormID == 0 && i.Workload.Cluster == o.Workload.Cluster && b.carded(id) && b.rules.Route.Of(i.Workload, i.Signals) == channel {
+			s.Recent = append(s.Recent, *i)
+		}
+	}
+}
+
+// calm ends a storm that is over, as the store does.
+func (b *board) calm(id int64, now time.Time) {
+	storm := b.storms[id]
+	for _, one := range slices.Sorted(maps.Keys(b.incidents)) {
+		if b.incidents[one].StormID == id {
+			storm.Incidents = append(storm.Incidents, *b.incidents[one])
+		}
+	}
+	p, held := incident.Calm(storm, b.rules, now)
+	b.apply(p, now)
+	for _, one := range held {
+		b.apply(incident.Release(b.full(one), b.rules, now), now)
+	}
+}
+
 func (b *board) apply(p incident.Plan, now time.Time) {
+	if p.Storm != nil {
+		if b.storms == nil {
+			b.storms = map[int64]engine.Storm{}
+		}
+		if _, had := b.storms[p.Storm.ID]; !had {
+			b.out.Storms++
+		}
+		b.storms[p.Storm.ID] = *p.Storm
+		for _, id := range p.Members {
+			b.incidents[id].StormID = p.Storm.ID
+		}
+	}
 	if p.Incident != nil {
 		i := *p.Incident
 		i.Children = nil
@@ -312,14 +368,22 @@ func (b *board) carded(id int64) bool {
 
 // wait keeps what looks later whether an incident's time has come. What gathers evidence or tells a pager is not rehearsed.
 func (b *board) wait(t incident.TaskAt, now time.Time) {
-	if t.Task.Kind != engine.TaskSettle && t.Task.Kind != engine.TaskEscalate {
+	key := wait{t.Task.Kind, t.Task.IncidentID}
+	switch t.Task.Kind {
+	case engine.TaskSettle, engine.TaskEscalate:
+	case engine.TaskStorm:
+		id, err := strconv.ParseInt(t.Task.Detail, 10, 64)
+		if err != nil {
+			return // of no storm
+		}
+		key.id = id
+	default:
 		return
 	}
 	at := t.At
 	if at.Before(now) {
 		at = now
 	}
-	key := wait{t.Task.Kind, t.Task.IncidentID}
 	if before, waits := b.due[key]; !waits || at.Before(before) {
 		b.due[key] = at
 	}

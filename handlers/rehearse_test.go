@@ -119,3 +119,23 @@ func TestReplayLosesNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestReplayTellsAStormOnce(t *testing.T) {
+	var alerts []engine.Alert
+	for n := range 12 {
+		alerts = append(alerts, fired("Down", n%3, 20+n, "namespace", "shop", "deployment", fmt.Sprint("w", n)))
+	}
+	all, _ := Observations("prod", alerts)
+	r := replayRules
+	r.Storm = incident.StormRule{More: 5, Within: 5 * time.Minute}
+	got := Replay(all, r, noon, noon.Add(3*time.Hour))
+	// Five cards and the storm's; when five are left, those of them that have none get theirs.
+	if got.Storms != 1 || got.ByChannel["#ops"] < 6 || got.ByChannel["#ops"] > 11 || len(got.Incidents) != 12 {
+		t.Errorf("%d storms, %d messages in the channel, %d incidents", got.Storms, got.ByChannel["#ops"], len(got.Incidents))
+	}
+	for _, i := range got.Incidents {
+		if i.IsOpen() || i.Held {
+			t.Errorf("left over: %+v", i)
+		}
+	}
+}

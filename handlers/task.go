@@ -12,6 +12,7 @@ func (h *Handlers) Tasks() map[engine.TaskKind]func(context.Context, engine.Task
 		engine.TaskDiagnose:      h.diagnose,
 		engine.TaskSettle:        func(ctx context.Context, t engine.Task) error { return h.Progress.Settle(ctx, t.IncidentID) },
 		engine.TaskEscalate:      h.escalate,
+		engine.TaskStorm:         h.calm,
 		engine.TaskPage:          h.page,
 		engine.TaskSilence:       h.silence,
 		engine.TaskExpireSilence: h.expireSilence,

@@ -14,7 +14,7 @@ const incidentColumns = `i.id, i.cluster, i.namespace, i.workload_kind, i.worklo
 	i.confidence, i.title, i.classes, i.health_desired, i.health_ready, i.parent_id, i.started_at, i.detected_at, i.cleared_at,
 	i.acknowledged_at, i.acknowledged_by, i.acknowledged_by_name, i.assignee, i.assignee_name,
 	i.resolved_at, i.resolved_by, i.resolved_by_name, i.reopened,
-	i.silence_until, i.silence_by, i.silence_by_name, i.silence_id, i.escalations, i.version`
+	i.silence_until, i.silence_by, i.silence_by_name, i.silence_id, i.escalations, i.version, i.storm_id, i.held`
 
 // selectIncident reads an incident's own row and where its card is.
 const selectIncident = `SELECT ` + incidentColumns + `, coalesce(m.channel_id, ''), coalesce(m.ts, '')
@@ -23,19 +23,22 @@ const selectIncident = `SELECT ` + incidentColumns + `, coalesce(m.channel_id, '
 func scanIncident(row pgx.CollectableRow) (engine.Incident, error) {
 	var i engine.Incident
 	var desired, ready *int
-	var parent *int64
+	var parent, storm *int64
 	err := row.Scan(&i.ID, &i.Workload.Cluster, &i.Workload.Namespace, &i.Workload.Kind, &i.Workload.Name, &i.Fingerprint,
 		&i.Severity, &i.Status, &i.Confidence, &i.Title, &i.Classes, &desired, &ready, &parent,
 		zeroTime{&i.StartedAt}, zeroTime{&i.DetectedAt}, zeroTime{&i.ClearedAt},
 		zeroTime{&i.AcknowledgedAt}, &i.AcknowledgedBy.ID, &i.AcknowledgedBy.Name, &i.Assignee.ID, &i.Assignee.Name,
 		zeroTime{&i.ResolvedAt}, &i.ResolvedBy.ID, &i.ResolvedBy.Name, &i.Reopened,
-		zeroTime{&i.Silence.Until}, &i.Silence.By.ID, &i.Silence.By.Name, &i.Silence.AlertmanagerID, &i.Escalations, &i.Version,
+		zeroTime{&i.Silence.Until}, &i.Silence.By.ID, &i.Silence.By.Name, &i.Silence.AlertmanagerID, &i.Escalations, &i.Version, &storm, &i.Held,
 		&i.Thread.Channel, &i.Thread.TS)
 	if desired != nil && ready != nil {
 		i.Health = &engine.Health{Desired: *desired, Ready: *ready}
 	}
 	if parent != nil {
 		i.ParentID = *parent
+	}
+	if storm != nil {
+		i.StormID = *storm
 	}
 	if len(i.Classes) == 0 {
 		i.Classes = nil
@@ -48,9 +51,9 @@ const saveIncidentSQL = `
 		confidence, title, classes, health_desired, health_ready, parent_id, started_at, detected_at, cleared_at,
 		acknowledged_at, acknowledged_by, acknowledged_by_name, assignee, assignee_name,
 		resolved_at, resolved_by, resolved_by_name, reopened,
-		silence_until, silence_by, silence_by_name, silence_id, escalations, version)
+		silence_until, silence_by, silence_by_name, silence_id, escalations, version, storm_id, held)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-		$26, $27, $28, $29, $30, $31, $32)
+		$26, $27, $28, $29, $30, $31, $32, $33, $34)
 	ON CONFLICT (id) DO UPDATE SET
 		severity = excluded.severity, status = excluded.status, confidence = excluded.confidence, title = excluded.title,
 		classes = excluded.classes, health_desired = excluded.health_desired, health_ready = excluded.health_ready,
@@ -61,16 +64,20 @@ const saveIncidentSQL = `
 		resolved_by = excluded.resolved_by, resolved_by_name = excluded.resolved_by_name, reopened = excluded.reopened,
 		silence_until = excluded.silence_until, silence_by = excluded.silence_by,
 		silence_by_name = excluded.silence_by_name, silence_id = excluded.silence_id,
-		escalations = excluded.escalations, version = excluded.version`
+		escalations = excluded.escalations, version = excluded.version,
+		storm_id = coalesce(excluded.storm_id, incidents.storm_id), held = excluded.held`
 
 func saveIncident(b *pgx.Batch, i engine.Incident) {
 	var desired, ready *int
 	if i.Health != nil {
 		desired, ready = &i.Health.Desired, &i.Health.Ready
 	}
-	var parent *int64
+	var parent, storm *int64
 	if i.ParentID != 0 {
 		parent = &i.ParentID
+	}
+	if i.StormID != 0 {
+		storm = &i.StormID
 	}
 	classes := i.Classes
 	if classes == nil {
@@ -81,7 +88,7 @@ func saveIncident(b *pgx.Batch, i engine.Incident) {
 		i.Confidence, i.Title, classes, desired, ready, parent, orNull(i.StartedAt), orNull(i.DetectedAt), orNull(i.ClearedAt),
 		orNull(i.AcknowledgedAt), i.AcknowledgedBy.ID, i.AcknowledgedBy.Name, i.Assignee.ID, i.Assignee.Name,
 		orNull(i.ResolvedAt), i.ResolvedBy.ID, i.ResolvedBy.Name, i.Reopened,
-		orNull(i.Silence.Until), i.Silence.By.ID, i.Silence.By.Name, i.Silence.AlertmanagerID, i.Escalations, i.Version)
+		orNull(i.Silence.Until), i.Silence.By.ID, i.Silence.By.Name, i.Silence.AlertmanagerID, i.Escalations, i.Version, storm, i.Held)
 }
 
 // Incident gives an incident with all its lists, and the one of before that is most like it. It fails with engine.NotFound when there

@@ -18,7 +18,7 @@ func (s *Store) Observe(ctx context.Context, o engine.Observation) error {
 	}
 	o = stamped(o)
 	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		state, err := loadState(ctx, tx, o)
+		state, err := s.loadState(ctx, tx, o)
 		if err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func stamped(o engine.Observation) engine.Observation {
 // Whoever writes a workload's incident holds the exclusive advisory lock on its fingerprint, and shared locks on the workloads
 // that it may follow from, so that a cause and its effect which appear at once see each other. Only then are rows locked, in
 // the order of their ids.
-func loadState(ctx context.Context, tx pgx.Tx, o engine.Observation) (incident.State, error) {
+func (s *Store) loadState(ctx context.Context, tx pgx.Tx, o engine.Observation) (incident.State, error) {
 	var st incident.State
 	parents, nodes := causes(o)
 	if err := lockWorkloads(ctx, tx, o.Workload.Fingerprint(), nodes); err != nil {
@@ -81,7 +81,10 @@ func loadState(ctx context.Context, tx pgx.Tx, o engine.Observation) (incident.S
 			return st, err
 		}
 		// The row is held until commit, so incidents are numbered without gaps.
-		err = tx.QueryRow(ctx, `SELECT next FROM incident_number FOR UPDATE`).Scan(&st.NextID)
+		if err = tx.QueryRow(ctx, `SELECT next FROM incident_number FOR UPDATE`).Scan(&st.NextID); err != nil {
+			return st, err
+		}
+		err = s.loadStorm(ctx, tx, &st, o)
 	}
 	return st, err
 }

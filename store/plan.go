@@ -50,8 +50,15 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, p incident.Plan) error {
 		return nil
 	}
 	b := &pgx.Batch{}
+	if p.Storm != nil {
+		saveStorm(b, *p.Storm)
+		b.Queue(joinStormSQL, p.Members, p.Storm.ID)
+	}
 	if p.Incident != nil {
 		saveOwn(b, p)
+		if p.Storm == nil && p.Incident.StormID != 0 {
+			b.Queue(stirStormSQL, p.Incident.StormID, engine.StormKey(p.Incident.StormID))
+		}
 	} else if len(p.Signals)+len(p.Considered)+len(p.Events)+len(p.Amended) > 0 || p.Verdict != nil {
 		return fmt.Errorf("a plan of no incident has signals, events or a verdict: %+v", p)
 	}

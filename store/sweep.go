@@ -45,7 +45,11 @@ func (s *Store) Sweep(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return s.insertTasks(ctx, tx, slices.Concat(tasks, more, remedies))
+		storms, err := stormy(ctx, tx, now)
+		if err != nil {
+			return err
+		}
+		return s.insertTasks(ctx, tx, slices.Concat(tasks, more, remedies, storms))
 	})
 }
 

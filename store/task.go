@@ -88,8 +88,12 @@ func (s *Store) insertTasks(ctx context.Context, tx pgx.Tx, tasks []incident.Tas
 // wait no longer than t would. It tells whether there is one that waits: a second would only do the same over again, and each that
 // comes too early would ask for one more. One that runs does not count: it may have looked before this was written.
 func (s *Store) hasten(ctx context.Context, tx pgx.Tx, t incident.TaskAt) (waits bool, err error) {
-	if t.Task.Kind != engine.TaskEscalate && t.Task.Kind != engine.TaskSettle {
+	if t.Task.Kind != engine.TaskEscalate && t.Task.Kind != engine.TaskSettle && t.Task.Kind != engine.TaskStorm {
 		return false, nil
+	}
+	of := taskArgs{IncidentID: t.Task.IncidentID}
+	if t.Task.Kind == engine.TaskStorm {
+		of.Detail = t.Task.Detail
 	}
 	at := t.At
 	if now := s.now(); at.Before(now) {
@@ -97,8 +101,8 @@ func (s *Store) hasten(ctx context.Context, tx pgx.Tx, t incident.TaskAt) (waits
 	}
 	tag, err := tx.Exec(ctx, `
 		UPDATE river_job SET scheduled_at = least(scheduled_at, $3)
-		WHERE kind = $1 AND args @> jsonb_build_object('incident_id', $2::bigint)
-			AND state IN ('available', 'pending', 'retryable', 'scheduled')`, t.Task.Kind, t.Task.IncidentID, at)
+		WHERE kind = $1 AND args @> $2
+			AND state IN ('available', 'pending', 'retryable', 'scheduled')`, t.Task.Kind, of, at)
 	return tag.RowsAffected() > 0, err
 }
 

@@ -112,7 +112,14 @@ type IncidentConfig struct {
 	HoldDown     time.Duration  `yaml:"hold_down"`     // default 60s
 	ReopenWindow time.Duration  `yaml:"reopen_window"` // default 1h
 	ParentWindow time.Duration  `yaml:"parent_window"` // default 5m
+	Storm        *StormConfig   `yaml:"storm"`
 	Ignore       []IgnoreConfig `yaml:"ignore"`
+}
+
+// StormConfig says when incidents are too many for a card each.
+type StormConfig struct {
+	More   int           `yaml:"more"`   // default 10; 0: never
+	Within time.Duration `yaml:"within"` // default 5m
 }
 
 // IgnoreConfig leaves signals out; every key that is set must match.
@@ -170,6 +177,12 @@ func (c Config) withDefaults() Config {
 	set(&c.Incidents.HoldDown, time.Minute)
 	set(&c.Incidents.ReopenWindow, time.Hour)
 	set(&c.Incidents.ParentWindow, 5*time.Minute)
+	if c.Incidents.Storm == nil {
+		c.Incidents.Storm = &StormConfig{More: 10}
+	}
+	storm := *c.Incidents.Storm
+	set(&storm.Within, 5*time.Minute)
+	c.Incidents.Storm = &storm
 	set(&c.Retention.Payloads, 72*time.Hour)
 	set(&c.Retention.Evidence, 90*24*time.Hour)
 	set(&c.Heartbeat.Every, time.Minute)

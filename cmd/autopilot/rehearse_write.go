@@ -65,8 +65,8 @@ func (r rehearsed) write(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
 	line("%s\n", r.headline())
-	line("Messages: %d cards, %d lines in threads, %d edits; the on-call is reminded %d times and paged %d times, as nobody acts in a rehearsal.",
-		r.Cards, r.Lines, r.Edits, r.Escalated, r.Pages)
+	line("Messages: %d cards (%d of them about a storm), %d lines in threads, %d edits; the on-call is reminded %d times and paged %d times, as nobody acts in a rehearsal.",
+		r.Cards, r.Storms, r.Lines, r.Edits, r.Escalated, r.Pages)
 	for _, channel := range slices.Sorted(maps.Keys(r.ByChannel)) {
 		cards := "cards"
 		if r.ByChannel[channel] == 1 {

@@ -14,7 +14,7 @@ import (
 func (c Config) rules() incident.Rules {
 	r := incident.Rules{
 		HoldDown: c.Incidents.HoldDown, ReopenWindow: c.Incidents.ReopenWindow, ParentWindow: c.Incidents.ParentWindow,
-		Escalation: map[engine.Severity]incident.Escalation{},
+		Escalation: map[engine.Severity]incident.Escalation{}, Storm: c.Incidents.Storm.rule(),
 		Route: incident.Route{
 			Default: c.Slack.Channels.Incidents, Namespaces: c.Slack.Channels.Namespaces, Teams: c.Slack.Channels.Teams,
 			TeamLabel: c.Slack.TeamLabel,
@@ -34,6 +34,14 @@ func (c Config) rules() incident.Rules {
 		}
 	}
 	return r
+}
+
+// rule gives every incident a card where nothing is configured.
+func (c *StormConfig) rule() incident.StormRule {
+	if c == nil {
+		return incident.StormRule{}
+	}
+	return incident.StormRule(*c)
 }
 
 func mentions(ids []string) []engine.Mention {

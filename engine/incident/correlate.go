@@ -113,12 +113,13 @@ func (d *draft) replant(s State, begun []engine.Signal) {
 		d.under(p)
 		return
 	}
-	if _, in := d.r.maintenance(d.i.Workload, d.now); !in && unannounced(d.i) {
+	if _, in := d.r.maintenance(d.i.Workload, d.now); !in && !d.i.Held && unannounced(d.i) {
 		d.announce()
 	}
 }
 
 func (d *draft) promote() {
+	d.i.Held = false
 	d.tell(EventPromoted, engine.Person{}, "On its own now: it goes on without its parent's problem")
 	d.showDiagnosis()
 	d.escalateLater()
@@ -135,7 +136,7 @@ func (d *draft) announce() {
 
 // escalateLater schedules the first repetition, unless nobody is to be woken.
 func (d *draft) escalateLater() {
-	if e := d.r.Escalation[d.i.Severity]; e.After > 0 && d.i.Status == engine.Open && !quiet(d.i) {
+	if e := d.r.Escalation[d.i.Severity]; e.After > 0 && d.i.Status == engine.Open && (!quiet(d.i) || held(d.i) && e.Page) {
 		d.after(e.After, engine.TaskEscalate, "")
 	}
 }
@@ -180,7 +181,7 @@ func reopen(s State, o engine.Observation, kept, fresh []engine.Signal, r Rules,
 	d.i.Status, d.i.Reopened = engine.Open, was.Reopened+1
 	d.i.ResolvedAt, d.i.ResolvedBy, d.i.ClearedAt = time.Time{}, engine.Person{}, time.Time{}
 	d.i.AcknowledgedAt, d.i.AcknowledgedBy, d.i.Silence = time.Time{}, engine.Person{}, engine.Silence{}
-	d.i.Severity, d.i.Classes, d.i.ParentID, d.i.Health = "", nil, 0, o.Health
+	d.i.Severity, d.i.Classes, d.i.ParentID, d.i.Health, d.i.Held = "", nil, 0, o.Health, false
 	d.begin()
 	by := "by itself"
 	if !was.ResolvedBy.IsZero() {
@@ -259,6 +260,9 @@ func (d *draft) place(s State, loud, hushed, text string) {
 		d.note(hushed, engine.Person{}, "%s; not told before %s, the end of the maintenance window %q", text, w.End.UTC().Format("15:04 MST"), w.Name)
 		d.consider(d.i.Signals[0], "suppressed", "maintenance window %q until %s", w.Name, w.End.UTC().Format(time.RFC3339))
 		d.at(w.End, engine.TaskSettle, "")
+		return
+	}
+	if loud == EventOpened && d.storm(s, text) {
 		return
 	}
 	if loud == EventOpened {

@@ -19,6 +19,9 @@ func Escalate(i engine.Incident, r Rules, now time.Time) Plan {
 	d := newDraft(i, r, now)
 	e := r.Escalation[i.Severity]
 	due, repeated := since(i).Add(e.After), repetitions(i)
+	if held(i) { // it has no card that could be repeated: the message of the storm wakes whom the card would have
+		due, repeated = i.DetectedAt.Add(e.After*time.Duration(e.Times+1)), e.Times
+	}
 	switch {
 	case now.Before(i.Silence.Until):
 		d.at(i.Silence.Until, engine.TaskEscalate, "")
@@ -46,7 +49,7 @@ func Escalate(i engine.Incident, r Rules, now time.Time) Plan {
 // Escalates tells whether Escalate has something left to do for an incident, now or later.
 func Escalates(i engine.Incident, r Rules) bool {
 	e := r.Escalation[i.Severity]
-	return i.Status == engine.Open && !quiet(i) && e.After > 0 && !paging(i) && (repetitions(i) < e.Times || e.Page)
+	return i.Status == engine.Open && (!quiet(i) || held(i)) && e.After > 0 && !paging(i) && (!held(i) && repetitions(i) < e.Times || e.Page)
 }
 
 // repetitions is how often the incident was repeated in this episode.

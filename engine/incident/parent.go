@@ -146,7 +146,7 @@ func (d *draft) release() {
 		if !c.IsOpen() || !c.ClearedAt.IsZero() {
 			continue
 		}
-		c.ParentID = 0
+		c.ParentID, c.Held = 0, false
 		c.Version++
 		d.plan.Others = append(d.plan.Others, c)
 		d.line(c.ID, EventPromoted, "On its own now: incident %d is resolved and this goes on", d.i.ID)

@@ -18,6 +18,7 @@ type Rules struct {
 	Ignore       []Ignore
 	Maintenance  []Window
 	Escalation   map[engine.Severity]Escalation
+	Storm        StormRule
 	Route        Route
 }
 
@@ -56,6 +57,8 @@ type Route struct {
 // An incident given to this package has its lists: how an incident was announced, paged and repeated is read from its Timeline.
 type State struct {
 	NextID     int64             // the id for an incident to be opened
+	Storm      *engine.Storm     // that lasts where an incident of the observation would be told; nil for none
+	Recent     []engine.Incident // that were told there within the time of a storm, and are of none
 	Current    *engine.Incident  // the incident that is not resolved, with its lists; nil for none
 	Last       *engine.Incident  // the newest resolved one, with its lists; nil for none
 	Parents    []engine.Incident // open incidents of the workloads that a signal names as its parent, and the one that Current is under; with their Timeline and Children
@@ -74,6 +77,8 @@ type Plan struct {
 	Events     []engine.Event  // with their numbers
 	Amended    []engine.Event  // lines that are there already and get another Text and Times; in Plan.Incident too
 	Verdict    *engine.Verdict // to insert, or to put in the place of the person's earlier one on the same rule
+	Storm      *engine.Storm   // that began, or has a new incident; without its list
+	Members    []int64         // incidents that become part of Storm, and keep their cards
 	Remedy     *engine.Remedy  // that somebody asked for, or what came of it
 	Tasks      []TaskAt
 	Messages   []engine.Message  // to declare; of an old key, only the version matters; one in a thread goes where its card went
@@ -84,7 +89,7 @@ type Plan struct {
 
 // Empty tells whether there is nothing to write.
 func (p Plan) Empty() bool {
-	return p.Incident == nil && p.Verdict == nil && p.Remedy == nil && len(p.Signals)+len(p.Considered)+len(p.Events)+len(p.Amended)+len(p.Tasks)+
+	return p.Incident == nil && p.Storm == nil && p.Verdict == nil && p.Remedy == nil && len(p.Signals)+len(p.Considered)+len(p.Events)+len(p.Amended)+len(p.Tasks)+
 		len(p.Messages)+len(p.Others)+len(p.Lines)+len(p.Touched) == 0
 }
 

@@ -22,6 +22,11 @@ func (r Route) Channel(w engine.Workload, labels map[string]string) string {
 	return r.Default
 }
 
+// Of gives where an incident of these signals is told.
+func (r Route) Of(w engine.Workload, signals []engine.Signal) string {
+	return r.channelOf(engine.Incident{Workload: w, Signals: signals})
+}
+
 // channelOf routes an incident by the first of its signals that names a team with a channel.
 func (r Route) channelOf(i engine.Incident) string {
 	for _, s := range i.Signals {

@@ -20,7 +20,7 @@ func Settle(i engine.Incident, r Rules, now time.Time) Plan {
 			break
 		}
 		d.resolve(engine.Person{}, fmt.Sprintf("Resolved: no signal for %s", span(now.Sub(i.ClearedAt))))
-	case i.ParentID == 0 && unannounced(i):
+	case i.ParentID == 0 && !i.Held && unannounced(i):
 		if w, in := r.maintenance(i.Workload, now); in {
 			d.at(w.End, engine.TaskSettle, "")
 			break

@@ -42,8 +42,8 @@ func storm(w *world, _ *cluster.Cluster) {
 			edits++
 		}
 	}
-	if len(thread) > 12 || edits > 60 {
-		w.t.Errorf("%d messages and %d edits for one workload, want it told in a dozen and a second apart", len(thread), edits)
+	if len(thread) > 14 || edits > 60 {
+		w.t.Errorf("%d messages and %d edits for one workload, want it told in 14 and a second apart", len(thread), edits)
 	}
 	if w.t.Failed() {
 		w.t.Log(w.channelText())

@@ -82,7 +82,7 @@ func (c BotConfig) YAML() []byte {
 	if c.Pager != "" {
 		line("  pagerduty: {url: %s}", c.Pager)
 	}
-	line("incidents:\n  hold_down: %s\n  reopen_window: 10m", or(c.HoldDown, "10s"))
+	line("incidents:\n  hold_down: %s\n  reopen_window: 10m\n  storm: {more: 0}", or(c.HoldDown, "10s"))
 	if len(c.Ignore) > 0 {
 		line("  ignore:")
 	}
