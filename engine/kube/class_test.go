@@ -2,6 +2,7 @@ package kube
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,10 +52,12 @@ func TestAClassIsReadOnceAndAgainWhenItWasNotTold(t *testing.T) {
 		s := &sink{}
 		c, client := watching(t, s)
 		settle()
-		read, broken := 0, true
+		var read atomic.Int32
+		var broken atomic.Bool
+		broken.Store(true)
 		client.PrependReactor("get", "storageclasses", func(clienttesting.Action) (bool, runtime.Object, error) {
-			read++
-			if broken {
+			read.Add(1)
+			if broken.Load() {
 				return true, nil, errors.New("connection refused")
 			}
 			return false, nil, nil
@@ -72,29 +75,29 @@ func TestAClassIsReadOnceAndAgainWhenItWasNotTold(t *testing.T) {
 		settle()
 		want(t, s, "PersistentVolumeClaim/a: claim_pending") // nobody knows better
 
-		broken = false
+		broken.Store(false)
 		time.Sleep(classUnknown)
 		settle()
 		want(t, s, "PersistentVolumeClaim/a:")
 
-		asked := read
+		asked := read.Load()
 		add(failing("b", "late")...)
 		settle()
 		want(t, s)
-		if read != asked {
-			t.Errorf("the class was read %d times more, although it is known", read-asked)
+		if read.Load() != asked {
+			t.Errorf("the class was read %d times more, although it is known", read.Load()-asked)
 		}
 
-		broken = true
+		broken.Store(true)
 		time.Sleep(classKept)
-		if mode := c.classes.mode(t.Context(), "late"); mode != storagev1.VolumeBindingWaitForFirstConsumer || read != asked+1 {
-			t.Errorf("mode %q after %d more reads; want what it was before", mode, read-asked)
+		if mode := c.classes.mode(t.Context(), "late"); mode != storagev1.VolumeBindingWaitForFirstConsumer || read.Load() != asked+1 {
+			t.Errorf("mode %q after %d more reads; want what it was before", mode, read.Load()-asked)
 		}
 		for range 3 {
 			c.classes.mode(t.Context(), "late")
 		}
-		if read != asked+1 {
-			t.Errorf("%d more reads while the API server is away; want one a minute", read-asked)
+		if read.Load() != asked+1 {
+			t.Errorf("%d more reads while the API server is away; want one a minute", read.Load()-asked)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,6 +36,22 @@ func toNothing(name string) *networkingv1.Ingress {
 	}}
 }
 
+// refusing has the lists of a resource fail, from when it is told an error until it is told none.
+func refusing(client *fake.Clientset, resource string) (refuse func(error)) {
+	var mu sync.Mutex
+	var problem error
+	client.PrependReactor("list", resource, func(clienttesting.Action) (bool, runtime.Object, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return problem != nil, nil, problem
+	})
+	return func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		problem = err
+	}
+}
+
 // round is a little more than from one survey to the next.
 const round = surveyEvery + time.Second
 
@@ -60,17 +77,17 @@ func TestASurveyTellsWhatNobodyWatches(t *testing.T) {
 func TestASurveyThatFailsChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{}
-		_, client := watching(t, s, toNothing("web"))
+		client := fake.NewSimpleClientset(toNothing("web"))
+		refuse := refusing(client, "ingresses")
+		start(t, newCluster("prod", client, slog.New(slog.DiscardHandler), time.Now), s)
 		settle()
 		want(t, s, "Ingress/web: route_broken")
 
-		var problem error
-		client.PrependReactor("list", "ingresses", func(clienttesting.Action) (bool, runtime.Object, error) { return problem != nil, nil, problem })
-		problem = errors.New("the API server is away")
+		refuse(errors.New("the API server is away"))
 		time.Sleep(round)
 		want(t, s)
 
-		problem = apierrors.NewForbidden(schema.GroupResource{Resource: "ingresses"}, "", errors.New("no"))
+		refuse(apierrors.NewForbidden(schema.GroupResource{Resource: "ingresses"}, "", errors.New("no")))
 		time.Sleep(round)
 		want(t, s) // it was told of, and we were forbidden to look: what was known stays
 	})
@@ -81,13 +98,13 @@ func TestNothingIsTakenBackBeforeItIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{firing: []engine.Workload{workload("Ingress", "web")}}
 		client := fake.NewSimpleClientset()
-		problem := errors.New("too many requests")
-		client.PrependReactor("list", "ingresses", func(clienttesting.Action) (bool, runtime.Object, error) { return problem != nil, nil, problem })
+		refuse := refusing(client, "ingresses")
+		refuse(errors.New("too many requests"))
 		start(t, newCluster("prod", client, slog.New(slog.DiscardHandler), time.Now), s)
 		settle()
 		want(t, s)
 
-		problem = nil
+		refuse(nil)
 		time.Sleep(2 * round)
 		want(t, s, "Ingress/web:")
 	})
