@@ -270,7 +270,8 @@ func TestMoversAreOfOneKind(t *testing.T) {
 	d := few()
 	d.Spend.SameDays = 7
 	d.Movers = []engine.Mover{
-		{By: "cluster", Name: "prod", Before: 5 * engine.USD, Now: 9 * engine.USD}, {By: "team", Name: "shop", Before: 2 * engine.USD, Now: 5 * engine.USD},
+		{By: "cluster", Name: "prod", Before: 5 * engine.USD, Now: 9 * engine.USD},
+		{By: "team", Name: "shop", Before: 2 * engine.USD, Now: 5 * engine.USD},
 		{By: "kind", Name: "workload", Before: engine.USD, Now: 2 * engine.USD},
 	}
 	for _, c := range []struct {
