@@ -2,8 +2,6 @@ package handlers
 
 import (
 	"cmp"
-	"context"
-	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
@@ -13,7 +11,6 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/detect"
 	"github.com/eks-autopilot/autopilot/engine/incident"
-	"github.com/eks-autopilot/autopilot/engine/waste"
 )
 
 // Rehearsal is what the bot would have told of a time that is over.
@@ -387,46 +384,4 @@ func (b *board) wait(t incident.TaskAt, now time.Time) {
 	if before, waits := b.due[key]; !waits || at.Before(before) {
 		b.due[key] = at
 	}
-}
-
-// Findings looks for waste once, by what can be seen now: it remembers nothing, keeps nothing and spends nothing.
-func Findings(ctx context.Context, w *Waste, cluster string, now time.Time, log *slog.Logger) (waste.Report, error) {
-	once := &Waste{
-		Memory: forgetful{}, Clusters: w.Clusters, Accounts: w.Accounts, Prices: w.Prices, Rules: w.Rules, Location: w.Location,
-	}
-	h := &Handlers{Waste: once, Now: func() time.Time { return now }, Log: log}
-	return h.look(ctx, engine.Scan{Cluster: cluster, Started: now})
-}
-
-// forgetful is a Memory of somebody who never looked before.
-type forgetful struct{}
-
-func (forgetful) Since(context.Context) (map[string]time.Time, error) { return nil, nil }
-
-func (forgetful) Muted(context.Context) (map[string]bool, error) { return nil, nil }
-
-func (forgetful) Kept(context.Context) (map[string]int, error) { return nil, nil }
-
-func (forgetful) Peaks(context.Context, string) (map[waste.ContainerKey][]waste.Peak, error) {
-	return nil, nil
-}
-
-func (forgetful) SavePeaks(context.Context, string, map[waste.ContainerKey][]waste.Peak) error {
-	return nil
-}
-
-// Thrifty is a PriceCache that keeps nothing and lets nobody make calls that are billed.
-type Thrifty struct{}
-
-// CachedPrice implements PriceCache.
-func (Thrifty) CachedPrice(context.Context, string) (body []byte, at time.Time, ok bool, err error) {
-	return nil, time.Time{}, false, nil
-}
-
-// CachePrice implements PriceCache.
-func (Thrifty) CachePrice(context.Context, string, []byte, time.Time) error { return nil }
-
-// SpendBilled implements PriceCache.
-func (Thrifty) SpendBilled(context.Context, int, int, engine.MicroUSD) error {
-	return engine.Errorf(engine.Forbidden, "a rehearsal makes no call that is billed")
 }

@@ -38,7 +38,7 @@ func TestStorm(t *testing.T) {
 		"storm":      view.Storm(gale(30, "shop/w"), oncall, workspace),
 		"storm_over": view.Storm(over, nil, ""),
 	})
-	for name, text := range map[string]string{"plain": "x", "markup": "<!channel> *b* `c` & https://evil.example/", "long": string(make([]byte, 0)) + fmt.Sprintf("%0900d", 7), "wide": "界界界界界界界界界界界界界界界界界界界界"} {
+	for name, text := range map[string]string{"plain": "x", "markup": "<!channel> *b* `c` & https://evil.example/", "long": fmt.Sprintf("%0900d", 7), "wide": "界界界界界界界界界界界界界界界界界界界界"} {
 		for _, n := range []int{0, 1, 60, 300} {
 			checkDrawing(t, fmt.Sprint(name, n), view.Storm(gale(n, text), oncall, workspace))
 		}

@@ -99,7 +99,7 @@ func (r rehearsed) write(out io.Writer) error {
 		line("\nThe noisiest alerts\n\nalert\tcluster\tfired\tunder 5 min\tworkloads\tincidents\tfiring")
 	}
 	for _, n := range r.noisy[:min(len(r.noisy), shownNoisy)] {
-		line("%s\t%s\t%d\t%d\t%d\t%d\t%s", safe(n.Name), safe(n.cluster), n.Fired, n.Short, n.Workloads, n.NoisyAlert.Incidents, n.Lasted.Round(time.Minute))
+		line("%s\t%s\t%d\t%d\t%d\t%d\t%s", safe(n.Name), safe(n.cluster), n.Fired, n.Short, n.Workloads, n.Incidents, n.Lasted.Round(time.Minute))
 	}
 	if r.looked {
 		r.writeWaste(line)
