@@ -129,7 +129,7 @@ func TestWhateverItIsCalled(t *testing.T) {
 		if n := strings.Count(got, "\n"); n != lines {
 			t.Fatalf("%d lines, want %d:\n%s", n, lines, got)
 		}
-		for _, line := range strings.SplitSeq(got, "\n") {
+		for line := range strings.SplitSeq(got, "\n") {
 			outside, inCode := outsideCode(line)
 			for _, bad := range []string{"<", "](", "http://", "www.", "@h"} {
 				if strings.Contains(outside, bad) {
