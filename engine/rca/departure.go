@@ -59,30 +59,26 @@ func (j *judge) departures(s Series) map[engine.Measure]departure {
 
 // depart judges a series. It is not ok when the series did not leave, has no value since the onset, or too few before it to know.
 func (j *judge) depart(m engine.Measure, points []engine.Point) (departure, bool) {
-	onset := j.alarm.Onset.Unix()
-	first := startAt(points, onset)
 	end := startAt(points, j.alarm.Now.Unix()+1)
-	d := departure{points: points[:end], after: points[min(first, end):end]}
-	highest := math.Inf(-1) // since the onset
+	points = points[:end]
+	if counts(points[:j.onset(points)]) {
+		points = increases(points)
+	}
+	onset := j.onset(points)
+	d := departure{points: points, after: points[onset:]}
+	highest, lowest := math.Inf(-1), math.Inf(1) // since the onset, and in the time before it
 	for _, p := range d.after {
 		if finite(p.Value) {
 			highest = max(highest, p.Value)
 		}
 	}
-	past, lowest := j.room[:0], math.Inf(1)
-	before, rises, falls := math.Inf(-1), 0, 0
-	for _, p := range points[:min(first, end)] {
+	past := j.room[:0]
+	for _, p := range points[:onset] {
 		if !finite(p.Value) {
 			continue
 		}
 		past = append(past, p.Value)
-		if p.Value > before {
-			rises++
-		} else if p.Value < before {
-			falls++
-		}
-		before = p.Value
-		if p.At >= onset-int64(lately/time.Second) {
+		if j.alarm.Onset.Unix()-p.At <= int64(lately/time.Second) {
 			lowest = min(lowest, p.Value)
 		}
 	}
@@ -90,21 +86,44 @@ func (j *judge) depart(m engine.Measure, points []engine.Point) (departure, bool
 	if len(past) < fewest || highest <= lowest && !math.IsInf(lowest, 1) {
 		return d, false
 	}
-	if falls == 0 && len(past) >= counting && rises > len(past)/2 {
-		return j.depart(m, increases(points))
-	}
-	d.median = selectRank(past, len(past)/2)
-	spread := max(still*math.Abs(d.median), least(m))
-	if highest <= d.median+beyond*spread {
-		return d, false // most series end here, before their spread costs time
-	}
-	upper := past[len(past)/2:]
-	spread = max(spread, selectRank(upper, int(sigma*float64(len(past)))-len(past)/2)-d.median)
-	d.high = d.median + beyond*spread
+	spread := d.usual(m, past, highest)
 	if !math.IsInf(lowest, 1) {
 		d.high = max(d.high, lowest)
 	}
-	values := 0
+	if highest <= d.high {
+		return d, false
+	}
+	d.exceed(spread)
+	if d.since == d.after[0].At { // it may have been so before anybody noticed
+		for _, p := range slices.Backward(points[:onset]) {
+			if p.Value <= d.high {
+				break
+			}
+			d.since = p.At
+		}
+	}
+	return d, true
+}
+
+// onset is the index of the first point that is not the past.
+func (j *judge) onset(points []engine.Point) int { return startAt(points, j.alarm.Onset.Unix()) }
+
+// usual finds out what the past stayed under, and gives its spread: for how far it goes upwards, not downwards.
+func (d *departure) usual(m engine.Measure, past []float64, highest float64) (spread float64) {
+	half := len(past) / 2
+	d.median = selectRank(past, half)
+	spread = max(still*math.Abs(d.median), least(m))
+	if d.high = d.median + beyond*spread; highest <= d.high {
+		return spread // most series end here, before their spread costs time
+	}
+	spread = max(spread, selectRank(past[half:], int(sigma*float64(len(past)))-half)-d.median)
+	d.high = d.median + beyond*spread
+	return spread
+}
+
+// exceed adds up how far the values since the onset are above what is usual.
+func (d *departure) exceed(spread float64) {
+	values := 0.0
 	for _, p := range d.after {
 		if !finite(p.Value) {
 			continue
@@ -118,18 +137,25 @@ func (j *judge) depart(m engine.Measure, points []engine.Point) (departure, bool
 			}
 		}
 	}
-	if d.excess <= 0 {
-		return d, false
+	d.excess /= values
+	d.strength /= values
+}
+
+// counts tells whether a series only ever grew, so that what is usual for it is how fast.
+func counts(past []engine.Point) bool {
+	if len(past) < counting {
+		return false
 	}
-	d.excess /= float64(values)
-	d.strength /= float64(values)
-	for _, p := range slices.Backward(points[:first]) {
-		if p.Value <= d.high || d.since != d.after[0].At && p.At < d.after[0].At {
-			break
+	rises := 0
+	for i := 1; i < len(past); i++ {
+		switch {
+		case past[i].Value < past[i-1].Value:
+			return false
+		case past[i].Value > past[i-1].Value:
+			rises++
 		}
-		d.since = p.At
 	}
-	return d, true
+	return rises > len(past)/2
 }
 
 // increases is how fast a counter grew, a second. Where it fell it began anew, and nobody knows.

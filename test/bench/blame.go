@@ -73,7 +73,7 @@ func printGuesses(out io.Writer, title string, all []guess, floors []string, ks 
 		rows[group(g)+", "+cell(g)] = append(rows[group(g)+", "+cell(g)], g)
 	}
 	t := table{head}
-	for _, name := range sortedKeys(rows) {
+	for _, name := range rowNames(rows) {
 		of := rows[name]
 		line := []string{name, fmt.Sprint(len(of))}
 		for m := range len(floors) + 1 {
@@ -96,8 +96,8 @@ func printGuesses(out io.Writer, title string, all []guess, floors []string, ks 
 	return t.print(out, title)
 }
 
-// sortedKeys puts the names of rows in order, "x: all" behind "x, …".
-func sortedKeys(rows map[string][]guess) []string {
+// rowNames are the names of rows in order, "x: all" behind "x, …".
+func rowNames(rows map[string][]guess) []string {
 	names := make([]string, 0, len(rows))
 	for name := range rows {
 		names = append(names, name)
