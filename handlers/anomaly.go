@@ -39,7 +39,9 @@ type MetricsWatch struct {
 	// could not be had is a gap.
 	Measure func(ctx context.Context, at time.Time) (anomaly.Instant, []engine.Gap, error)
 	Now     func() time.Time
-	Log     *slog.Logger
+	// Rest waits, and tells whether ctx goes on; nil means by the clock on the wall. With another, Now must be that one's.
+	Rest func(ctx context.Context, d time.Duration) bool
+	Log  *slog.Logger
 
 	mu      sync.Mutex
 	away    int // instants in a row without an answer
@@ -60,6 +62,10 @@ func (m *MetricsWatch) Problem() string {
 // Run watches until ctx ends, one instant after the other, each at its time of the clock. When an answer takes longer than an interval,
 // the instants in between are left out.
 func (m *MetricsWatch) Run(ctx context.Context) {
+	rest := m.Rest
+	if rest == nil {
+		rest = pause
+	}
 	w := &watched{m: m, watch: anomaly.NewWatch(m.Cluster, m.Rules), said: map[engine.Workload]said{}, owed: map[engine.Workload]engine.Observation{}}
 	for !w.load(ctx) {
 		if !rest(ctx, loadAgain) {
@@ -98,8 +104,7 @@ func (m *MetricsWatch) next(now time.Time) time.Time {
 	return at
 }
 
-// rest waits, and tells whether ctx goes on.
-func rest(ctx context.Context, d time.Duration) bool {
+func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(max(d, 0))
 	defer t.Stop()
 	select {
