@@ -104,6 +104,7 @@ func (m *MetricsWatch) next(now time.Time) time.Time {
 	return at
 }
 
+// pause waits by the clock on the wall, and tells whether ctx goes on.
 func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(max(d, 0))
 	defer t.Stop()
