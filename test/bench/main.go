@@ -38,6 +38,7 @@ var figures = []figure{
 	{"digest", "a week's and a month's message, page and tables of a year of rows: time and memory", digests},
 	{"digest-load", "the part of digest that is measured, as a process of its own", digestLoad},
 	{"storm", "many pods of one workload crash together: cards, incidents, posts", storm},
+	{"metrics", "what watching the metrics of thousands of workloads takes: a real Prometheus asked, judged, kept in a real PostgreSQL", metrics},
 	{"nab", "anomalies in the labelled series of the Numenta Anomaly Benchmark: scores, values a second, bytes a series", detection},
 	{"petshop", "the service behind each alarm of PetShop, where faults were injected: how often first, how often among three", petshop},
 	{"nezha", "the service behind each fault that was injected into two systems on Kubernetes, from their metrics alone", nezha},
