@@ -91,6 +91,9 @@ func (p play) longest() time.Duration {
 	return d
 }
 
+// long is what nothing else waits for.
+const long = 3 * time.Minute
+
 // plays are what is to be played, in the order that the seed gives: what takes long first, and what must be alone last.
 func (t course) plays() ([]play, error) {
 	if t.parallel < 1 {
@@ -122,7 +125,6 @@ func (t course) plays() ([]play, error) {
 	}
 	random := t.random(0)
 	random.Shuffle(len(plays), func(a, b int) { plays[a], plays[b] = plays[b], plays[a] })
-	const long = 3 * time.Minute
 	rank := func(p play) int {
 		switch {
 		case p.alone():

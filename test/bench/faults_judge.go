@@ -112,9 +112,15 @@ func (p performance) deadline() time.Time {
 	return p.broke.Add(d)
 }
 
-// false alarms are the incidents that nothing explains: no scenario expects them, and they follow from none that is expected. What was
+// falseAlarm is an incident that nothing explains.
+type falseAlarm struct {
+	at   time.Time
+	text string
+}
+
+// falseAlarms are the incidents that nothing explains: no scenario expects them, and they follow from none that is expected. What was
 // told before a fault began, or a second time, is one too.
-func falseAlarms(played []performance, seen []sighting) []string {
+func falseAlarms(played []performance, seen []sighting) []falseAlarm {
 	expected := map[int64]bool{}
 	taken := map[string]bool{}
 	for _, s := range seen {
@@ -141,7 +147,7 @@ func falseAlarms(played []performance, seen []sighting) []string {
 		}
 		return false
 	}
-	var alarms []string
+	var alarms []falseAlarm
 	for _, s := range seen {
 		if explained(s.ID) {
 			continue
@@ -159,7 +165,7 @@ func falseAlarms(played []performance, seen []sighting) []string {
 		if c := s.causes(); len(c) > 0 {
 			first = c[0]
 		}
-		alarms = append(alarms, fmt.Sprintf("%s %s/%s at %s: %s (%s; %s)", s.Workload.Namespace, s.Workload.Kind, s.Workload.Name, s.DetectedAt.Format("15:04:05"), s.Title, first, where))
+		alarms = append(alarms, falseAlarm{s.DetectedAt, fmt.Sprintf("%s %s/%s at %s: %s (%s; %s)", s.Workload.Namespace, s.Workload.Kind, s.Workload.Name, s.DetectedAt.Format("15:04:05"), s.Title, first, where)})
 	}
 	return alarms
 }

@@ -9,10 +9,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/eks-autopilot/autopilot/test/scenario"
 )
 
 // stage is where scenarios are played, and what came of them.
@@ -21,10 +24,12 @@ type stage struct {
 	*lookout
 	course
 
-	mu       sync.Mutex
-	played   []*performance
-	tellings []telling
-	broken   []error // scenarios that could not be played
+	mu         sync.Mutex
+	played     []*performance
+	tellings   []telling
+	broken     []error // scenarios that could not be played
+	namespaces int
+	quietSince time.Time // when the quiet began; zero before
 }
 
 // try plays everything, judges it and prints what came of it.
@@ -50,32 +55,56 @@ func (r *room) try(ctx context.Context, t course, plays []play, out io.Writer) e
 		}
 	}
 	alarms := falseAlarms(s.performances(), s.sightings())
-	return errors.Join(showFaults(out, s.tellings, alarms), errors.Join(s.broken...))
+	return errors.Join(showFaults(out, s.tellings, alarms, s.quietSince, s.quiet), errors.Join(s.broken...))
 }
 
-// playAll plays all faults, several at a time, then those that must be alone, and then what is innocent.
+// playAll plays all faults, several at a time, then those that must be alone, and in the end, for a while, only what is innocent.
 func (s *stage) playAll(ctx context.Context, plays []play) error {
-	var group errgroup.Group
-	group.SetLimit(s.parallel)
+	slots := make(chan struct{}, s.parallel)
+	var running sync.WaitGroup
 	for k, p := range plays {
 		if p.alone() {
-			_ = group.Wait() // none of them fails
+			running.Wait()
 		}
-		group.Go(func() error {
-			s.perform(ctx, p, s.random(k+1))
+		slots <- struct{}{}
+		running.Go(func() {
+			s.perform(ctx, p, s.random(k+1), sync.OnceFunc(func() { <-slots }))
 			progress("%s (%d of %d)", p.name, k+1, len(plays))
-			return nil
 		})
 	}
-	return group.Wait()
+	running.Wait()
+	return s.bePeaceful(ctx, plays)
 }
 
-// perform plays what begins at one moment, from its setup to its end, and judges it.
-func (s *stage) perform(ctx context.Context, p play, random *rand.Rand) {
+// bePeaceful plays what is innocent over and over.
+func (s *stage) bePeaceful(ctx context.Context, plays []play) error {
+	plays = slices.DeleteFunc(slices.Clone(plays), func(p play) bool { return !p.innocent() || len(p.parts) > 1 })
+	if s.quiet <= 0 || len(plays) == 0 {
+		return ctx.Err()
+	}
+	progress("%s of nothing but what is innocent", s.quiet)
+	s.quietSince = time.Now()
+	slots := make(chan struct{}, s.parallel)
+	var running sync.WaitGroup
+	for k := 0; ctx.Err() == nil && time.Since(s.quietSince) < s.quiet; k++ {
+		slots <- struct{}{}
+		p := plays[k%len(plays)]
+		running.Go(func() {
+			s.perform(ctx, p, s.random(1000+k), sync.OnceFunc(func() { <-slots }))
+		})
+	}
+	running.Wait()
+	return ctx.Err()
+}
+
+// perform plays what begins at one moment, from its setup to its end, and judges it. It lets go of its place when only waiting is left
+// of what takes long.
+func (s *stage) perform(ctx context.Context, p play, random *rand.Rand, leave func()) {
+	defer leave()
 	jitter(ctx, random, 2*time.Second)
 	all := make([]*performance, len(p.parts))
 	for k, part := range p.parts {
-		cast, err := part.Cast(fmt.Sprintf("%s-%03x", part.Namespace, random.IntN(1<<12)), random)
+		cast, err := part.Cast(s.namespace(part, random), s.Cluster.NodeName(), random)
 		if err != nil {
 			s.fail(p, err)
 			return
@@ -90,19 +119,31 @@ func (s *stage) perform(ctx context.Context, p play, random *rand.Rand) {
 		jitter(ctx, random, 3*time.Second)
 		err = together(all, func(one *performance) error { return s.act(ctx, one) })
 	}
+	if p.longest() > long {
+		leave()
+	}
 	if err == nil {
 		err = together(all, func(one *performance) error { s.await(ctx, one); return nil })
 	}
 	if err != nil {
 		s.fail(p, err)
+	} else {
+		s.note(all)
 	}
-	s.note(all)
 	// Nobody waits for the end of what was played, and a play that was cut off is cleared away too.
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	if err := together(all, func(one *performance) error { return s.player.End(ending, one.Scenario) }); err != nil {
 		s.fail(p, err)
 	}
+}
+
+// namespace is one that no other play has.
+func (s *stage) namespace(of scenario.Scenario, random *rand.Rand) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.namespaces++
+	return fmt.Sprintf("%s-%02x%02d", of.Namespace, random.IntN(1<<8), s.namespaces)
 }
 
 // act breaks a scenario, with what is innocent beside it.

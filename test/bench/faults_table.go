@@ -11,7 +11,7 @@ import (
 )
 
 // showFaults prints what was found, by class, and what was missed. It fails on a false incident and on a fault that was never told.
-func showFaults(out io.Writer, all []telling, alarms []string) error {
+func showFaults(out io.Writer, all []telling, alarms []falseAlarm, quietSince time.Time, quiet time.Duration) error {
 	all = slices.SortedFunc(slices.Values(all), func(a, b telling) int {
 		return cmp.Or(cmp.Compare(a.Class, b.Class), cmp.Compare(a.Play, b.Play), cmp.Compare(a.Workload, b.Workload))
 	})
@@ -72,14 +72,23 @@ func showFaults(out io.Writer, all []telling, alarms []string) error {
 	if err := misses.print(out, fmt.Sprintf("Misses: %d of %d", len(misses)-1, len(all))); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(out, "\nFalse incidents: %d\n", len(alarms)); err != nil {
-		return err
+	untrue := table{{"false incidents", "n"}}
+	inQuiet := 0
+	for _, a := range alarms {
+		if !quietSince.IsZero() && !a.at.Before(quietSince) {
+			inQuiet++
+		}
+	}
+	untrue.add("while faults were played", fmt.Sprint(len(alarms)-inQuiet))
+	if !quietSince.IsZero() {
+		untrue.add(fmt.Sprintf("in %s of nothing but what is innocent", quiet), fmt.Sprint(inQuiet))
 	}
 	for _, a := range alarms {
-		if _, err := fmt.Fprintln(out, "  "+a); err != nil {
-			return err
-		}
-		missed = append(missed, fmt.Errorf("%w: a false incident: %s", errMissed, a))
+		untrue.add("  "+a.text, "")
+		missed = append(missed, fmt.Errorf("%w: a false incident: %s", errMissed, a.text))
+	}
+	if err := untrue.print(out, "Told for nothing"); err != nil {
+		return err
 	}
 	return errors.Join(missed...)
 }

@@ -34,6 +34,8 @@ const (
 	FailImage   = "ImagePullBackOff"
 	FailConfig  = "CreateContainerConfigError"
 	FailEvicted = "Evicted"
+	// FailScripted leaves the states of a pod or a node to whoever writes them into its status.
+	FailScripted = "Scripted"
 )
 
 // What KWOK looks for on a node, and what keeps other pods away from one beside a real node.

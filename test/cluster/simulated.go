@@ -19,7 +19,7 @@ import (
 const (
 	// ExitCodeAnnotation is the exit code of FailCrash; by default 1.
 	ExitCodeAnnotation = "autopilot.local/exit-code"
-	// MessageAnnotation is why the container waits with FailConfig.
+	// MessageAnnotation is why the container waits with FailConfig or FailImage, and why the pod was evicted with FailEvicted.
 	MessageAnnotation = "autopilot.local/message"
 	// LogAnnotation is what the container has written, in this life and in the one before.
 	LogAnnotation = "autopilot.local/log"

@@ -160,6 +160,9 @@ func (a *Applier) each(ctx context.Context, namespace, manifests string, do func
 			if namespace != "" {
 				o.SetNamespace(namespace)
 			}
+			if about, _, _ := unstructured.NestedString(o.Object, "involvedObject", "namespace"); o.GetKind() == "Event" && about == "" {
+				o.SetNamespace("default") // where Kubernetes keeps the events of what is in no namespace
+			}
 			r = a.dynamic.Resource(mapping.Resource).Namespace(o.GetNamespace())
 		}
 		if err := do(ctx, r, o); err != nil {

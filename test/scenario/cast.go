@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -14,17 +15,18 @@ import (
 // variable is a place in a scenario's texts that is filled when it is cast or, for NOW, when it is played.
 var variable = regexp.MustCompile(`\$\{([A-Za-z_]+)\}`)
 
-// The variables that every scenario has: the namespace that it is played in, and the time at which a step is played, for the
-// states and events of simulated objects.
+// The variables that every scenario has: the namespace that it is played in, the name of the real node, and the time at which a
+// step is played, for the states and events of simulated objects.
 const (
 	varNamespace = "NAMESPACE"
+	varRealNode  = "REAL_NODE"
 	varNow       = "NOW"
 )
 
 // Cast gives the scenario in a namespace of its own, with one of the values of each of its variables, which r chooses. Nil chooses
 // the first of each.
-func (s Scenario) Cast(namespace string, r *rand.Rand) (Scenario, error) {
-	chosen := map[string]string{varNamespace: namespace}
+func (s Scenario) Cast(namespace, realNode string, r *rand.Rand) (Scenario, error) {
+	chosen := map[string]string{varNamespace: namespace, varRealNode: realNode}
 	for _, name := range slices.Sorted(maps.Keys(s.Vary)) {
 		k := 0
 		if r != nil {
@@ -88,7 +90,7 @@ func (s Scenario) checkVariables() error {
 	used := map[string]bool{}
 	for _, m := range variable.FindAllSubmatch(data, -1) {
 		name := string(m[1])
-		if used[name] = true; len(declared[name]) == 0 && name != varNamespace && name != varNow {
+		if used[name] = true; len(declared[name]) == 0 && !slices.Contains([]string{varNamespace, varRealNode, varNow}, name) {
 			return fmt.Errorf("${%s} is not declared in vary", name)
 		}
 	}
@@ -100,7 +102,16 @@ func (s Scenario) checkVariables() error {
 	return nil
 }
 
-// now fills in the time.
+// times are ${NOW}, and ${NOW-10m} and ${NOW+24h} too.
+var times = regexp.MustCompile(`\$\{` + varNow + `([+-][0-9a-z]+)?\}`)
+
+// now fills in the times. What is not a duration is left as it is.
 func now(text string) string {
-	return strings.ReplaceAll(text, "${"+varNow+"}", time.Now().UTC().Format(time.RFC3339))
+	return times.ReplaceAllStringFunc(text, func(found string) string {
+		offset, err := time.ParseDuration(strings.TrimPrefix(cmp.Or(times.FindStringSubmatch(found)[1], "0s"), "+"))
+		if err != nil {
+			return found
+		}
+		return time.Now().Add(offset).UTC().Format(time.RFC3339)
+	})
 }
