@@ -49,14 +49,13 @@ type Rules struct {
 }
 
 const (
-	// usualAfter is how long values must stay outside before they are what is usual.
-	usualAfter = 24 * time.Hour
-	// relearn is how long the resources of a workload are only learned after its revision changed.
+	// relearn is how long the resources of a workload are only learned after its revision changed, and anything that stayed outside for
+	// as long: then that is what is usual.
 	relearn = 24 * time.Hour
 	// week is what a past must be long to know Mondays. Until then, a value must be further beyond it.
 	week      = 7 * 24 * time.Hour
 	youngness = 3
-	// absent is how long a strange series may have no value before it counts as over, and how long any may before it is forgotten.
+	// absent is how long a strange series may have no value before it counts as over; after forgotten, any is.
 	absent    = 2 * time.Hour
 	forgotten = 14 * 24 * time.Hour
 	// hitsWanted strange values in a row begin an anomaly, or one that is beyond by sureTimes as many margins.
@@ -127,7 +126,7 @@ var kinds = map[engine.Measure]kind{
 	engine.MeasureRequests:   {name: "requests", fallFelt: true, least: 1, share: 0.5},
 	engine.MeasureErrors:     {name: "errors", felt: true, least: 0.02, requests: 20},
 	engine.MeasureLatency:    {name: "latency", felt: true, least: 0.05, share: 0.5, requests: 20},
-	engine.MeasureCost:       {name: "cost", felt: true, least: 10. / 24, share: 0.2},
+	engine.MeasureCost:       {name: "cost", least: 10. / 24, share: 0.2},
 }
 
 // far tells whether a value is beyond its past by enough to be worth a word.

@@ -41,10 +41,15 @@ type series struct {
 // want is what a series is judged by at one instant.
 type want struct {
 	kind
-	margins float64 // beyond its past, for two values in a row
-	warmUp  time.Duration
-	values  uint32 // that it must have had within warmUp, for there may be gaps
-	judged  bool   // false: the value rests on too little, or is only learned now
+	margins          float64 // beyond its past, for two values in a row
+	interval, warmUp time.Duration
+	values           uint32 // that it must have had within warmUp, for there may be gaps
+	judged           bool   // false: the value rests on too little, or is only learned now
+}
+
+// slow gives a time in seconds, for values that come every so often: those of a day take days where others take hours.
+func (w want) slow(d time.Duration) int64 {
+	return max(int64(d.Seconds()), int64(min(d/time.Hour, 7))*int64(w.interval.Seconds()))
 }
 
 func (s *series) point(now int64, v float64) {
@@ -102,7 +107,7 @@ func (s *series) begin(now int64, v float64, w want, looks looks, before Detecto
 		s.hits = 0
 		return
 	}
-	if s.hits == 0 || now-s.since > int64(absent.Seconds()) {
+	if s.hits == 0 || now-s.since > w.slow(absent) {
 		s.hits, s.since = 0, now
 	}
 	s.hits++
@@ -134,8 +139,8 @@ func (s *series) goOn(now int64, v float64, w want, looks looks, before Detector
 	}
 	s.score = max(s.score, worst(looks, v, w.kind).Value)
 	switch {
-	case now-s.since >= int64(usualAfter.Seconds()):
-		s.relearnFrom(now)
+	case now-s.since >= w.slow(relearn):
+		s.relearnFrom(now, w.slow(relearn))
 	case s.felt(w, s.up):
 		s.d = before
 	}
@@ -161,8 +166,8 @@ func worst(all looks, v float64, k kind) (best Score) {
 func score(margins float64) float64 { return margins / (margins + 1) }
 
 // relearnFrom forgets nothing, but makes a series learn only, for a time.
-func (s *series) relearnFrom(now int64) {
-	s.learn = now + int64(relearn.Seconds())
+func (s *series) relearnFrom(now, seconds int64) {
+	s.learn = now + seconds
 	s.end()
 }
 

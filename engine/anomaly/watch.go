@@ -97,13 +97,14 @@ func (w *Watch) Step(i Instant) (strange []Strange, signals []engine.Signal) {
 		}
 	}
 	open := map[engine.Workload]map[engine.Measure]*series{}
+	gone := want{interval: w.rules.Interval}.slow(absent)
 	for k, s := range w.series {
 		about, there := i.Workloads[k.Workload]
 		switch {
-		case !there && now-s.last > int64(absent.Seconds()), now-s.last > int64(forgotten.Seconds()):
+		case !there && now-s.last > gone, now-s.last > int64(forgotten.Seconds()):
 			delete(w.series, k)
 			continue
-		case !there, about.Wanted == 0 && kindOf(k).scaled(k.Workload), now-s.last > int64(absent.Seconds()):
+		case !there, about.Wanted == 0 && scaled(k.Workload), now-s.last > gone:
 			s.end()
 		}
 		if s.open {
@@ -119,10 +120,8 @@ func (w *Watch) Step(i Instant) (strange []Strange, signals []engine.Signal) {
 	return strange, w.signals(i, strange)
 }
 
-func kindOf(k Key) kind { return kinds[k.Measure] }
-
 // scaled tells whether a workload is one that can be scaled to none.
-func (kind) scaled(w engine.Workload) bool {
+func scaled(w engine.Workload) bool {
 	return w.Kind == "Deployment" || w.Kind == "StatefulSet" || w.Kind == "Rollout"
 }
 
@@ -133,16 +132,16 @@ func (w *Watch) read(now int64, k Key, v float64, values Values, about About) {
 		s = &series{revised: revision(about.Revision)}
 		w.series[k] = s
 	}
-	kind := kindOf(k)
+	kind := kinds[k.Measure]
 	// People know that a rollout uses more; whether users feel it is another question.
 	if r := revision(about.Revision); kind.resource && r != 0 && r != s.revised {
 		if s.revised != 0 {
-			s.relearnFrom(now)
+			s.relearnFrom(now, int64(relearn.Seconds()))
 		}
 		s.revised = r
 	}
 	if kind.resource && about.Rolling {
-		s.relearnFrom(now)
+		s.relearnFrom(now, int64(relearn.Seconds()))
 	}
 	s.step(now, v, w.wants(k, kind, values))
 }
@@ -151,7 +150,7 @@ func (w *Watch) read(now int64, k Key, v float64, values Values, about About) {
 func (w *Watch) wants(k Key, kind kind, values Values) want {
 	strictness, watched := w.rules.strictness(k.Workload, k.Measure)
 	out := want{
-		kind: kind, margins: float64(strictness) * float64(int(1)<<w.steps[k]), warmUp: w.rules.WarmUp, judged: watched,
+		kind: kind, margins: float64(strictness) * float64(int(1)<<w.steps[k]), interval: w.rules.Interval, warmUp: w.rules.WarmUp, judged: watched,
 		values: uint32(w.rules.WarmUp / w.rules.Interval / 2), //nolint:gosec // some hundreds
 	}
 	if requests, ok := values[engine.MeasureRequests]; ok && requests*w.rules.Interval.Seconds() < kind.requests {
@@ -184,16 +183,13 @@ func (w *Watch) about(workload engine.Workload, open map[engine.Measure]*series,
 		if s.up && kinds[m].felt || !s.up && kinds[m].fallFelt {
 			out.Severity = engine.Warning
 		}
-		out.Tracks = append(out.Tracks, s.track(m, now-int64(trackFor.Seconds())))
+		out.Tracks = append(out.Tracks, s.track(m, now-keptPoints*int64(w.rules.Interval.Seconds())))
 		if since := time.Unix(s.since, 0).UTC(); out.Since.IsZero() || since.Before(out.Since) {
 			out.Since = since
 		}
 	}
 	return out
 }
-
-// trackFor is how much of a series a chart shows.
-const trackFor = 4 * time.Hour
 
 func compare(a, b engine.Workload) int {
 	return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
