@@ -47,13 +47,15 @@ var hung = scenario.Scenario{Name: "hung", Namespace: "undone-hung", Setup: []sc
 }}
 
 // What is done at once, and what goes through Git instead: a bad revision is undone from its thread by somebody with the role, and by nobody
-// else; pods that hang are made anew; what Argo CD deploys, and a limit that is too low, are changed by a pull request. All of it breaks
-// at once, in one world, and all of it resolves.
+// else; pods that hang are made anew; what Argo CD deploys, and a limit that is too low, are changed by a pull request, and so is a value
+// that no fix is known of: the commit that brought it is taken back. All of it breaks at once, in one world, and all of it resolves.
 func TestRemedy(t *testing.T) {
 	t.Parallel()
-	forge := &stand.Forge{Name: declared, Files: map[string]string{indexFile: indexManifest, renderFile: renderManifest}}
+	forge := &stand.Forge{Name: declared, Files: map[string]string{
+		indexFile: indexManifest, renderFile: renderManifest, ordersFile: ordersManifest, ordersConfig: ordersSettings,
+	}}
 	w := newWorld(t, only("undone"), remedies(t, "undone"), withForge(t, forge), func(cfg *stand.BotConfig) { cfg.Extra += "waste: {schedule: \"off\"}\n" })
-	for _, namespace := range []string{indexNamespace, renderNamespace} {
+	for _, namespace := range []string{indexNamespace, renderNamespace, ordersNamespace} {
 		w.begin(scenario.Scenario{Name: "declared", Namespace: namespace})
 	}
 	w.syncs(forge, shared.cluster)
@@ -66,8 +68,7 @@ func TestRemedy(t *testing.T) {
 
 	w.undo(w.card(90*time.Second, "undone/index"))
 	w.restartHung()
-	w.revertInGit(forge)
-	w.raiseInGit(forge)
+	w.arrived(w.revertInGit(forge), w.raiseInGit(forge), w.takeBackInGit(forge))
 	w.card(120*time.Second, "undone/index", "(resolved)")
 	w.card(120*time.Second, "undone-hung/web", "(resolved)")
 	w.onlyTheRemedies()
