@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,25 +41,14 @@ func (w *world) ephemeral(who string, texts ...string) slack.Message {
 	return w.answered(who, "", texts...)
 }
 
-// answered waits for an answer that one person alone sees: in a thread, or in the channel where thread is "".
+// answered waits for an answer that one person alone sees and has not seen yet: in a thread, or in the channel where thread is "".
 func (w *world) answered(who, thread string, texts ...string) slack.Message {
 	w.t.Helper()
 	var found slack.Message
 	w.eventually(20*time.Second, who+" is answered", func(ctx context.Context) (bool, error) {
-		read := func() ([]slack.Message, error) {
-			return w.slack.Control().Messages(ctx, w.reader.Channel, w.people[who])
-		}
-		if thread != "" {
-			read = func() ([]slack.Message, error) {
-				return w.slack.Control().Thread(ctx, w.reader.Channel, thread, w.people[who])
-			}
-		}
-		all, err := read()
-		k := slices.IndexFunc(all, func(m slack.Message) bool { return m.IsEphemeral && reader.Has(m, texts...) })
-		if k >= 0 {
-			found = all[k]
-		}
-		return k >= 0, err
+		m, ok, err := w.unheard(ctx, who, thread, texts...)
+		found = m
+		return ok, err
 	})
 	return found
 }
@@ -106,14 +94,7 @@ func TestPeople(t *testing.T) {
 
 	// "Was this cause right?" no: a form asks, refuses an empty answer and takes a real one.
 	w.press("ana", card.TS, "No")
-	var view slack.View
-	w.eventually(10*time.Second, "a form opens", func(ctx context.Context) (bool, error) {
-		views, err := w.slack.Control().Views(ctx, w.people["ana"])
-		if len(views) == 1 {
-			view = views[0]
-		}
-		return len(views) == 1, err
-	})
+	view := w.modal("ana")
 	block, action := inputOf(t, view)
 	answer := func(text string) slack.Outcome {
 		o, err := w.slack.Control().Submit(t.Context(), w.people["ana"], view.ID, map[string]map[string]slack.Block{

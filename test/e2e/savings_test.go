@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -185,8 +186,9 @@ func (w *world) modal(who string) slack.View {
 		views, err := w.slack.Control().Views(ctx, w.people[who])
 		if len(views) == 1 {
 			view = views[0]
+			return true, nil
 		}
-		return len(views) == 1, err
+		return false, errors.Join(err, w.pressesAgain(ctx, who))
 	})
 	return view
 }

@@ -56,22 +56,12 @@ func TestWaste(t *testing.T) {
 	w.ask("/autopilot savings type=cpu", "Nothing to save")
 
 	w.press("eve", card.TS, "Details")
-	w.eventually(10*time.Second, "the details open", func(ctx context.Context) (bool, error) {
-		views, err := w.slack.Control().Views(ctx, w.people["eve"])
-		return len(views) == 1, err
-	})
+	w.modal("eve")
 	w.press("eve", card.TS, "Not waste")
 	w.ephemeral("eve", "You may not do that")
 
 	w.press("ben", card.TS, "Not waste")
-	var view slack.View
-	w.eventually(10*time.Second, "a form opens", func(ctx context.Context) (bool, error) {
-		views, err := w.slack.Control().Views(ctx, w.people["ben"])
-		if len(views) == 1 {
-			view = views[0]
-		}
-		return len(views) == 1, err
-	})
+	view := w.modal("ben")
 	block, action := inputOf(t, view)
 	o, err := w.slack.Control().Submit(t.Context(), w.people["ben"], view.ID, map[string]map[string]slack.Block{
 		block: {action: {"type": "plain_text_input", "value": "the yearly restore drill"}},
