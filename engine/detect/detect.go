@@ -24,6 +24,9 @@ import (
 func Signals(s Scene) Result {
 	v := &view{Scene: s, health: health(s), groups: map[group]*problem{}}
 	for _, p := range s.Pods {
+		if v.Workload.Kind == "PersistentVolumeClaim" {
+			break // its pods are a problem of their own workload's
+		}
 		if p.DeletionTimestamp != nil {
 			terminating(v, p)
 			continue

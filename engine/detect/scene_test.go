@@ -294,6 +294,15 @@ func TestClaimsOnTheirOwn(t *testing.T) {
 	if got := classes(detect.Signals(alone("", pod("p", 1, time.Hour)))); got != "" {
 		t.Errorf("one that a pod uses is the pod's workload's: %q", got)
 	}
+	waits := pod("p", 0, time.Hour)
+	waits.Status.Phase, waits.Status.ContainerStatuses = corev1.PodPending, nil
+	waits.Status.Conditions = []corev1.PodCondition{{
+		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, LastTransitionTime: metav1.NewTime(now.Add(-time.Minute)),
+		Message: "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
+	}}
+	if got := classes(detect.Signals(alone("", waits))); got != "" {
+		t.Errorf("a pod that waits for it is told a second time, of the claim: %q", got)
+	}
 }
 
 // rolling is a DaemonSet of three pods: the last of them updated, five minutes ago, and the last of them failing.

@@ -97,6 +97,11 @@ var between = []struct {
 		"config/multi-attach", "attached to another node",
 	},
 	{
+		"a volume on another node, as is said where nobody knows whose it is", "StatefulSet", engine.ClassConfigError,
+		[]engine.Evidence{event("FailedAttachVolume", `Multi-Attach error for volume "`+claimName+`" Volume is already exclusively attached to one node and can't be attached to another`)},
+		"config/multi-attach", "attached to another node",
+	},
+	{
 		"a node with all the volumes it can have", "Deployment", engine.ClassConfigError,
 		[]engine.Evidence{event("FailedAttachVolume", `AttachVolume.Attach failed for volume "`+claimName+`" : rpc error: code = ResourceExhausted desc = Could not attach volume "vol-0a": api error AttachmentLimitExceeded: attachment limit exceeded`)},
 		"config/attach-limit", "as many EBS volumes",

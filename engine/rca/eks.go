@@ -9,7 +9,7 @@ import (
 
 // What AWS's controllers, EC2 and the kubelet write.
 var (
-	multiAttach = regexp.MustCompile(`Multi-Attach error for volume "([^"]+)"(?:.*? used by pod\(s\) ([^"]+?))?$`)
+	multiAttach = regexp.MustCompile(`Multi-Attach error for volume "([^"]+)"(?: Volume is already used by pod\(s\) ([^"]+?)(?: on different node\(s\)|$))?`)
 	attachLimit = regexp.MustCompile(`(?i)(AttachmentLimitExceeded|attachment limit exceeded|volume limit exceeded|max(?:imum)? (?:number of )?volumes? (?:attached|reached))`)
 	noAccess    = regexp.MustCompile(`(?i)(Unauthorized|You must be logged in to the server)`)
 	noCapacity  = regexp.MustCompile(`(?i)(InsufficientInstanceCapacity|insufficient capacity|UnfulfillableCapacity|MaxSpotInstanceCountExceeded|VcpuLimitExceeded)`)

@@ -15,6 +15,9 @@ var felt = []engine.Class{
 	engine.ClassCrashLoop, engine.ClassReplicasMissing, engine.ClassRolloutStuck,
 }
 
+// slowed are those of them that a busy machine may bring about. A program that ends by itself does so on an idle one, too.
+var slowed = slices.DeleteFunc(slices.Clone(felt), func(c engine.Class) bool { return c == engine.ClassCrashLoop })
+
 // Felt tells whether the numbers near an incident may say something of its cause. Where a program never began, they do not.
 func Felt(i engine.Incident) bool {
 	return slices.ContainsFunc(i.Classes, func(c engine.Class) bool { return slices.Contains(felt, c) })
@@ -57,17 +60,22 @@ var nearRules = []rule{
 		}
 		return m, true
 	}},
-	{name: "near/node", classes: felt, prior: 0.55, match: func(f *facts) (finding, bool) {
+	generally(rule{name: "near/node", classes: slowed, prior: 0.55, match: func(f *facts) (finding, bool) {
 		e, ok := f.suspected(RelationOn, RelationUnder)
 		if !ok {
 			return finding{}, false
 		}
-		return finding{
+		m := finding{
 			strength: certain(e), pro: []string{e.ID}, title: "node " + e.Fields["name"] + " is busier than ever: " + e.Fields["now"],
 			text: "No single workload on it explains the rise.", node: e.Fields["name"],
 			step: engine.Step{Text: "See what runs on the node, and move some of it.", Command: "kubectl describe node " + e.Fields["name"]},
-		}, true
-	}},
+		}
+		if c, changed := f.change(); changed {
+			m.strength *= 0.5 // what was changed here, just before, is nearer
+			m.contra = []string{c.ID}
+		}
+		return m, true
+	}}),
 	{name: "near/neighbor", classes: felt, prior: 0.6, match: func(f *facts) (finding, bool) {
 		e, ok := f.suspected(RelationSameNode)
 		if !ok {
@@ -109,11 +117,15 @@ var nearRules = []rule{
 		if !ok {
 			return finding{}, false
 		}
-		return finding{
+		m := finding{
 			strength: certain(e), pro: []string{e.ID}, title: "it began here: " + e.Fields["measure"] + " " + e.Fields["now"],
 			text: "Nothing that it calls or runs on left what is usual as far.",
 			step: engine.Step{Text: "Look at its own log and at what was changed of it last.", Command: f.describe(strings.ToLower(f.i.Workload.Kind), f.i.Workload.Name)},
-		}, true
+		}
+		if _, changed := f.change(); changed {
+			m.strength *= 0.5 // the change says more than where it began
+		}
+		return m, true
 	}}),
 }
 

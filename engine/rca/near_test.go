@@ -105,6 +105,24 @@ func TestNearRules(t *testing.T) {
 			nil,
 			"near/neighbor", "pay/batch takes the node's cpu: 7.1 cores", "kubectl -n pay describe deployment batch", "near/node",
 		},
+		"a node that is busy, with nobody to blame": {
+			map[string]Series{"/Node/n1": {engine.MeasureCPU: past(1, 7.5)}},
+			nil,
+			"near/node", "node n1 is busier than ever: 7.6 cores", "kubectl describe node n1", "",
+		},
+		"a node that is busy, and a release just before": {
+			map[string]Series{"/Node/n1": {engine.MeasureCPU: past(1, 7.5)}},
+			[]engine.Evidence{{ID: "change/2", Kind: engine.EvidenceChange, At: noon.Add(-time.Minute), Fields: map[string]string{"what": "image", "from": "api:1", "to": "api:2", "age": "1m0s"}}},
+			"rollout/change", "it began after a change: image api:1 → api:2", "", "",
+		},
+		"itself, and a release just before": {
+			map[string]Series{"pay/Deployment/api": slow(3)},
+			[]engine.Evidence{{ID: "change/2", Kind: engine.EvidenceChange, At: noon.Add(-time.Minute), Fields: map[string]string{"what": "image", "from": "api:1", "to": "api:2", "age": "1m0s"}}},
+			"rollout/change", "it began after a change: image api:1 → api:2", "", "",
+		},
+		"a node that was idle, and hardly is less so": {
+			map[string]Series{"/Node/n1": {engine.MeasureCPU: past(0, 0.02)}}, nil, "", "", "", "near/node",
+		},
 		"more requests than ever": {
 			map[string]Series{"pay/Deployment/api": {engine.MeasureRequests: past(50, 900), engine.MeasureCPU: past(0.5, 4)}},
 			nil,

@@ -9,7 +9,7 @@ import (
 
 // rolloutRules name the change after which new pods fail, when nothing of the particular is known.
 var rolloutRules = []rule{
-	{general: true, name: "rollout/change", prior: 0.6, classes: []engine.Class{engine.ClassRolloutStuck, engine.ClassCrashLoop, engine.ClassProbeFailing, engine.ClassReplicasMissing, engine.ClassConfigError, engine.ClassHighCPU, engine.ClassHighMemory, engine.ClassHighLatency}, match: func(f *facts) (finding, bool) {
+	{general: true, name: "rollout/change", prior: 0.6, classes: []engine.Class{engine.ClassRolloutStuck, engine.ClassCrashLoop, engine.ClassProbeFailing, engine.ClassReplicasMissing, engine.ClassConfigError, engine.ClassHighCPU, engine.ClassHighMemory, engine.ClassHighLatency, engine.ClassAlert}, match: func(f *facts) (finding, bool) {
 		e, ok := f.change()
 		if !ok {
 			return finding{}, false

@@ -3,6 +3,7 @@ package rca
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -53,11 +54,11 @@ var scheduleRules = []rule{
 	}},
 	placed("schedule/taint", 0.82, tainted, "the nodes have a taint that the pod does not tolerate", "tolerations",
 		"Add a toleration, or take the taint off when it should not be there.", "kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints"),
-	placed("schedule/affinity", 0.82, regexp.MustCompile(`didn't match Pod's node (?:affinity/selector|affinity|selector)|didn't match node selector`), "no node matches the pod's node selector or affinity", "nodeSelector",
+	placed("schedule/affinity", 0.82, unselected, "no node matches the pod's node selector or affinity", "nodeSelector",
 		"Correct the selector, or label nodes so that they match.", "kubectl get nodes --show-labels"),
 	placed("schedule/spread", 0.8, regexp.MustCompile(`didn't (?:match|satisfy) (?:existing )?(?:pods? )?(?:pod )?(?:(?:anti-)?affinity|topology spread)[^,.]*`), "the pod's (anti-)affinity or spread towards other pods leaves no node", "",
 		"Add nodes, or make the rule a preference.", "get pods -o wide"),
-	placed("schedule/volume-zone", 0.88, regexp.MustCompile(`volume node affinity conflict`), "the pod's volume is in another zone than the free nodes", "",
+	placed("schedule/volume-zone", 0.88, regexp.MustCompile(`volume node affinity conflict|didn't match PersistentVolume's node affinity`), "the pod's volume is in another zone than the free nodes", "",
 		"Add a node in the volume's zone: an EBS volume cannot leave its own.", "kubectl get nodes -L topology.kubernetes.io/zone"),
 	generally(placed("schedule/volume-unbound", 0.8, regexp.MustCompile(`unbound immediate PersistentVolumeClaims|didn't find available persistent volumes to bind`), "the pod waits for a volume that is not bound", "",
 		"See why the claim has no volume.", "get pvc")),
@@ -75,6 +76,7 @@ var (
 	available    = regexp.MustCompile(`0/(\d+) nodes are available: ((?s:.*))`)
 	counted      = regexp.MustCompile(`^(\d+) (.*)$`)
 	tainted      = regexp.MustCompile(`untolerated taint(?:\(s\)|s)?(?: \{([^}]*)\})?`)
+	unselected   = regexp.MustCompile(`didn't match Pod's node (?:affinity/selector|affinity|selector)|didn't match node selector`)
 	insufficient = regexp.MustCompile(`Insufficient ([A-Za-z0-9./_-]+)`)
 	unhelpful    = regexp.MustCompile(`(\d+) Preemption is not helpful`)
 )
@@ -173,6 +175,24 @@ func (v schedulerVerdict) reason(re *regexp.Regexp) (reason, bool) {
 // hopeless tells whether the pod would not fit even if others made room: the scheduler says so of every node.
 func (v schedulerVerdict) hopeless() bool { return v.nodes > 0 && v.useless >= v.nodes }
 
+// byDesign tells whether a reason rules out nodes that were never meant: those that are set apart by a taint refuse ordinary pods, and a pod
+// with a selector refuses the others. A taint that Kubernetes gave says that something is wrong with the node.
+func (r reason) byDesign() bool {
+	return unselected.MatchString(r.text) || tainted.MatchString(r.text) && !strings.Contains(r.text, "{node.kubernetes.io/")
+}
+
+// beside tells whether a reason by design is not the cause: what the nodes lack that the pod may run on is. Where there is no other reason, it
+// depends on whether any node has the labels that the pod asks for: then the taint of those is the cause, and else the selector.
+func (v schedulerVerdict) beside(f *facts, r reason) bool {
+	if !r.byDesign() || r.nodes >= v.nodes {
+		return false
+	}
+	if slices.ContainsFunc(v.reasons, func(r reason) bool { return !r.byDesign() }) {
+		return true
+	}
+	return (f.field(engine.EvidencePod, "", "selected") == "true") == unselected.MatchString(r.text)
+}
+
 // weight is between a half and one: the more nodes a reason rules out, the more it explains.
 func (v schedulerVerdict) weight(nodes int) float64 {
 	if v.nodes <= 0 {
@@ -222,8 +242,8 @@ func placed(name string, prior float64, re *regexp.Regexp, title, field, step, c
 		if g := re.FindStringSubmatch(r.text); len(g) > 1 && g[1] != "" {
 			m.title += ": " + quote(strings.TrimSuffix(g[1], ": "), 80)
 		}
-		if re == tainted && r.nodes < v.nodes && !strings.Contains(r.text, "{node.kubernetes.io/") {
-			m.strength *= 0.5 // nodes that are set apart refuse ordinary pods by design; what the others lack is the cause
+		if v.beside(f, r) {
+			m.strength *= 0.5
 		}
 		m.text = v.extent(r.nodes)
 		m.step = engine.Step{Text: step, Command: command}

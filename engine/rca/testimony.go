@@ -32,7 +32,7 @@ func Testimony(n *Neighborhood, fared map[string]Series, a Alarm) []engine.Evide
 	}
 	for rank, s := range suspects[:min(len(suspects), mostSuspects)] {
 		w, known := n.Workloads[s.Node]
-		if !known || s.Share < leastShare || len(s.Tracks) == 0 {
+		if !known || s.Share < leastShare || len(s.Tracks) == 0 || !matters(s.Tracks[0]) {
 			continue
 		}
 		relation := n.Relation(s.Node)
@@ -53,6 +53,14 @@ func Testimony(n *Neighborhood, fared map[string]Series, a Alarm) []engine.Evide
 	}
 	return out
 }
+
+// leastRise is how far beyond what is usual a measure must be for others to feel it, however unusual it is: a core that was idle for weeks is
+// still idle when a shell runs on it.
+var leastRise = map[engine.Measure]float64{
+	engine.MeasureCPU: 0.1, engine.MeasureMemory: 32 << 20, engine.MeasureRequests: 0.5, engine.MeasureLatency: 0.005, engine.MeasureErrors: 0.001, engine.MeasureSaturation: 0.05,
+}
+
+func matters(t engine.Track) bool { return last(t)-t.High >= leastRise[t.Measure] }
 
 // moved says how a series left what was usual.
 func moved(t engine.Track) string {
