@@ -132,6 +132,29 @@ func TestTheMostTellingPodsComeFirst(t *testing.T) {
 	}
 }
 
+func TestWhetherAnyNodeIsMeant(t *testing.T) {
+	is := template("api:1")
+	for selector, want := range map[string]string{"": "", "fast": "true", "slow": "false"} {
+		pending := podOf("api-1-a", "api-1", is)
+		pending.Spec.NodeName, pending.Status = "", corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/1 nodes are available.", LastTransitionTime: at(0),
+		}}}
+		if selector != "" {
+			pending.Spec.NodeSelector = map[string]string{"disk": selector}
+		}
+		c := client(deployment(is), replicaSet(1, time.Hour, is), pending, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1", Labels: map[string]string{"disk": "fast"}}})
+		found, failed := gather(t, c, incident("Deployment", "api"))
+		if len(found["pods"]) != 1 || found["pods"][0].Fields["selected"] != want || failed["pods"] != nil {
+			t.Errorf("selector %q: %+v, %v; want selected %q", selector, found["pods"], failed["pods"], want)
+		}
+		forbid(c, "list", "nodes")
+		found, failed = gather(t, c, incident("Deployment", "api"))
+		if got := engine.CodeOf(failed["pods"]); len(found["pods"]) != 1 || (got == engine.Forbidden) != (selector != "") {
+			t.Errorf("selector %q, and nodes may not be read: %+v, %v", selector, found["pods"], failed["pods"])
+		}
+	}
+}
+
 func TestWhatMayNotBeReadIsAGapAndTheRestGoesOn(t *testing.T) {
 	is := template("api:1")
 	c := client(deployment(is), replicaSet(1, time.Hour, is), crashing(podOf("api-1-a", "api-1", is), 4))

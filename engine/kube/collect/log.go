@@ -3,8 +3,10 @@ package collect
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -53,10 +55,24 @@ func tail(ctx context.Context, client kubernetes.Interface, namespace, pod, cont
 		raw = append(raw, scan.Text())
 	}
 	out = readLines(raw)
+	if unkept(out) {
+		return nil, false, errNotKept
+	}
 	if err := scan.Err(); err != nil {
 		return out, true, err
 	}
 	return out, in.N <= 0 || int64(len(out)) >= count, nil
+}
+
+// errNotKept says that the node no longer has a log.
+var errNotKept = errors.New("the node no longer keeps it")
+
+// kubelets are the kubelet's own words for a log that it cannot open. It sends them in place of the log, with the status of a success.
+var kubelets = regexp.MustCompile(`^(?:unable to retrieve container logs for [a-z-]+://|failed to (?:try resolving symlinks in path|open log file|watch file) "/)`)
+
+// unkept tells whether what came is nothing but the kubelet's excuse. Lines of a container have a time.
+func unkept(lines []line) bool {
+	return len(lines) == 1 && lines[0].at.IsZero() && kubelets.MatchString(lines[0].text)
 }
 
 // readLines takes the times off lines, as the kubelet put them there, and redacts the rest: a key runs over many of them.
@@ -143,6 +159,8 @@ func TailOf(ctx context.Context, src Source, i engine.Incident, lines int) (engi
 func unread(err error, namespace, pod string) error {
 	what := "the log of " + namespace + "/" + pod
 	switch {
+	case errors.Is(err, errNotKept):
+		return engine.Wrap(engine.NotFound, err, what+" is gone: the node no longer keeps it")
 	case gone(err):
 		return engine.Wrap(engine.NotFound, err, what+" is gone: the pod does not exist any more")
 	case apierrors.IsBadRequest(err):
@@ -190,6 +208,9 @@ func logs(ctx context.Context, s *subject) ([]engine.Evidence, error) {
 	targets := s.logTargets()
 	for _, t := range targets[:min(len(targets), maxLogs)] {
 		lines, _, err := tail(ctx, s.Client, t.pod.Namespace, t.pod.Name, t.container, t.previous, readLogLines)
+		if t.previous && (errors.Is(err, errNotKept) || apierrors.IsBadRequest(err)) { // it failed again meanwhile, and the run before is gone
+			lines, _, err = tail(ctx, s.Client, t.pod.Namespace, t.pod.Name, t.container, false, readLogLines)
+		}
 		if err != nil {
 			problem = first(problem, unread(err, t.pod.Namespace, t.pod.Name))
 		}

@@ -110,6 +110,34 @@ func TestTail(t *testing.T) {
 	}
 }
 
+// TestTheKubeletsExcuseIsNoLog has a kubelet send its own words in place of a log that it no longer has: they name a file that is missing, of which
+// the program said nothing.
+func TestTheKubeletsExcuseIsNoLog(t *testing.T) {
+	is := template("api:1")
+	for _, excuse := range []string{
+		`unable to retrieve container logs for containerd://6e1f2a`,
+		`failed to try resolving symlinks in path "/var/log/pods/pay_api-1-b_1/app/3.log": lstat /var/log/pods/pay_api-1-b_1/app/3.log: no such file or directory`,
+		`failed to open log file "/var/log/pods/pay_api-1-b_1/app/3.log": open /var/log/pods/pay_api-1-b_1/app/3.log: no such file or directory`,
+	} {
+		c := client(deployment(is), replicaSet(1, time.Hour, is), crashing(podOf("api-1-b", "api-1", is), 4))
+		logs := map[string]string{"app/true": excuse, "app/false": "2026-11-22T11:59:28Z cannot connect to db:5432: connection refused\n"}
+		serves(c, logs)
+		found, failed := gather(t, c, incident("Deployment", "api"))
+		if got := texts(found["logs"]); failed["logs"] != nil || len(got) != 1 || got[0] != "cannot connect to db:5432: connection refused" {
+			t.Errorf("%s\nread as %q, %v; want the log of the run after", excuse, got, failed["logs"])
+		}
+		logs["app/false"] = excuse
+		found, failed = gather(t, c, incident("Deployment", "api"))
+		if got := texts(found["logs"]); len(got) > 0 || engine.CodeOf(failed["logs"]) != engine.NotFound {
+			t.Errorf("%s\nread as %q, %v; want a gap", excuse, got, failed["logs"])
+		}
+		logs["app/false"] = "2026-11-22T11:59:28Z " + excuse + "\n" // a program that says so itself
+		if found, _ = gather(t, c, incident("Deployment", "api")); len(found["logs"]) != 1 {
+			t.Errorf("%s\nof a program is left out", excuse)
+		}
+	}
+}
+
 func TestTailOfChoosesTheRunThatFailed(t *testing.T) {
 	is := template("api:1")
 	c := client(deployment(is), replicaSet(1, time.Hour, is), podOf("api-1-a", "api-1", is), crashing(podOf("api-1-b", "api-1", is), 4))

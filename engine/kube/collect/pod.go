@@ -6,20 +6,37 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
 // pods shows the state of the most telling pods and of their containers.
-func pods(_ context.Context, s *subject) ([]engine.Evidence, error) {
+func pods(ctx context.Context, s *subject) ([]engine.Evidence, error) {
 	var out []engine.Evidence
+	var problem error
+	meant := map[string]string{} // by selector: the pods of a workload mostly have one
 	for _, p := range s.focus() {
-		out = append(out, podState(p))
+		e := podState(p)
+		if e.Fields["reason"] == corev1.PodReasonUnschedulable && len(p.Spec.NodeSelector) > 0 {
+			selector := labels.SelectorFromSet(p.Spec.NodeSelector).String()
+			if meant[selector] == "" {
+				found, err := s.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{LabelSelector: selector, Limit: 1})
+				if err != nil {
+					problem = first(problem, failed(err, "look for nodes with the labels "+selector))
+				} else {
+					meant[selector] = yes(len(found.Items) > 0)
+				}
+			}
+			e.Fields["selected"] = meant[selector]
+		}
+		out = append(out, e)
 		for _, c := range statuses(p) {
 			out = append(out, containerState(p, c))
 		}
 	}
-	return out, first(s.podsErr, s.objectErr)
+	return out, first(s.podsErr, s.objectErr, problem)
 }
 
 func podState(p *corev1.Pod) engine.Evidence {
