@@ -66,7 +66,7 @@ func TestACommitIsTakenBack(t *testing.T) {
 	}
 	for _, words := range []string{
 		"Revision 7 changed command of container app (api --serve → api --srv)",
-		"commit 0b0b0b0b0b by ana-silva of 2026-03-01 11:55 UTC (pull request #12): “more words”", "One other file that it changed stays",
+		"commit 0b0b0b0b0b by ana-silva of 2026-03-01 11:55 UTC (pull request #12): “more words”", "and so does what it did to one other file",
 	} {
 		if because := p.Items[0].Because; !strings.Contains(because, words) {
 			t.Errorf("%q does not say %q", because, words)

@@ -24,7 +24,7 @@ func (d diagnosed) back() (m Mend, ok bool) {
 	switch suspect.Fields["what"] {
 	case FieldReplicas:
 		m.Wishes = []engine.Wish{d.wish(engine.WishRevert, "", FieldReplicas, suspect.Fields["to"], suspect.Fields["from"])}
-		m.Because = fmt.Sprintf("The %s were changed, and it began after that.", editsOf(m.Wishes[0])[0])
+		m.Because = fmt.Sprintf("Its number of replicas was changed from %s to %s, and it began after that.", suspect.Fields["from"], suspect.Fields["to"])
 		return m, true
 	case FieldConfigMap:
 		name := suspect.Fields["from"]

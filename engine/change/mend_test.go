@@ -198,6 +198,10 @@ func TestMendOf(t *testing.T) {
 			edited, map[string]string{"revert configmap api": "2026-11-23T09:30:00Z"}, []string{"revert configmap api 2026-11-23T09:30:00Z →"},
 			"payments/api: ConfigMap api", "ConfigMap api was edited, and it began after that",
 		},
+		"a number of replicas": {
+			suffering("schedule/insufficient", fact("size", engine.EvidenceChange, "", "what=replicas", "from=2", "to=200")), map[string]string{"revert replicas": "200"},
+			[]string{"revert replicas 200 → 2"}, "payments/api: replicas 200 → 2", "Its number of replicas was changed from 2 to 200, and it began after that",
+		},
 		"a ConfigMap that was edited again": {edited, map[string]string{"revert configmap api": "2026-11-23T09:40:00Z"}, nil, "", "by now"},
 		"it was made":                       {suffering("crash/panic", revised("chg", "", "created", "", "")), nil, nil, "", "not rest on a change of an image"},
 		"rolled back meanwhile":             {suffering("crash/panic", image), map[string]string{"image ": "api:1.4.1"}, nil, "", `"api:1.4.1" by now`},

@@ -416,14 +416,14 @@ func (r *reverting) note(ctx context.Context, c culprit) (string, error) {
 			names = append(names, one.name)
 		}
 	}
-	text := fmt.Sprintf("It came with %s: “%s”. What that did to %s is taken back; what others changed since stays.",
-		came, cmp.Or(bounded(c.Subject), "no message"), strings.Join(names, " and "))
+	stays := "what others changed since stays"
 	switch {
 	case c.others == 1:
-		text += " One other file that it changed stays too."
+		stays += ", and so does what it did to one other file"
 	case c.others > 1:
-		text += fmt.Sprintf(" %d other files that it changed stay too.", c.others)
+		stays += fmt.Sprintf(", and so does what it did to %d other files", c.others)
 	}
+	text := fmt.Sprintf("It came with %s: “%s”. What it did to %s is taken back; %s.", came, cmp.Or(bounded(c.Subject), "no message"), strings.Join(names, " and "), stays)
 	for _, one := range c.touched {
 		if len(one.users) > 0 {
 			text += fmt.Sprintf(" %s uses %s too, and gets it back as well.", strings.Join(one.users, ", "), one.path)

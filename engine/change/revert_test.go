@@ -197,7 +197,7 @@ func TestRevert(t *testing.T) {
 			one().replaced("more words", "api.yaml", "value: info}   #", "value: debg}   #"),
 			shows("api env LEVEL: LEVEL=info → LEVEL=debg"),
 			"api.yaml\n-            - {name: LEVEL, value: debg}   # of the log\n+            - {name: LEVEL, value: info}   # of the log\n",
-			"commit 0202020202 by ana of 2026-11-23 09:01 UTC (pull request #12): “more words”. What that did to Deployment api is taken back",
+			"commit 0202020202 by ana of 2026-11-23 09:01 UTC (pull request #12): “more words”. What it did to Deployment api is taken back",
 		},
 		"amid later edits, and edits of others": {
 			one().replaced("more words", "api.yaml", "value: info}   #", "value: debg}   #", "value: info}\n", "value: debg}\n").
@@ -242,7 +242,7 @@ func TestRevert(t *testing.T) {
 			begun(memory{"api.yaml": strings.SplitAfterN(declaredAPI, "---\n", 2)[1], "cm/api.yaml": strings.Split(declaredAPI, "---\n")[0]}).
 				then("both", memory{"api.yaml": strings.Replace(strings.SplitAfterN(declaredAPI, "---\n", 2)[1], "--serve", "--fast", 1), "cm/api.yaml": strings.Replace(strings.Split(declaredAPI, "---\n")[0], "level: info", "level: x", 1), "z.md": "z"}),
 			shows("api command: api --serve → api --fast"),
-			"api.yaml\n-          command: [api, --fast]\n+          command: [api, --serve]\ncm/api.yaml\n-  level: x\n+  level: info\n", "One other file that it changed stays too",
+			"api.yaml\n-          command: [api, --fast]\n+          command: [api, --serve]\ncm/api.yaml\n-  level: x\n+  level: info\n", "and so does what it did to one other file",
 		},
 		"with carriage returns": {
 			begun(memory{"api.yaml": strings.ReplaceAll(declaredAPI, "\n", "\r\n")}).replaced("cr", "api.yaml", "--serve", "--srv"), shows("api command: api --serve → api --srv"),

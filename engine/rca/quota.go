@@ -27,7 +27,7 @@ var quotaRules = []rule{
 		}
 		m.pro = append(m.pro, f.ids(engine.EvidenceQuota, func(e engine.Evidence) bool { return e.Fields["name"] == g[1] })...)
 		m.root = engine.Workload{Namespace: f.i.Workload.Namespace, Kind: "ResourceQuota", Name: g[1]}
-		m.because(f, "resources")
+		m.because(f, "resources", "replicas")
 		return m, true
 	}},
 	{name: "quota/needs-limits", prior: 0.93, classes: []engine.Class{engine.ClassReplicasMissing, engine.ClassRolloutStuck, engine.ClassJobFailed, engine.ClassScheduleMissed}, match: func(f *facts) (finding, bool) {

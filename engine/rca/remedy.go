@@ -38,11 +38,13 @@ func takesBack(change engine.Evidence) string {
 // goBack makes the way back part of the step: by a rollback, or in Git where a controller would undo that. An edit of a
 // ConfigMap has no revision to go back to.
 func (m *finding) goBack(f *facts, change engine.Evidence) {
-	undo := f.undo()
+	undo, back := f.undo(), "bring back the revision before"
+	if change.Fields["what"] == "replicas" {
+		undo, back = f.scaleBack(change), "scale it back"
+	}
 	if undo == "" || change.Fields["what"] == "configmap" {
 		return
 	}
-	back := "bring back the revision before"
 	who := takesBack(change)
 	if who != "" {
 		back, undo = "revert the change in Git ("+who+" takes back what is done by hand)", ""
@@ -75,6 +77,11 @@ func (f *facts) undo() string {
 		return f.kubectl("rollout undo %s/%s", f.resource(), f.i.Workload.Name)
 	}
 	return ""
+}
+
+// scaleBack is the command that gives a workload the number of replicas that it had before a change.
+func (f *facts) scaleBack(change engine.Evidence) string {
+	return f.kubectl("scale %s/%s --replicas %s", f.resource(), f.i.Workload.Name, change.Fields["from"])
 }
 
 // logs is the command that shows what a container wrote: of the run that failed, and of the pod in which it did. That of the

@@ -60,10 +60,12 @@ func TestTheWayBack(t *testing.T) {
 		{"by a person, of what Git owns", "Deployment", owned, "Correct it.", "", engine.Step{Text: "Correct it; until then revert the change in Git (Argo CD takes back what is done by hand)."}},
 		{"from Git, something to read", "Deployment", edit("image", "helm-controller"), "Read it.", "kubectl logs x", engine.Step{Text: "Revert the change in Git (helm-controller takes back what is done by hand); then read it.", Command: "kubectl logs x"}},
 		{"a ConfigMap has no revisions", "Deployment", edit("configmap", "kubectl"), "Correct it.", "", engine.Step{Text: "Correct it."}},
+		{"a number of replicas has none either", "Deployment", edit("replicas", "kubectl-scale"), "Correct it.", "", engine.Step{Text: "Correct it; until then scale it back:", Command: "kubectl -n payments scale deployment/api --replicas a"}},
+		{"a number of replicas from Git", "Deployment", edit("replicas", "argocd-controller"), "Correct it.", "", engine.Step{Text: "Correct it; until then revert the change in Git (argocd-controller takes back what is done by hand)."}},
 		{"nor has a Job", "Job", edit("image", "kubectl"), "Correct it.", "", engine.Step{Text: "Correct it."}},
 	} {
 		m := finding{strength: 0.5, text: "Why.", step: engine.Step{Text: c.text, Command: c.cmd}}
-		m.because(newFacts(incidentOf(c.kind), []engine.Evidence{c.change}, onset), "image", "configmap")
+		m.because(newFacts(incidentOf(c.kind), []engine.Evidence{c.change}, onset), "image", "configmap", "replicas")
 		if diff := cmp.Diff(c.want, m.step); diff != "" {
 			t.Errorf("%s: %s", c.name, diff)
 		}
@@ -83,6 +85,14 @@ func TestTheMostTellingStandsFirst(t *testing.T) {
 	want := []string{"log/FATAL: cannot connect to db:5432: connection refused", "ref", "end", "edit"}
 	if diff := cmp.Diff(want, d.Causes[0].For); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestAnotherNumberOfReplicasIsScaledBack(t *testing.T) {
+	e := piece(engine.EvidenceChange, "id=size", "what=replicas", "from=2", "to=200", "by=kubectl-scale", "ago=1m")
+	d := Rank(incidentOf("Deployment", engine.ClassReplicasMissing), []engine.Evidence{e}, nil, nil, onset)
+	if c, ok := d.Cause(""); !ok || c.Rule != "rollout/change" || c.Step.Command != "kubectl -n payments scale deployment/api --replicas 2" || c.Step.Text != "Scale it back, then look at the change in peace." {
+		t.Errorf("%+v", d.Causes)
 	}
 }
 

@@ -31,6 +31,8 @@ var rolloutRules = []rule{
 			m.step.Text, m.step.Command = "Compare the ConfigMap with what it was, and put it back.", f.describe("configmap", e.Fields["from"])
 		case who != "":
 			m.step.Text = "Revert the change in Git (" + who + " takes back what is done by hand), then look at it in peace."
+		case e.Fields["what"] == "replicas":
+			m.step.Text, m.step.Command = "Scale it back, then look at the change in peace.", f.scaleBack(e)
 		default:
 			m.step.Text, m.step.Command = "Bring back the revision before, then look at the change in peace.", f.undo()
 		}

@@ -49,7 +49,7 @@ var scheduleRules = []rule{
 		m.title = "not enough " + strings.Join(names, " and ") + " free on the nodes" + f.request(names[0])
 		m.text = v.extent(nodes)
 		m.step = engine.Step{Text: "Add nodes (or see why the autoscaler does not), or lower requests that are larger than the use.", Command: "kubectl describe nodes", Field: f.path(f.suspect(), "resources.requests")}
-		m.because(f, "resources")
+		m.because(f, "resources", "replicas")
 		return m, true
 	}},
 	placed("schedule/taint", 0.82, tainted, "the nodes have a taint that the pod does not tolerate", "tolerations",

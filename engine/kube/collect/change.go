@@ -33,8 +33,8 @@ type version struct {
 	template *corev1.PodTemplateSpec
 }
 
-// changes shows what the newest revision changed against the one before, when, and by whom; and edits of the ConfigMaps
-// that the pods use, which make no revision.
+// changes shows what the newest revision changed against the one before, when, and by whom; and what makes no revision: another number
+// of replicas, and edits of the ConfigMaps that the pods use.
 func changes(ctx context.Context, s *subject) ([]engine.Evidence, error) {
 	if s.object == nil {
 		return nil, s.objectErr
@@ -44,8 +44,9 @@ func changes(ctx context.Context, s *subject) ([]engine.Evidence, error) {
 	if len(versions) > 0 {
 		out = s.edits(versions)
 	}
+	sizes, sizeErr := s.resized(ctx)
 	maps, mapErr := s.configEdits(ctx)
-	return append(out, maps...), first(failed(err, "list revisions of "+s.incident.Workload.String()), s.objectErr, mapErr)
+	return slices.Concat(out, sizes, maps), first(failed(err, "list revisions of "+s.incident.Workload.String()), s.objectErr, sizeErr, mapErr)
 }
 
 // versions gives the revisions of the workload, newest first.

@@ -12,7 +12,7 @@ import (
 
 // edit is one difference of two templates. Either side is "" when there is nothing there.
 type edit struct {
-	what      string // image, env, envFrom, resources, probe, command, args, container, volume, mount, config, restart, account, placement, template
+	what      string // image, env, envFrom, resources, probe, command, args, container, volume, mount, config, restart, account, placement, template; of what makes no revision: replicas
 	container string
 	from, to  string
 }

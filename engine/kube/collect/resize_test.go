@@ -1,0 +1,78 @@
+package collect
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// TestAnotherNumberOfReplicas is shown where somebody wrote it, and not where a rollout or an autoscaler scaled.
+func TestAnotherNumberOfReplicas(t *testing.T) {
+	const bySize = `{"f:spec":{"f:replicas":{}}}`
+	scaling := func(set, to, from string, before time.Duration) runtime.Object {
+		return event("s"+set+to, "Deployment", "api", "ScalingReplicaSet", fmt.Sprintf("Scaled up replica set %s to %s from %s", set, to, from), before)
+	}
+	newer := event("s", "Deployment", "api", "ScalingReplicaSet", "Scaled down replica set api-2 from 9 to 3", time.Minute)
+	subresource := wrote("kube-controller-manager", time.Minute, bySize)
+	subresource.Subresource = "scale"
+	for name, c := range map[string]struct {
+		writer metav1.ManagedFieldsEntry
+		event  runtime.Object
+		want   string
+	}{
+		"from Git":                            {wrote("argocd-controller", time.Minute, bySize), scaling("api-2", "3", "2", 58*time.Second), "replicas 2 → 3, 58s before the onset, argocd-controller"},
+		"as newer controllers say it":         {wrote("kubectl-scale", time.Minute, bySize), newer, "replicas 9 → 3, 1m0s before the onset, kubectl-scale"},
+		"by an autoscaler":                    {subresource, scaling("api-2", "3", "2", 58*time.Second), ""},
+		"written with a rollout":              {wrote("argocd-controller", time.Hour, bySize), scaling("api-2", "3", "2", time.Hour-time.Second), ""},
+		"written without the number":          {wrote("argocd-controller", time.Minute, `{"f:spec":{"f:template":{}}}`), scaling("api-2", "3", "2", 58*time.Second), ""},
+		"long after it was written":           {wrote("argocd-controller", time.Minute, bySize), scaling("api-2", "3", "2", 40*time.Second), ""},
+		"before it was written":               {wrote("argocd-controller", time.Minute, bySize), scaling("api-2", "3", "2", 70*time.Second), ""},
+		"the revision before":                 {wrote("argocd-controller", time.Minute, bySize), scaling("api-1", "3", "2", 58*time.Second), ""},
+		"to a number that it is not any more": {wrote("argocd-controller", time.Minute, bySize), scaling("api-2", "7", "2", 58*time.Second), ""},
+		"something else was said":             {wrote("argocd-controller", time.Minute, bySize), event("s", "Deployment", "api", "ScalingReplicaSet", "Scaled something", 58*time.Second), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := template("api:2")
+			d := deployment(is)
+			d.ManagedFields = []metav1.ManagedFieldsEntry{c.writer}
+			d.Annotations = map[string]string{"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:pay/api"}
+			found, failed := gather(t, client(d, replicaSet(2, time.Hour, is), replicaSet(1, 40*time.Hour, is), c.event), incident("Deployment", "api"))
+			if len(failed) > 0 {
+				t.Fatal(failed)
+			}
+			got := engine.Evidence{}
+			for _, e := range found["changes"] {
+				if e.Fields["what"] == "replicas" {
+					got = e
+				}
+			}
+			if want := strings.Replace(c.want, "argocd-controller", "argocd-controller shop", 1); got.Text != want || got.Fields["to"] != "3" && want != "" || got.Fields["revision"] != "" {
+				t.Errorf("%+v; want %q", got, want)
+			}
+			if c.want != "" && got.Fields["git"] != "Argo CD" {
+				t.Errorf("fields: %v", got.Fields)
+			}
+		})
+	}
+}
+
+func TestEventsThatCannotBeReadLeaveAGap(t *testing.T) {
+	is := template("api:2")
+	d := deployment(is)
+	d.ManagedFields = []metav1.ManagedFieldsEntry{wrote("argocd-controller", time.Minute, `{"f:spec":{"f:replicas":{}}}`)}
+	c := client(d, replicaSet(2, time.Hour, is))
+	c.PrependReactor("list", "events", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, errors.New("connection refused")
+	})
+	if _, failed := gather(t, c, incident("Deployment", "api")); engine.CodeOf(failed["changes"]) != engine.Unavailable {
+		t.Errorf("the gap is %v", failed["changes"])
+	}
+}
