@@ -131,7 +131,7 @@ func gone(t *testing.T, note string) {
 	if err != nil {
 		t.Fatalf("no process in %q", note)
 	}
-	for range 200 {
+	for range 6000 { // a minute
 		state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil || bytes.Contains(state, []byte(") Z ")) {
 			return
@@ -161,7 +161,7 @@ func TestRealChromium(t *testing.T) {
 	outside := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 	defer outside.Close()
 	page := `<!doctype html><title>Two pages</title><img src="` + outside.URL + `/x.png" alt=""><p>first</p><p style="break-before: page">second</p>`
-	pdf, err := print.Printer{Chromium: path}.PDF(t.Context(), []byte(page))
+	pdf, err := print.Printer{Chromium: path, Limit: 5 * time.Minute}.PDF(t.Context(), []byte(page))
 	if err != nil {
 		t.Fatal(err)
 	}

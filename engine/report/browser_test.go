@@ -66,7 +66,8 @@ func newTab(t *testing.T) *tab {
 		t.Fatal("the page is tested in a real browser: apt-get install chromium")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox,
-		chromedp.DisableGPU, chromedp.Flag("no-first-run", true), chromedp.Flag("lang", "en-US"), chromedp.Flag("disable-component-update", true))
+		chromedp.DisableGPU, chromedp.Flag("no-first-run", true), chromedp.Flag("lang", "en-US"), chromedp.Flag("disable-component-update", true),
+		chromedp.WSURLReadTimeout(patience))
 	allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
 	ctx, quit := chromedp.NewContext(allocated)

@@ -17,7 +17,7 @@ import (
 )
 
 // patience bounds each wait for the browser on a busy machine; no test measures time.
-const patience = 40 * time.Second
+const patience = 2 * time.Minute
 
 // browser is the one Chromium of this test binary; every test has its own window in a fresh profile.
 var browser context.Context
@@ -41,7 +41,7 @@ func run(m *testing.M) int {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("no-first-run", true), chromedp.Flag("lang", "en-US"),
-		chromedp.Flag("disable-component-update", true))
+		chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(patience))
 	allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	defer stop()
 	var quit context.CancelFunc
