@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	fewest   = 3         // values that a past needs, to say what is usual
+	fewest   = 3         // values that a past needs to say what is usual, and a departure to be strong
 	counting = 10        // values that a past needs, none of which falls, to be those of a counter
 	lately   = time.Hour // what stood all through this time before the onset is usual too
 	beyond   = 3.0       // spreads above the median that are usual
@@ -121,9 +121,10 @@ func (d *departure) usual(m engine.Measure, past []float64, highest float64) (sp
 	return spread
 }
 
-// exceed adds up how far the values since the onset are above what is usual.
+// exceed adds up how far the values since the onset are above what is usual. How strong that is counts from when it began, since the onset may
+// be suspected too early; one value alone is weak.
 func (d *departure) exceed(spread float64) {
-	values := 0.0
+	var values, since float64
 	for _, p := range d.after {
 		if !finite(p.Value) {
 			continue
@@ -136,9 +137,12 @@ func (d *departure) exceed(spread float64) {
 				d.since = p.At
 			}
 		}
+		if d.since != 0 {
+			since++
+		}
 	}
 	d.excess /= values
-	d.strength /= values
+	d.strength /= max(since, min(values, fewest))
 }
 
 // counts tells whether a series only ever grew, so that what is usual for it is how fast.

@@ -20,6 +20,7 @@ func nezha(_ context.Context, args []string, out io.Writer) error {
 	data := f.String("data", "", "folder that holds nezha/<day>/{metric/*.csv,<day>-fault_list.json}")
 	file := f.String("out", "", "file to write the rankings to, one JSON line for each fault")
 	wait := f.Duration("wait", 4*time.Minute, "how much of a fault is seen before it is judged")
+	early := f.Duration("early", 0, "how much earlier than it was the fault is taken to have begun")
 	if err := parse(f, args); err != nil {
 		return err
 	}
@@ -34,7 +35,7 @@ func nezha(_ context.Context, args []string, out io.Writer) error {
 	var all []guess
 	for _, day := range days {
 		for k := range day.faults {
-			all = append(all, day.guess(k, *wait))
+			all = append(all, day.guess(k, *early, *wait))
 		}
 	}
 	if *file != "" {
@@ -46,26 +47,36 @@ func nezha(_ context.Context, args []string, out io.Writer) error {
 		[]string{"n-sigma"}, []int{1, 3, 5}, func(g guess) string { return g.Fault }, func(g guess) string { return g.System })
 }
 
-// nodes are the series of all services up to a time.
-func (d nezhaDay) nodes() map[string]rca.Series {
+// nodes are the series of all services up to a time: what came later is not there, however it is looked for.
+func (d nezhaDay) nodes(now time.Time) map[string]rca.Series {
 	nodes := map[string]rca.Series{}
-	for service, columns := range d.tables {
+	for service, table := range d.tables {
 		s := rca.Series{}
-		for column, points := range columns {
+		for column, points := range table {
 			if m, ok := nezhaMeasures[column]; ok {
-				s[m] = points
+				s[m] = until(points, now)
 			}
 		}
 		nodes[service] = s
 	}
 	for edge, points := range d.edges {
 		if caller, callee, ok := strings.Cut(edge, "_"); ok && nodes[callee] != nil {
-			nodes[callee][rca.SeenBy(caller)] = points
+			nodes[callee][rca.SeenBy(caller)] = until(points, now)
 		}
 	}
 	return nodes
 }
 
+// until is the points up to a time.
+func until(points []engine.Point, now time.Time) []engine.Point {
+	i := slices.IndexFunc(points, func(p engine.Point) bool { return p.At > now.Unix() })
+	if i < 0 {
+		return points
+	}
+	return points[:i:i]
+}
+
+// nezhaMeasures are the bot's measures of columns. The others are what a pod calls for, which is others' doing, or the machine's.
 var nezhaMeasures = map[string]engine.Measure{
 	"CpuUsage(m)":            engine.MeasureCPU,
 	"MemoryUsage(Mi)":        engine.MeasureMemory,
@@ -73,17 +84,13 @@ var nezhaMeasures = map[string]engine.Measure{
 	"PodWorkload(Ops)":       engine.MeasureRequests,
 }
 
-func (d nezhaDay) guess(k int, wait time.Duration) guess {
+func (d nezhaDay) guess(k int, early, wait time.Duration) guess {
 	fault := d.faults[k]
 	now := fault.at.Add(wait)
-	plain := map[string]columns{}
-	for service, table := range d.tables {
-		plain[service] = columns(table)
-	}
 	return guess{
 		Incident: fmt.Sprintf("%s/%d", d.name, k), System: d.system, Fault: fault.kind, Cause: fault.service,
-		Ranking: ranked(rca.Blame(d.graph, d.nodes(), rca.Alarm{Node: d.door(), Onset: fault.at, Now: now})),
-		floors:  [][]string{byScore(scoreNodes(plain, fault.at, now, sigmas, false))},
+		Ranking: ranked(rca.Blame(d.graph, d.nodes(now), rca.Alarm{Node: d.door(), Onset: fault.at.Add(-early), Now: now})),
+		floors:  [][]string{byScore(scoreNodes(d.tables, fault.at, now, sigmas, false))},
 	}
 }
 

@@ -21,16 +21,13 @@ import (
 
 // nezhaDay is a day of faults in one system.
 type nezhaDay struct {
-	name   string                 // "2022-08-22"
-	system string                 // "OnlineBoutique", "TrainTicket"
-	graph  rca.Graph              // who calls whom, where the metrics tell
-	tables map[string]nezhaColumn // by service
-	edges  nezhaColumn            // of calls, "caller_callee": how long they took the caller, median
+	name   string             // "2022-08-22"
+	system string             // "OnlineBoutique", "TrainTicket"
+	graph  rca.Graph          // who calls whom, where the metrics tell
+	tables map[string]columns // by service
+	edges  columns            // of calls, "caller_callee": how long they took the caller, median
 	faults []nezhaFault
 }
-
-// nezhaColumn are the columns of a file; an empty cell has no point.
-type nezhaColumn map[string][]engine.Point
 
 // nezhaFault is a fault that somebody injected.
 type nezhaFault struct {
@@ -67,7 +64,7 @@ func readNezha(folder string) ([]nezhaDay, error) {
 
 func readNezhaDay(list string) (nezhaDay, error) {
 	folder := filepath.Dir(list)
-	day := nezhaDay{name: filepath.Base(folder), system: "OnlineBoutique", graph: rca.Graph{}, tables: map[string]nezhaColumn{}}
+	day := nezhaDay{name: filepath.Base(folder), system: "OnlineBoutique", graph: rca.Graph{}, tables: map[string]columns{}}
 	var err error
 	if day.faults, err = fromFile(list, parseNezhaFaults); err != nil {
 		return day, err
@@ -81,9 +78,11 @@ func readNezhaDay(list string) (nezhaDay, error) {
 		switch pod, ok := strings.CutSuffix(name, "_metric"); {
 		case ok:
 			service := serviceOf(pod)
-			if day.tables[service], err = fromFile(path, parseNezhaMetrics); err != nil {
+			table, err := fromFile(path, parseNezhaMetrics)
+			if err != nil {
 				return day, err
 			}
+			day.add(service, table)
 			if strings.HasPrefix(service, "ts-") {
 				day.system = "TrainTicket"
 			}
@@ -102,6 +101,19 @@ func readNezhaDay(list string) (nezhaDay, error) {
 	return day, nil
 }
 
+// add puts a pod's values to those of its service. Of two pods there are two values a minute.
+func (d *nezhaDay) add(service string, table columns) {
+	if d.tables[service] == nil {
+		d.tables[service] = table
+		return
+	}
+	for column, points := range table {
+		all := append(d.tables[service][column], points...)
+		slices.SortStableFunc(all, func(a, b engine.Point) int { return cmp.Compare(a.At, b.At) })
+		d.tables[service][column] = all
+	}
+}
+
 // serviceOf is the name of a pod without what a Deployment's ReplicaSet adds.
 func serviceOf(pod string) string {
 	for range 2 {
@@ -112,7 +124,7 @@ func serviceOf(pod string) string {
 	return pod
 }
 
-// parseNezhaFaults reads hour → faults. The times are those of the metrics' Time column; the Unix seconds beside them are an hour's zone off on some days.
+// parseNezhaFaults reads hour → faults. The times are those of the metrics' Time column; the Unix seconds beside them are a time zone off on one of the days.
 func parseNezhaFaults(r io.Reader) ([]nezhaFault, error) {
 	var hours map[string][]struct {
 		Time string `json:"inject_time"`
@@ -141,8 +153,8 @@ func parseNezhaFaults(r io.Reader) ([]nezhaFault, error) {
 	return faults, nil
 }
 
-// parseNezhaMetrics reads a table with a column TimeStamp in Unix seconds; columns that are no numbers are left out.
-func parseNezhaMetrics(r io.Reader) (nezhaColumn, error) {
+// parseNezhaMetrics reads a table with a column TimeStamp in Unix seconds; cells that are no numbers are left out.
+func parseNezhaMetrics(r io.Reader) (columns, error) {
 	lines, err := csv.NewReader(r).ReadAll()
 	if err != nil {
 		return nil, err
@@ -154,7 +166,7 @@ func parseNezhaMetrics(r io.Reader) (nezhaColumn, error) {
 	if at < 0 {
 		return nil, errors.New("it has no column TimeStamp")
 	}
-	out := nezhaColumn{}
+	out := columns{}
 	for n, line := range lines[1:] {
 		sec, err := strconv.ParseFloat(line[at], 64)
 		if err != nil || math.IsNaN(sec) || math.Abs(sec) > 1<<40 {

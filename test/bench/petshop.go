@@ -90,7 +90,7 @@ func petMeasure(c petColumn) (engine.Measure, func(float64) float64) {
 	return "", nil
 }
 
-// judged is how long after an alarm an issue's metrics are looked at; they end before.
+// judgedFor is how long after an alarm an issue's metrics are looked at; they end before.
 const judgedFor = time.Hour
 
 func (p petShop) guess(i petIssue) guess {
