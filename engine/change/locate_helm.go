@@ -16,6 +16,7 @@ import (
 type chart struct {
 	dir, name string
 	layers    []layer        // that its values come from, of which the later win
+	release   *release       // the one in the tree that installs it
 	unclear   []engine.Place // what else may set values
 }
 

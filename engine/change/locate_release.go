@@ -15,6 +15,7 @@ import (
 // release is an Argo CD Application or a Flux HelmRelease of the tree that installs a chart of the tree.
 type release struct {
 	name    string
+	doc     manifest // that it is itself
 	place   engine.Place
 	chart   string   // its folder
 	here    bool     // the chart is in the tree
@@ -69,7 +70,7 @@ func (s *search) releases(ctx context.Context) ([]release, error) {
 func (s *search) application(m manifest, spec *yaml.Node) release {
 	source := valueOf(spec, "source")
 	at := s.placer(m)
-	r := release{name: m.object().name, place: at(m.root.Line, "Application %s", m.object().name), chart: cleaned(textOf(source, "path"))}
+	r := release{name: m.object().name, doc: m, place: at(m.root.Line, "Application %s", m.object().name), chart: cleaned(textOf(source, "path"))}
 	if source == nil {
 		r.chart = ""
 		for _, one := range itemsOf(spec, "sources") {
@@ -120,7 +121,7 @@ func (s *search) helmRelease(m manifest) release {
 	at := s.placer(m)
 	spec := valueOf(m.root, "spec")
 	from := valueOf(valueOf(spec, "chart"), "spec")
-	r := release{name: m.object().name, place: at(m.root.Line, "HelmRelease %s, whose chart is not in this repository", m.object().name)}
+	r := release{name: m.object().name, doc: m, place: at(m.root.Line, "HelmRelease %s, whose chart is not in this repository", m.object().name)}
 	if name := textOf(from, "chart"); strings.HasPrefix(name, "./") || strings.Contains(name, "/") {
 		r.chart = cleaned(name)
 		r.place.Note = "HelmRelease " + r.name

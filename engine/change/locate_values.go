@@ -39,6 +39,9 @@ func (s *search) chart(ctx context.Context, dir string) (*chart, error) {
 			mine = append(mine, r)
 		}
 	}
+	if len(mine) == 1 {
+		c.release = &mine[0]
+	}
 	if len(files) == 0 && len(mine) == 1 {
 		files = mine[0].files
 	}

@@ -29,6 +29,7 @@ type part struct {
 	object object   // that the document is about, as it says so itself; zero where all of the file is meant
 	name   string   // for people
 	line   int      // where it stands now, from 1
+	at     []string // where in the document a kustomization's entries are
 	users  []string // kustomizations of other builds that use it too
 	plain  bool     // the object comes out as it stands there
 
@@ -96,7 +97,10 @@ func (s *search) parts(ctx context.Context, o object) ([]part, error) {
 	if len(all) > 1 {
 		return nil, twice(o, all)
 	}
-	parts := all[0].parts
+	parts, err := s.applied(ctx, all[0].parts)
+	if err != nil {
+		return nil, err
+	}
 	var configs []string
 	for _, p := range parts {
 		for _, name := range p.configs {
@@ -185,7 +189,60 @@ func (s *search) partsOfTemplate(t templated, o object) []part {
 	for _, l := range t.chart.layers {
 		all = append(all, s.partOfValues(l.manifest, o))
 	}
+	if r := t.chart.release; r != nil && r.values == nil { // its parameters are values too
+		one := s.partOfValues(r.doc, o)
+		one.object = r.doc.object()
+		all = append(all, one)
+	}
 	return all
+}
+
+// applied adds the Argo CD Application or the Flux Kustomization of the searched files that applies the folder of a workload: it has
+// patches, images and replicas of its own. Where several apply it, nothing says which of them is meant.
+func (s *search) applied(ctx context.Context, parts []part) ([]part, error) {
+	last := parts[len(parts)-1]
+	for _, p := range parts {
+		if p.kind == partKustomize {
+			last = p
+		}
+	}
+	if last.kind == partTemplate || last.kind == partValues {
+		return parts, nil
+	}
+	var found []part
+	for _, p := range s.scope(isYAML) {
+		src, err := s.read(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		if s.isTemplate(p) || !bytes.Contains(src, []byte("kind: Application")) && !bytes.Contains(src, []byte(fluxKustomize)) {
+			continue
+		}
+		text, err := parseYAML(src)
+		if err != nil {
+			continue
+		}
+		for _, m := range objectsOf(p, text) {
+			at, folder := []string{"spec"}, textOf(m.root, "spec", "path")
+			switch o := m.object(); {
+			case o.kind == "Application":
+				at, folder = []string{"spec", "source", "kustomize"}, textOf(m.root, "spec", "source", "path")
+			case o.kind != "Kustomization" || !strings.HasPrefix(textOf(m.root, "apiVersion"), fluxKustomize+"/"):
+				continue
+			}
+			if folder = cleaned(folder); folder != path.Dir(last.path) && (last.kind != partObject || !within(last.path, folder)) {
+				continue
+			}
+			one := last
+			one.path, one.kind, one.object, one.line, one.at, one.users = p, partKustomize, m.object(), m.root.Line, at, nil
+			one.name = one.object.kind + " " + one.object.name
+			found = append(found, one)
+		}
+	}
+	if len(found) > 1 {
+		return parts, nil
+	}
+	return append(parts, found...), nil
 }
 
 // partOfValues is the part that values are: a file, or the document of a release that has them.

@@ -364,6 +364,32 @@ func TestRevertOfOverlays(t *testing.T) {
 			}
 		})
 	}
+	const app = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop}\nspec:\n  source:\n    path: prod\n    kustomize:\n" +
+		"      images: [\"acme/other:1\", \"acme/api:1.4.1\"]\n      patches:\n        - patch: |-\n            kind: Deployment\n            metadata: {name: api}\n            spec: {replicas: 3}\n"
+	const flux = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: shop}\nspec:\n  path: ./prod\n  images:\n    - {name: acme/api, newTag: 1.4.1}\n" +
+		"  patches:\n    - patch: |-\n        kind: Deployment\n        metadata: {name: api}\n        spec: {replicas: 3}\n"
+	for name, c := range map[string]struct {
+		file, was, is string
+		wish          engine.Wish
+		want          string
+	}{
+		"an image of an Argo CD application": {app, "acme/api:1.4.1", "acme/api:1.4.2", shows("api image: acme/api:1.4.1 → acme/api:1.4.2"),
+			"-      images: [\"acme/other:1\", \"acme/api:1.4.2\"]\n+      images: [\"acme/other:1\", \"acme/api:1.4.1\"]\n"},
+		"a patch of an Argo CD application": {app, "replicas: 3", "replicas: 0", shows("- replicas: 3 → 0"), "-            spec: {replicas: 0}\n+            spec: {replicas: 3}\n"},
+		"an image of a Flux Kustomization":  {flux, "newTag: 1.4.1", "newTag: 1.4.2", shows("api image: acme/api:1.4.1 → acme/api:1.4.2"), "-    - {name: acme/api, newTag: 1.4.2}\n+    - {name: acme/api, newTag: 1.4.1}\n"},
+		"a patch of a Flux Kustomization":   {flux, "replicas: 3", "replicas: 0", shows("- replicas: 3 → 0"), "-        spec: {replicas: 0}\n+        spec: {replicas: 3}\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := base.then("app", memory{"apps/shop.yaml": c.file})
+			if got, _ := reverted(t, p.replaced("x", "apps/shop.yaml", c.was, c.is), c.wish); got != "apps/shop.yaml\n"+c.want {
+				t.Errorf("got\n%s\nwant\n%s", got, c.want)
+			}
+			two := p.then("another", memory{"apps/too.yaml": strings.Replace(c.file, "name: shop", "name: too", 1)}).replaced("x", "apps/shop.yaml", c.was, c.is)
+			if got, _ := reverted(t, two, c.wish); !strings.Contains(got, "none of the last") {
+				t.Errorf("of two that apply the folder, one is taken for the workload's:\n%s", got)
+			}
+		})
+	}
 	t.Run("a base of two builds says so", func(t *testing.T) {
 		p := base.then("stage", memory{"stage/kustomization.yaml": "namespace: stage\nresources: [../base]\n"}).replaced("x", "base/api.yaml", "--serve", "--sevre")
 		if _, l := reverted(t, p, shows("api command: api --serve → api --sevre")); !strings.Contains(l.Note, "stage uses base/api.yaml too") {
@@ -407,6 +433,11 @@ func TestRevertOfValues(t *testing.T) {
 			begun(memory{"api.yaml": "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: api, namespace: payments}\nspec:\n  chart: {spec: {chart: api, version: 1.0.0}}\n  values:\n    level: info # words\n    other: info\n"}).
 				replaced("x", "api.yaml", "level: info", "level: debg"), level,
 			"api.yaml\n-    level: debg # words\n+    level: info # words\n",
+		},
+		"a parameter of an Argo CD application": {
+			chart.then("app", memory{"app.yaml": "kind: Application\nmetadata: {name: api}\nspec:\n  source:\n    path: chart\n    helm:\n      parameters:\n        - {name: level, value: warn}\n"}).
+				replaced("x", "app.yaml", "value: warn", "value: debg"), shows("api env LEVEL: LEVEL=warn → LEVEL=debg"),
+			"app.yaml\n-        - {name: level, value: debg}\n+        - {name: level, value: warn}\n",
 		},
 		"the values of an Argo CD application": {
 			chart.then("app", memory{"app.yaml": "kind: Application\nmetadata: {name: api}\nspec:\n  source:\n    path: chart\n    helm:\n      values: |\n        level: warn\n"}).
