@@ -62,11 +62,11 @@ func TestNode(t *testing.T) {
 		if err := c.KillNode(t.Context(), c.NodeName()); err != nil {
 			t.Fatal(err)
 		}
-		waitNode(t, c, c.NodeName(), corev1.ConditionUnknown, 25*time.Second)
+		waitNode(t, c, c.NodeName(), corev1.ConditionUnknown)
 		if err := c.RestoreNode(t.Context(), c.NodeName()); err != nil {
 			t.Fatal(err)
 		}
-		waitNode(t, c, c.NodeName(), corev1.ConditionTrue, time.Second)
+		waitNode(t, c, c.NodeName(), corev1.ConditionTrue)
 	})
 	t.Run("killed run", killedRun)
 }
@@ -79,7 +79,7 @@ func crash(t *testing.T, c *cluster.Cluster) {
 	}
 	logs(t, c, "crash", "FATAL: cannot connect to db:5432", corev1.PodLogOptions{})
 	logs(t, c, "crash", "FATAL: cannot connect to db:5432", corev1.PodLogOptions{Previous: true})
-	waitFor(t, 20*time.Second, func() error { return hasEvent(t, c, "crash", "BackOff", "Back-off restarting failed container") })
+	waitFor(t, func() error { return hasEvent(t, c, "crash", "BackOff", "Back-off restarting failed container") })
 }
 
 // hasEvent wants an event about the pod.
@@ -189,7 +189,7 @@ func services(t *testing.T, c *cluster.Cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, time.Minute, func() error {
+	waitFor(t, func() error {
 		web, err := c.Client().AppsV1().Deployments("default").Get(t.Context(), "web", metav1.GetOptions{})
 		if err != nil || web.Status.ReadyReplicas != replicas {
 			return fmt.Errorf("%d replicas ready: %w", web.Status.ReadyReplicas, err)
@@ -213,7 +213,7 @@ sleep 600`))
 		}
 	}
 	// The host reaches the Service too, as Prometheus and the tests do.
-	resp, err := (&http.Client{Timeout: 5 * time.Second}).Get("http://" + service.Spec.ClusterIP)
+	resp, err := (&http.Client{Timeout: patience}).Get("http://" + service.Spec.ClusterIP)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func metrics(t *testing.T, c *cluster.Cluster) {
 	}
 	proxied := func() ([]byte, error) { return c.NodeMetrics(t.Context(), c.NodeName()) }
 	for name, read := range map[string]func() ([]byte, error){"direct": direct, "proxied": proxied} {
-		waitFor(t, time.Minute, func() error {
+		waitFor(t, func() error {
 			page, err := read()
 			if err != nil {
 				return err
@@ -320,7 +320,7 @@ func killedRun(t *testing.T) {
 	}
 	child.Wait()
 	// The kernel ends the node at once; folders and control groups stay.
-	waitFor(t, 10*time.Second, left.running)
+	waitFor(t, left.running)
 	if _, err := os.Stat(filepath.Join(dir, "etcd")); err != nil {
 		t.Errorf("the killed run left no state, so this shows nothing: %v", err)
 	}

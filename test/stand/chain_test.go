@@ -106,8 +106,8 @@ func TestFromTheClusterToTheWebhook(t *testing.T) {
 		Targets: exp.Targets(""),
 	})
 
-	eventually(t, 30*time.Second, bot.saw("Watchdog", "", "firing"))
-	eventually(t, 30*time.Second, bot.saw("AutopilotCrashLoopBackOff", "cart-0", "firing"))
+	eventually(t, bot.saw("Watchdog", "", "firing"))
+	eventually(t, bot.saw("AutopilotCrashLoopBackOff", "cart-0", "firing"))
 	got, _ := bot.last("AutopilotCrashLoopBackOff", "cart-0")
 	for label, want := range map[string]string{
 		"cluster": "demo", "namespace": "shop", "container": "app", "node": "up", "workload": "cart", "workload_kind": "StatefulSet", "severity": "warning",
@@ -124,17 +124,17 @@ func TestFromTheClusterToTheWebhook(t *testing.T) {
 	if err := client.CoreV1().Pods("shop").Delete(t.Context(), "cart-0", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 30*time.Second, bot.saw("AutopilotCrashLoopBackOff", "cart-0", "resolved"))
+	eventually(t, bot.saw("AutopilotCrashLoopBackOff", "cart-0", "resolved"))
 
 	// A node that is down holds back the alerts of its pods, and of no others.
-	eventually(t, 90*time.Second, bot.saw("AutopilotNodeNotReady", "", "firing"))
+	eventually(t, bot.saw("AutopilotNodeNotReady", "", "firing"))
 	for _, pod := range []*corev1.Pod{crashing("cart-1", "down"), crashing("cart-2", "up")} {
 		if _, err := client.CoreV1().Pods("shop").Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, 30*time.Second, bot.saw("AutopilotCrashLoopBackOff", "cart-2", "firing"))
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, bot.saw("AutopilotCrashLoopBackOff", "cart-2", "firing"))
+	eventually(t, func() error {
 		var alerts []struct {
 			Labels map[string]string
 			Status struct{ State string }

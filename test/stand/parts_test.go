@@ -123,7 +123,7 @@ func TestTwoStandsSideBySide(t *testing.T) {
 		}
 		conn.Close(t.Context())
 		// Each Watchdog arrives at its own Alertmanager and no other.
-		eventually(t, 40*time.Second, func() error {
+		eventually(t, func() error {
 			var got []struct{ Labels map[string]string }
 			if err := getJSON(t.Context(), s.am.URL()+"/api/v2/alerts", &got); err != nil {
 				return err
@@ -282,7 +282,7 @@ func TestNodesAndPodsAreScraped(t *testing.T) {
 		`up_and_running{namespace="shop",pod="cart",job="pods"}`,
 		`kube_pod_info{pod="cart",job="kube-state-metrics"}`,
 	} {
-		eventually(t, 30*time.Second, func() error {
+		eventually(t, func() error {
 			var got struct{ Data struct{ Result []any } }
 			if err := getJSON(t.Context(), p.URL()+"/api/v1/query?query="+url.QueryEscape(query), &got); err != nil {
 				return err

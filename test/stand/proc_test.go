@@ -46,8 +46,11 @@ func mustStart(t *testing.T, p interface{ Start(context.Context) error }) {
 	}
 }
 
+// patience bounds each wait, on a machine that has much else to do; no test measures time.
+const patience = 3 * time.Minute
+
 // eventually waits until check passes; it says why it did not.
-func eventually(t *testing.T, patience time.Duration, check func() error) {
+func eventually(t *testing.T, check func() error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -79,7 +82,7 @@ func TestProcessRunsLogsAndStops(t *testing.T) {
 		t.Fatalf("before Start: %v, pid %d", err, p.Pid())
 	}
 	mustStart(t, p)
-	eventually(t, 5*time.Second, logged(p, "hello\noops"))
+	eventually(t, logged(p, "hello\noops"))
 	if err := p.Start(t.Context()); err == nil {
 		t.Error("a second Start did not fail")
 	}
@@ -104,7 +107,7 @@ func TestProcessRunsLogsAndStops(t *testing.T) {
 func TestStopKillsTheDeaf(t *testing.T) {
 	p := shell(t, t.TempDir(), `trap '' TERM; echo deaf; while :; do sleep 0.05; done`)
 	mustStart(t, p)
-	eventually(t, 5*time.Second, logged(p, "deaf"))
+	eventually(t, logged(p, "deaf"))
 	pid := p.Pid()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -119,7 +122,7 @@ func TestStopKillsTheDeaf(t *testing.T) {
 func TestKillTakesTheGroup(t *testing.T) {
 	p := shell(t, t.TempDir(), `sleep 300 & echo "child $!"; wait`)
 	mustStart(t, p)
-	eventually(t, 5*time.Second, logged(p, "child"))
+	eventually(t, logged(p, "child"))
 	child, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(tail(p.LogFile(), 1), "child")))
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +130,7 @@ func TestKillTakesTheGroup(t *testing.T) {
 	if err := p.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 5*time.Second, func() error {
+	eventually(t, func() error {
 		if _, alive := startTime(child); alive {
 			return errors.New("the child lives")
 		}
@@ -144,12 +147,17 @@ func TestKillTakesTheGroup(t *testing.T) {
 func TestSuspendAndResume(t *testing.T) {
 	p := shell(t, t.TempDir(), `while :; do echo tick; sleep 0.02; done`)
 	mustStart(t, p)
-	eventually(t, 5*time.Second, logged(p, "tick"))
+	eventually(t, logged(p, "tick"))
 	if err := p.Suspend(); err != nil {
 		t.Fatal(err)
 	}
 	ticks := func() int { return strings.Count(tail(p.LogFile(), 1<<20), "tick") }
-	time.Sleep(50 * time.Millisecond) // for what was under way
+	eventually(t, func() error { // what was under way is done first
+		if state, err := exec.Command("ps", "-o", "stat=", "-p", strconv.Itoa(p.Pid())).Output(); err != nil || !strings.HasPrefix(string(state), "T") {
+			return fmt.Errorf("the state is %q, %w", state, err)
+		}
+		return nil
+	})
 	before := ticks()
 	time.Sleep(200 * time.Millisecond)
 	if after := ticks(); after != before {
@@ -158,7 +166,7 @@ func TestSuspendAndResume(t *testing.T) {
 	if err := p.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 5*time.Second, func() error {
+	eventually(t, func() error {
 		if ticks() <= before {
 			return errors.New("it does not go on")
 		}
@@ -167,9 +175,11 @@ func TestSuspendAndResume(t *testing.T) {
 	if err := p.Suspend(); err != nil { // Stop must get through to it
 		t.Fatal(err)
 	}
-	began := time.Now()
-	if err := p.Stop(t.Context()); err != nil || time.Since(began) > stopGrace/2 {
-		t.Errorf("Stop of a suspended process: %v after %s", err, time.Since(began))
+	if err := p.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := p.Running(); err == nil || !strings.Contains(err.Error(), "terminated") {
+		t.Errorf("Stop of a suspended process: %v, want it terminated and not killed", err)
 	}
 }
 
