@@ -329,6 +329,13 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (m view.Message, sa
 		m, err = b.renderDigest(ctx, d)
 		return m, news, err
 	}
+	if d.Kind == engine.MessageSpend {
+		a, err := b.content.SpendAlarm(ctx, d.Subject)
+		if err != nil {
+			return m, news, err
+		}
+		return view.SpendAlarm(a), news, nil
+	}
 	if d.Kind == engine.MessageStorm {
 		return b.renderStorm(ctx, d)
 	}
@@ -359,7 +366,7 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (m view.Message, sa
 		return m, headlineOf(i), err
 	case engine.MessageEscalation:
 		return view.Escalation(i, d.Detail, who()), headlineOf(i), nil
-	case engine.MessageHome, engine.MessageSavings, engine.MessageProposal, engine.MessageDigest, engine.MessageDetails, engine.MessageSummary, engine.MessageStorm:
+	case engine.MessageHome, engine.MessageSavings, engine.MessageProposal, engine.MessageDigest, engine.MessageDetails, engine.MessageSummary, engine.MessageStorm, engine.MessageSpend:
 	}
 	return m, news, engine.Errorf(engine.NotFound, "there is no message of the kind %q", d.Kind)
 }

@@ -394,6 +394,12 @@ func (c *content) Storm(_ context.Context, id int64) (engine.Storm, error) {
 	return s, nil
 }
 
+func (c *content) SpendAlarm(_ context.Context, id int64) (engine.SpendAlarm, error) {
+	return engine.SpendAlarm{ID: id, Day: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC), Rises: []engine.SpendRise{{
+		Of: engine.Workload{Kind: "Team", Name: "shop"}, Amount: 20 * engine.USD, Usual: 8 * engine.USD,
+	}}}, nil
+}
+
 func (c *content) Overview(context.Context) (engine.Overview, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

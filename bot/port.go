@@ -67,6 +67,8 @@ type Content interface {
 	FindingGroup(ctx context.Context, id int64) (engine.FindingGroup, error)
 	// Proposal is a proposal with its timeline.
 	Proposal(ctx context.Context, id int64) (engine.Proposal, error)
+	// SpendAlarm is what cost more than ever on a day.
+	SpendAlarm(ctx context.Context, id int64) (engine.SpendAlarm, error)
 	// Digest is a kept digest.
 	Digest(ctx context.Context, id int64) (engine.Digest, error)
 }

@@ -20,6 +20,7 @@ const (
 	MessageDigest     MessageKind = "digest"     // a week's or month's digest, in the channel; its files in the thread
 	MessageDetails    MessageKind = "details"    // the tables of a digest, in its thread
 	MessageStorm      MessageKind = "storm"      // many incidents in one message, in the channel
+	MessageSpend      MessageKind = "spend"      // what cost more on a day than it ever did, in the channel
 	MessageSummary    MessageKind = "summary"    // what came of an incident that is over, in its thread
 )
 

@@ -25,6 +25,7 @@ func TestClickDecides(t *testing.T) {
 		{"silence", "7:4h", engine.Decision{Action: engine.ActionSilence, For: 4 * time.Hour}},
 		{"verdict", "7:right", engine.Decision{Action: engine.ActionVerdict, Right: true}},
 		{"verdict", "7:right:exit/error", engine.Decision{Action: engine.ActionVerdict, Right: true, Rule: "exit/error"}},
+		{"verdict", "7:wrong:alarm", engine.Decision{Action: engine.ActionVerdict, Rule: engine.RuleAlarm}},
 		{"logs", "7", engine.Decision{Action: engine.ActionLogs}},
 	}
 	for _, c := range cases {

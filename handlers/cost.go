@@ -34,6 +34,7 @@ type Costing struct {
 	Ledger  CostLedger
 	Pricing *Pricing // its cache and payers
 	Rules   price.Rules
+	Rises   *SpendWatch // nil where nobody is to be told what costs more than ever
 }
 
 // paid are the bills of a payer for the last days.
@@ -78,7 +79,7 @@ func (h *Handlers) costs(ctx context.Context, _ engine.Task) error {
 			}
 		}
 	}
-	return errors.Join(append(problems, h.closeMonths(ctx, all))...)
+	return errors.Join(append(problems, h.closeMonths(ctx, all), h.rises(ctx, h.Waste.Costs.Rises))...)
 }
 
 // billsOf gives the bills of the last days: those that were asked for since the newest hour at which there is something new, else

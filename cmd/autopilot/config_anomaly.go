@@ -22,6 +22,14 @@ type AnomaliesConfig struct {
 	Strictness string              `yaml:"strictness"` // loose, normal or strict; default normal
 	Rules      []AnomalyRuleConfig `yaml:"rules"`      // the first that matches counts
 	Requests   []FamilyConfig      `yaml:"requests"`   // in place of the metrics that are known
+	Costs      SpendConfig         `yaml:"costs"`
+}
+
+// SpendConfig says how the costs of days are watched, where costs are divided (see waste).
+type SpendConfig struct {
+	Enabled    *bool  `yaml:"enabled"`    // default true
+	Channel    string `yaml:"channel"`    // default slack.channels.savings; without either nobody is told
+	Strictness string `yaml:"strictness"` // default that of anomalies
 }
 
 // AnomalyRuleConfig says how strictly some series are watched; every key that is set must match.
@@ -60,6 +68,7 @@ var strictnesses = map[string]anomaly.Strictness{"loose": anomaly.Loose, "normal
 func (c AnomaliesConfig) withDefaults() AnomaliesConfig {
 	c.Interval, c.WarmUp = cmp.Or(c.Interval, 5*time.Minute), cmp.Or(c.WarmUp, 24*time.Hour)
 	c.Post, c.Most, c.Strictness = cmp.Or(c.Post, string(anomaly.PostFelt)), cmp.Or(c.Most, 10), cmp.Or(c.Strictness, "normal")
+	c.Costs.Strictness = cmp.Or(c.Costs.Strictness, c.Strictness)
 	if len(c.Measures) == 0 {
 		for _, m := range engine.Measures {
 			if m != engine.MeasureCost {
@@ -85,6 +94,14 @@ func (c AnomaliesConfig) rules() anomaly.Rules {
 	}
 	r.Rules = append(r.Rules, anomaly.Rule{Strictness: strictnesses[c.Strictness]})
 	return r
+}
+
+// spendChannel is where it is told what costs more than ever; "" for nowhere.
+func (c Config) spendChannel() string {
+	if c.Waste == nil || !c.Anomalies.on() || c.Anomalies.Costs.Enabled != nil && !*c.Anomalies.Costs.Enabled {
+		return ""
+	}
+	return cmp.Or(c.Anomalies.Costs.Channel, c.Slack.Channels.Savings)
 }
 
 func (c AnomaliesConfig) families() (all []prom.Family) {
@@ -122,6 +139,12 @@ func (v *validator) anomalies(c Config) {
 		v.bad(where.with("most"), "%d is not between 1 and 100", a.Most)
 	}
 	v.strictness(where.with("strictness"), a.Strictness)
+	if a.Costs.Strictness != a.Strictness {
+		v.strictness(where.with("costs", "strictness"), a.Costs.Strictness)
+	}
+	if c := a.Costs.Channel; c != "" && !channelRE.MatchString(c) {
+		v.bad(where.with("costs", "channel"), "%q is no channel; \"#name\" in quotes, or an id such as C0123ABC", c)
+	}
 	v.measures(where.with("measures"), a.Measures)
 	for i, r := range a.Rules {
 		rule := where.with("rules", i)

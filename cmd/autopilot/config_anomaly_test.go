@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,6 +32,29 @@ func TestAnomalyDefaults(t *testing.T) {
 	c, err = parseConfig("f", []byte(smallest+"anomalies: {enabled: false}\n"))
 	if err != nil || c.Anomalies.on() {
 		t.Errorf("switched off: %v, %v", c.Anomalies.on(), err)
+	}
+}
+
+func TestSpendChannel(t *testing.T) {
+	for text, want := range map[string]string{
+		"":            "",
+		"waste: {}\n": "",
+		"waste: {}\nanomalies: {costs: {channel: \"#finops\"}}\n":                 "#finops",
+		"waste: {}\nanomalies: {costs: {channel: \"#finops\", enabled: false}}\n": "",
+		"waste: {}\nanomalies: {enabled: false, costs: {channel: \"#finops\"}}\n": "",
+		"anomalies: {costs: {channel: \"#finops\"}}\n":                            "",
+	} {
+		c, err := parseConfig("f", []byte(smallest+text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.spendChannel(); got != want || want != "" && !slices.Contains(c.channels(), want) {
+			t.Errorf("%q: %q, want %q; channels %v", text, got, want, c.channels())
+		}
+	}
+	c, err := parseConfig("f", []byte(smallest+"    savings: \"#savings\"\nwaste: {}\n"))
+	if err != nil || c.spendChannel() != "#savings" || c.Anomalies.Costs.Strictness != "normal" {
+		t.Errorf("%q, %v", c.spendChannel(), err)
 	}
 }
 

@@ -76,6 +76,9 @@ func (c Config) channels() []string {
 	if c.Slack.Channels.Savings != "" {
 		all = append(all, c.Slack.Channels.Savings)
 	}
+	if spend := c.spendChannel(); spend != "" {
+		all = append(all, spend)
+	}
 	for _, d := range c.Reports.Deliveries {
 		if d.Channel != "" {
 			all = append(all, d.Channel)

@@ -67,6 +67,9 @@ func connectWaste(ctx context.Context, cfg Config, clusters []connected, st *sto
 		w.Next = schedule.Next
 	}
 	w.Costs = &handlers.Costing{Ledger: st, Pricing: prices, Rules: price.DefaultRules()}
+	if channel := cfg.spendChannel(); channel != "" {
+		w.Costs.Rises = &handlers.SpendWatch{Store: st, Channel: channel, Strictness: strictnesses[cfg.Anomalies.Costs.Strictness]}
+	}
 	return w, nil
 }
 
