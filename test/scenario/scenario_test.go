@@ -66,13 +66,13 @@ func TestParseRefuses(t *testing.T) {
 	const tail = "expect: {workload: Deployment/x}\n"
 	for _, c := range []struct{ name, text, says string }{
 		{"unknown key", head + "breaks: []\n", "breaks"},
-		{"no steps", head + tail, "break and fix need steps"},
+		{"no steps", head + tail, "break needs steps"},
 		{"two things in one step", head + "break: [{sleep: 1s, kill_node: true}]\nfix: [{sleep: 1s}]\n" + tail, "a step does one thing, not 2"},
 		{"an empty step", head + "break: [{}]\nfix: [{sleep: 1s}]\n" + tail, "a step does one thing, not 0"},
 		{"a bad duration", head + "break: [{sleep: soon}]\nfix: [{sleep: 1s}]\n" + tail, "sleep"},
 		{"a manifest without a kind", head + "break: [{apply: 'a: b'}]\nfix: [{sleep: 1s}]\n" + tail, "no kind"},
 		{"no workload", head + "break: [{sleep: 1s}]\nfix: [{sleep: 1s}]\nexpect: {workload: x}\n", "Kind/name"},
-		{"no name", "title: b\n" + tail, "name, title and namespace"},
+		{"no name", "title: b\n" + tail, "name and title are needed"},
 	} {
 		_, err := scenario.Parse("file.yaml", []byte(c.text))
 		if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "file.yaml") {
