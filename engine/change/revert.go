@@ -197,11 +197,9 @@ func (r *reverting) note(ctx context.Context, c culprit) (string, error) {
 		stays += fmt.Sprintf(", and so does what it did to %d other files", c.others)
 	}
 	text := fmt.Sprintf("It came with %s: “%s”. What it did to %s is taken back; %s.", came, cmp.Or(bounded(c.Subject), "no message"), strings.Join(names, " and "), stays)
-	for _, one := range c.touched {
-		if len(one.users) > 0 {
-			text += fmt.Sprintf(" %s uses %s too, and gets it back as well.", strings.Join(one.users, ", "), one.path)
-			break
-		}
+	if at := slices.IndexFunc(c.touched, func(one touched) bool { return len(one.users) > 0 }); at >= 0 {
+		shared := c.touched[at]
+		text += fmt.Sprintf(" %s uses %s too, and gets it back as well.", strings.Join(shared.users, ", "), shared.path)
 	}
 	return text, nil
 }

@@ -277,19 +277,23 @@ func TestRevertRefused(t *testing.T) {
 		"changed again": {
 			one().replaced("bad", "api.yaml", "value: info}   # of the log", "value: debg}   # of the log").replaced("between", "api.yaml", "replicas: 2", "replicas: 3").
 				replaced("words", "api.yaml", "# of the log", "# of all logs"),
-			level, []string{"commit 0202020202 by ana of 2026-11-23 09:01 UTC brought it, and commit 0404040404 by ana", "changed the same lines after it", "api.yaml:31 - {name: LEVEL, value: debg}   # of all logs (changed again)"},
+			level,
+			[]string{"commit 0202020202 by ana of 2026-11-23 09:01 UTC brought it, and commit 0404040404 by ana", "changed the same lines after it", "api.yaml:31 - {name: LEVEL, value: debg}   # of all logs (changed again)"},
 		},
 		"taken back already": {
 			one().replaced("bad", "api.yaml", "value: info}   #", "value: debg}   #").replaced("back", "api.yaml", "value: debg}   #", "value: info}   #"),
-			level, []string{"commit 0303030303", "changed env LEVEL of container api to info already; that is not rolled out yet"},
+			level,
+			[]string{"commit 0303030303", "changed env LEVEL of container api to info already; that is not rolled out yet"},
 		},
 		"two commits at once": {
 			one().replaced("bad", "api.yaml", "value: info}   #", "value: warn}   #").replaced("worse", "api.yaml", "value: warn}   #", "value: debg}   #"),
-			level, []string{"commit 0303030303", "from warn to debg, but the cluster went from info to debg", "more than one commit is between", "api.yaml:13"},
+			level,
+			[]string{"commit 0303030303", "from warn to debg, but the cluster went from info to debg", "more than one commit is between", "api.yaml:13"},
 		},
 		"no commit": {
 			one().replaced("other", "api.yaml", "replicas: 2", "replicas: 3"),
-			level, []string{"none of the last 2 commits to its files brought env LEVEL of container api (info → debg)", "api.yaml:13"},
+			level,
+			[]string{"none of the last 2 commits to its files brought env LEVEL of container api (info → debg)", "api.yaml:13"},
 		},
 		"made by the commit": {
 			begun(memory{"README.md": "x"}).then("new", memory{"api.yaml": declaredAPI}), level,
@@ -302,7 +306,8 @@ func TestRevertRefused(t *testing.T) {
 		},
 		"an item of a list": {
 			begun(memory{"api.yaml": "kind: List\nitems:\n  - kind: Deployment\n    metadata: {name: api, namespace: payments}\n    spec: {replicas: 1}\n"}).replaced("x", "api.yaml", "replicas: 1", "replicas: 2"),
-			shows("- replicas: 1 → 2"), []string{"none of the last 2 commits"},
+			shows("- replicas: 1 → 2"),
+			[]string{"none of the last 2 commits"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -373,8 +378,10 @@ func TestRevertOfOverlays(t *testing.T) {
 		wish          engine.Wish
 		want          string
 	}{
-		"an image of an Argo CD application": {app, "acme/api:1.4.1", "acme/api:1.4.2", shows("api image: acme/api:1.4.1 → acme/api:1.4.2"),
-			"-      images: [\"acme/other:1\", \"acme/api:1.4.2\"]\n+      images: [\"acme/other:1\", \"acme/api:1.4.1\"]\n"},
+		"an image of an Argo CD application": {
+			app, "acme/api:1.4.1", "acme/api:1.4.2", shows("api image: acme/api:1.4.1 → acme/api:1.4.2"),
+			"-      images: [\"acme/other:1\", \"acme/api:1.4.2\"]\n+      images: [\"acme/other:1\", \"acme/api:1.4.1\"]\n",
+		},
 		"a patch of an Argo CD application": {app, "replicas: 3", "replicas: 0", shows("- replicas: 3 → 0"), "-            spec: {replicas: 0}\n+            spec: {replicas: 3}\n"},
 		"an image of a Flux Kustomization":  {flux, "newTag: 1.4.1", "newTag: 1.4.2", shows("api image: acme/api:1.4.1 → acme/api:1.4.2"), "-    - {name: acme/api, newTag: 1.4.2}\n+    - {name: acme/api, newTag: 1.4.1}\n"},
 		"a patch of a Flux Kustomization":   {flux, "replicas: 3", "replicas: 0", shows("- replicas: 3 → 0"), "-        spec: {replicas: 0}\n+        spec: {replicas: 3}\n"},
