@@ -85,7 +85,7 @@ func objects() []runtime.Object {
 		},
 		&corev1.Node{
 			ObjectMeta: metav1.ObjectMeta{Name: "n1", CreationTimestamp: then},
-			Spec:       corev1.NodeSpec{Unschedulable: true, ProviderID: "aws:///eu-west-1a/i-1"},
+			Spec:       corev1.NodeSpec{Unschedulable: true, ProviderID: "aws:///eu-west-1a/i-1", Taints: []corev1.Taint{{Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectNoSchedule}}},
 			Status: corev1.NodeStatus{
 				Capacity: amounts("4", "16Gi"), Allocatable: amounts("3900m", "15Gi"),
 				Addresses:  []corev1.NodeAddress{{Type: corev1.NodeHostName, Address: "n1"}, {Type: corev1.NodeInternalIP, Address: "10.0.0.1"}},

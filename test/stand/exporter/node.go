@@ -9,6 +9,7 @@ var (
 		"node", "kernel_version", "os_image", "container_runtime_version", "kubelet_version", "provider_id", "internal_ip")
 	nodeCreated       = gauge("kube_node_created", "Unix creation timestamp.", "node")
 	nodeUnschedulable = gauge("kube_node_spec_unschedulable", "Whether a node can schedule new pods.", "node")
+	nodeTaint         = gauge("kube_node_spec_taint", "The taint of a cluster node.", "node", "key", "value", "effect")
 	nodeCondition     = gauge("kube_node_status_condition", "The condition of a cluster node.", "node", "condition", "status")
 	nodeCapacity      = gauge("kube_node_status_capacity", "The total amount of resources available for a node.", "node", "resource", "unit")
 	nodeAllocatable   = gauge("kube_node_status_allocatable", "The amount of resources allocatable for pods.", "node", "resource", "unit")
@@ -29,6 +30,9 @@ func nodeSeries(n *corev1.Node, out emit) {
 	out(nodeInfo, 1, n.Name, i.KernelVersion, i.OSImage, i.ContainerRuntimeVersion, i.KubeletVersion, n.Spec.ProviderID, ip)
 	out(nodeCreated, float64(n.CreationTimestamp.Unix()), n.Name)
 	out(nodeUnschedulable, number(n.Spec.Unschedulable), n.Name)
+	for _, t := range n.Spec.Taints {
+		out(nodeTaint, 1, n.Name, t.Key, t.Value, string(t.Effect))
+	}
 	for _, c := range n.Status.Conditions {
 		eachStatus(c.Status, func(status string, value float64) {
 			out(nodeCondition, value, n.Name, string(c.Type), status)
