@@ -72,7 +72,8 @@ func TestAnomalyRules(t *testing.T) {
 		Measures: []engine.Measure{engine.MeasureLatency, engine.MeasureErrors, engine.MeasureMemory},
 		Rules: []anomaly.Rule{
 			{Cluster: "prod", Namespace: "batch-*", Measures: []engine.Measure{engine.MeasureMemory}},
-			{Workload: "checkout", Strictness: anomaly.Strict}, {Strictness: anomaly.Loose},
+			{Workload: "checkout", Strictness: anomaly.Strict},
+			{Strictness: anomaly.Loose},
 		},
 	}
 	if d := cmp.Diff(want, c.Anomalies.rules()); d != "" {

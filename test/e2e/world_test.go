@@ -175,8 +175,10 @@ func only(prefix string) option {
 func newWorld(t *testing.T, options ...option) *world {
 	t.Helper()
 	place(t)
-	w := &world{t: t, dir: t.TempDir(), people: map[string]string{}, token: "webhook-token", hands: &sync.Mutex{},
-		noticed: &noticed{answers: map[string]string{}, presses: map[string]press{}}}
+	w := &world{
+		t: t, dir: t.TempDir(), people: map[string]string{}, token: "webhook-token", hands: &sync.Mutex{},
+		noticed: &noticed{answers: map[string]string{}, presses: map[string]press{}},
+	}
 	if err := os.Chmod(w.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
