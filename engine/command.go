@@ -81,6 +81,8 @@ type Reply struct {
 	Plan      *Plan         // opens a modal that asks for an approval
 	Ledger    *Ledger
 	Digest    *Digest
+	Chaos     *ExperimentList
+	Scorecard *Scorecard
 	File      *File             // beside any body; it comes as a direct message
 	Form      *Form             // opens a modal
 	Invalid   map[string]string // a submission's wrong fields: name to what would be right
@@ -89,7 +91,7 @@ type Reply struct {
 // IsZero tells whether there is nothing to answer.
 func (r Reply) IsZero() bool {
 	return r.Text == "" && r.Help == nil && r.Overview == nil && r.Incidents == nil && r.Incident == nil &&
-		r.Logs == nil && r.Savings == nil && r.Costs == nil && r.Ledger == nil && r.Digest == nil && r.File == nil && r.Group == nil && r.Plan == nil && r.Form == nil && len(r.Invalid) == 0
+		r.Logs == nil && r.Savings == nil && r.Costs == nil && r.Ledger == nil && r.Digest == nil && r.Chaos == nil && r.Scorecard == nil && r.File == nil && r.Group == nil && r.Plan == nil && r.Form == nil && len(r.Invalid) == 0
 }
 
 // File is a file for the asker.

@@ -38,6 +38,12 @@ const (
 	ActionRestart     Action = "restart"
 	ActionScale       Action = "scale"
 	ActionCordon      Action = "cordon"
+	ActionChaos       Action = "chaos"        // ask for an experiment, and say yes to one
+	ActionChaosDrain  Action = "chaos_drain"  // the same for one that drains a node
+	ActionChaosDelete Action = "chaos_delete" // say yes to plain deletes, which break disruption budgets
+	ActionChaosStop   Action = "chaos_stop"   // stop experiments
+	ActionChaosCancel Action = "chaos_cancel" // say no to one that is planned
+	ActionChaosAlarm  Action = "chaos_alarm"  // in the audit log alone: an alarm stopped one
 )
 
 // Decision is what a person decided, or was refused. It is a row with a name and a time.
@@ -65,6 +71,8 @@ type Decision struct {
 	Items      []int64 // approve: the drafts that begin a proposal
 	Hash       string  // approve: of what the person was shown
 	Role       string  // approve and remedies: that allowed it
+
+	ExperimentID int64 // chaos and what follows it: the experiment; 0 for one that begins with it, and for a stop of all
 
 	Remedy *Remedy // undo, restart, scale, cordon: what exactly; nil for a click that was refused
 }

@@ -22,6 +22,8 @@ const (
 	MessageStorm      MessageKind = "storm"      // many incidents in one message, in the channel
 	MessageSpend      MessageKind = "spend"      // what cost more on a day than it ever did, in the channel
 	MessageSummary    MessageKind = "summary"    // what came of an incident that is over, in its thread
+	MessageExperiment MessageKind = "experiment" // an experiment's card, in the channel
+	MessageGrade      MessageKind = "grade"      // how the bot did in it, in its thread
 )
 
 // Message is a wanted message: code declares it, a deliverer makes Slack equal to it.
