@@ -32,6 +32,7 @@ type Digest struct {
 	ByCluster  []LedgerShare  `json:"by_cluster"`
 	Open       Opportunities  `json:"open"`
 	Incidents  IncidentTally  `json:"incidents"`
+	Trust      *Scorecard     `json:"trust,omitempty"` // of the experiments of the period; nil without, and for a team
 	Own        OwnCost        `json:"own"`
 	Insights   []Insight      `json:"insights"` // two or three sentences, the weightiest first
 

@@ -156,6 +156,7 @@ type Experiment struct {
 	Blows     []Blow     `json:"blows,omitempty"`
 	Grade     *Grade     `json:"grade,omitempty"` // nil before it was graded
 	Version   int64      `json:"version,omitempty"`
+	Thread    Thread     `json:"-"` // of the card, once it was posted
 }
 
 // Active tells whether an experiment holds its namespaces.

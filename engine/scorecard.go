@@ -54,6 +54,7 @@ type Miss struct {
 	At         time.Time `json:"at"`
 	Title      string    `json:"title"`
 	Text       string    `json:"text"` // what was missed
+	Thread     Thread    `json:"thread,omitzero"` // of the experiment
 }
 
 // Reliability is one bin of a reliability table: of causes said with a confidence from Low to High, how many were right.

@@ -17,7 +17,7 @@ func Make(f Facts, r Rules) engine.Digest {
 		Waterfall: waterfall(f), Movers: movers(f), Breakdowns: breakdowns(f),
 		Budgets: budgets(f, r, c), Units: units(f, r, c),
 		Funnel: f.Funnel, Ledger: f.Ledger, Decisions: decisions(f.Decisions), ByType: f.ByType, ByCluster: f.ByCluster, Open: open(f.Open),
-		Incidents: incidents(f, r), Own: f.Own,
+		Incidents: incidents(f, r), Trust: f.Trust, Own: f.Own,
 		Corrections: corrections(f.Corrections), Bills: bills(f), Missing: gaps(f.Missing), Audit: f.Audit,
 	}
 	d.Insights = insights(f, d)

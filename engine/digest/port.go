@@ -38,6 +38,7 @@ type Facts struct {
 	Incidents []engine.IncidentLine
 	Earlier   int // incidents opened in the period before, again without children
 
+	Trust       *engine.Scorecard // of the experiments that were graded in the period; nil without
 	Own         engine.OwnCost
 	Counts      []UnitDay // from the first day of the period before
 	Corrections []engine.Correction
