@@ -53,7 +53,7 @@ type Miss struct {
 	Incident   int64     `json:"incident,omitempty"`
 	At         time.Time `json:"at"`
 	Title      string    `json:"title"`
-	Text       string    `json:"text"` // what was missed
+	Text       string    `json:"text"`            // what was missed
 	Thread     Thread    `json:"thread,omitzero"` // of the experiment
 }
 
