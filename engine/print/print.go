@@ -43,7 +43,7 @@ func (p Printer) PDF(ctx context.Context, page []byte) ([]byte, error) {
 	if err != nil {
 		return nil, engine.Wrap(engine.Unavailable, err, "there is no Chromium that can be started at "+p.Chromium+", so there is no PDF")
 	}
-	dir, err := os.MkdirTemp("", "autopilot-print-")
+	dir, err := os.MkdirTemp("", "print-")
 	if err != nil {
 		return nil, engine.Wrap(engine.Unavailable, err, "there is no room to print a PDF in")
 	}

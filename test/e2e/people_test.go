@@ -167,7 +167,7 @@ func TestCommands(t *testing.T) {
 	say("eve", "/autopilot incidents commands")
 	w.ephemeral("eve", "commands/book")
 	say("eve", "/autopilot show 1")
-	w.ephemeral("eve", "incident")
+	w.ephemeral("eve", "Incident 1", "commands/book")
 	say("eve", "/autopilot pause")
 	w.ephemeral("eve", "needs the role admin")
 	say("ben", "/autopilot pause the migration runs")
