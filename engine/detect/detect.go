@@ -47,7 +47,7 @@ func Signals(s Scene) Result {
 // podRules look at one pod that should be running; workloadRules at the whole, after them, and may use what they found.
 var (
 	podRules      = []func(*view, *corev1.Pod){crashing, outOfMemory, imagePull, containerConfig, stuckCreating, unschedulable, turnedAway, probeFailing, evicted}
-	workloadRules = []func(*view){claimPending, claimFailing, jobFailed, nodeNotReady, nodePressure, rolloutStuck, replicasMissing, facts}
+	workloadRules = []func(*view){claimPending, claimFailing, jobFailed, nodeNotReady, nodePressure, rolloutStuck, lostPods, replicasMissing, facts}
 )
 
 // view is a scene, and what was found in it so far.
@@ -74,6 +74,8 @@ type problem struct {
 	nodes    map[string]bool
 	parents  map[engine.Workload]int
 	objects  int
+	labels   map[string]string
+	ended    time.Time
 }
 
 // found is one finding: which object shows a problem, and since when.
@@ -86,12 +88,14 @@ type found struct {
 	node      string
 	parent    engine.Workload
 	text      string // what is wrong, without a subject: "is crash-looping (exit code 3)"
+	labels    map[string]string
+	ended     time.Time // of what is over already; zero for what lasts
 }
 
 func (v *view) add(f found) {
 	key := group{f.class, f.container}
 	p := v.groups[key]
-	if p == nil {
+	if p == nil || !p.ended.IsZero() && f.ended.IsZero() { // what lasts says more than what is over
 		p = &problem{nodes: map[string]bool{}, parents: map[engine.Workload]int{}}
 		v.groups[key] = p
 	}
@@ -106,7 +110,7 @@ func (v *view) add(f found) {
 	}
 	first := p.objects == 1 || f.since.Before(p.since) || (f.since.Equal(p.since) && f.object.Name < p.object.Name)
 	if first {
-		p.since, p.object, p.text = f.since, f.object, f.text
+		p.since, p.object, p.text, p.labels, p.ended = f.since, f.object, f.text, f.labels, f.ended
 	}
 }
 
@@ -169,8 +173,9 @@ func (v *view) signals() []engine.Signal {
 		s := engine.Signal{
 			Source: engine.SourceWatch, ID: fmt.Sprintf("%s/%s/%s", v.Workload.Fingerprint(), k.class, k.container),
 			Workload: v.Workload, Class: k.class, Severity: p.severity, Object: p.object, Container: k.container,
-			Summary: p.summary(k.container), Labels: v.labels(p.objects), StartsAt: p.since,
+			Summary: p.summary(k.container), Labels: v.labels(p.objects), StartsAt: p.since, EndsAt: p.ended,
 		}
+		maps.Copy(s.Labels, p.labels)
 		if s.Severity == "" {
 			s.Severity = v.severity()
 		}

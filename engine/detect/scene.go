@@ -32,6 +32,9 @@ type Scene struct {
 	// BindingModes say when storage classes bind a claim, by the class's name. Of a class that is not there, nobody knows.
 	BindingModes map[string]storagev1.VolumeBindingMode
 
+	Departures []Departure // pods that were deleted lately
+	Lowered    time.Time   // when fewer replicas were last asked for; zero when that was not seen
+
 	Facts      []Fact // what the estate shows of the workload
 	Autoscaled bool   // something adds nodes for pods that fit on none
 }

@@ -160,7 +160,7 @@ func revision(rs *appsv1.ReplicaSet) int {
 // no scaling, no pod that is just starting.
 func replicasMissing(v *view) {
 	w, ok := v.replicated()
-	if !ok || v.health == nil || v.health.Ready >= v.health.Desired || len(v.groups) > 0 || w.moving {
+	if !ok || v.health == nil || v.health.Ready >= v.health.Desired || v.lasting() || w.moving {
 		return
 	}
 	if !v.due(w.created, newWorkload) {
@@ -185,6 +185,16 @@ func replicasMissing(v *view) {
 		f.node, f.parent = parents[0], v.nodeWorkload(parents[0])
 	}
 	v.whole(f)
+}
+
+// lasting tells whether a problem was found that is not over.
+func (v *view) lasting() bool {
+	for _, p := range v.groups {
+		if p.ended.IsZero() {
+			return true
+		}
+	}
+	return false
 }
 
 // replicated is what the three kinds of workload with replicas have in common.

@@ -8,6 +8,8 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/eks-autopilot/autopilot/engine/detect"
 )
 
 // What a watch keeps in memory. A cluster has ten thousand pods and each decodes to some 15 kB, of which detection uses two:
@@ -53,6 +55,7 @@ func trim(obj any) (any, error) {
 var kept = []string{
 	"deployment.kubernetes.io/revision",
 	corev1.MirrorPodAnnotationKey,
+	detect.AnnotationGeneration,
 }
 
 func trimMeta(m *metav1.ObjectMeta) {

@@ -39,6 +39,7 @@ type watcher struct {
 	sink    Sink
 	objects *objects
 	survey  *survey
+	gone    *departures
 	queue   workqueue.TypedRateLimitingInterface[engine.Workload]
 	ready   atomic.Bool // the caches are complete, and changes count
 
@@ -57,7 +58,7 @@ type accepted struct {
 // Everything is derived anew after a start, together with what the Sink still holds firing, so that problems that began or
 // ended while nobody watched are seen. When the API server goes away, it waits for it; Status says so.
 func (c *Cluster) Watch(ctx context.Context, sink Sink) error {
-	w := &watcher{c: c, sink: sink, objects: newObjects(c.client, c.now), known: map[engine.Workload]accepted{}}
+	w := &watcher{c: c, sink: sink, objects: newObjects(c.client, c.now), gone: newDepartures(c.now), known: map[engine.Workload]accepted{}}
 	w.survey = newSurvey(c, w.objects)
 	if !c.begin(w) {
 		return engine.Errorf(engine.Conflict, "cluster %s is watched already", c.name)
@@ -241,6 +242,10 @@ func (w *watcher) process(ctx context.Context, workload engine.Workload) {
 		return
 	}
 	if ok || surveyed {
+		if ok {
+			w.gone.add(w.objects, &scene)
+			w.gone.excuse(ctx, w.c, &scene)
+		}
 		again := w.c.classes.complete(ctx, &scene)
 		result = w.c.derive(scene)
 		if again > 0 && (result.Recheck == 0 || again < result.Recheck) {
@@ -318,12 +323,16 @@ func (w *watcher) listen() {
 	for _, i := range w.objects.informers {
 		// It fails only for an informer that was stopped.
 		_, _ = i.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc:    func(obj any) { w.changed(nil, obj) },
-			UpdateFunc: w.changed,
+			AddFunc: func(obj any) { w.changed(nil, obj) },
+			UpdateFunc: func(old, obj any) {
+				w.gone.note(w.objects, old, obj)
+				w.changed(old, obj)
+			},
 			DeleteFunc: func(obj any) {
 				if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
 					obj = gone.Obj
 				}
+				w.gone.note(w.objects, obj, nil)
 				w.changed(nil, obj)
 			},
 		})
