@@ -129,6 +129,8 @@ func subjectOf(d engine.Decision) string {
 		return fmt.Sprintf("incident/%d", d.IncidentID)
 	case d.GroupID != 0:
 		return fmt.Sprintf("savings/%d", d.GroupID)
+	case d.ExperimentID != 0:
+		return fmt.Sprintf("experiment/%d", d.ExperimentID)
 	}
 	return "autopilot"
 }

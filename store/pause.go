@@ -8,7 +8,7 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-// SetPause keeps a decision to pause or to resume, or the refusal of one, and carries it out. Both are audited; the same
+// SetPause keeps a decision to pause or to resume, or the refusal of one, and carries it out. A pause stops all experiments. Both are audited; the same
 // decision twice acts once. It fails with engine.Invalid for any other action.
 func (s *Store) SetPause(ctx context.Context, d engine.Decision) error {
 	if d.Action != engine.ActionPause && d.Action != engine.ActionResume {
@@ -19,6 +19,9 @@ func (s *Store) SetPause(ctx context.Context, d engine.Decision) error {
 	}
 	d.IncidentID = 0
 	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if err := lockExperiments(ctx, tx); err != nil {
+			return err
+		}
 		fresh, err := saveDecision(ctx, tx, d, 0)
 		if err != nil || !fresh {
 			return err
@@ -31,6 +34,11 @@ func (s *Store) SetPause(ctx context.Context, d engine.Decision) error {
 			b.Queue(wakeSQL)
 			if err := tx.SendBatch(ctx, b).Close(); err != nil {
 				return err
+			}
+			if d.Action == engine.ActionPause {
+				if _, err := s.stopExperiments(ctx, tx, 0, d.By, "writes are paused by "+whoever(d.By)); err != nil {
+					return err
+				}
 			}
 		}
 		return s.conclude(ctx, tx, d, nil)

@@ -23,13 +23,16 @@ const (
 )
 
 // Sweep deletes what has been kept long enough and takes up work that was left behind: incidents that should have been settled,
-// diagnosed or repeated to the on-call, and proposals on their way, whose task is gone. Proposals that nobody decided in time expire.
+// diagnosed or repeated to the on-call, and proposals on their way, whose task is gone. Proposals and experiments that nobody decided in time expire.
 func (s *Store) Sweep(ctx context.Context) error {
 	now := s.now()
 	if err := s.write(ctx, func(ctx context.Context, tx pgx.Tx) error { return s.forget(ctx, tx, now) }); err != nil {
 		return err
 	}
 	if err := s.ExpireProposals(ctx); err != nil {
+		return err
+	}
+	if err := s.ExpireExperiments(ctx); err != nil {
 		return err
 	}
 	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
