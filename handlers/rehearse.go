@@ -128,6 +128,9 @@ func Noise(cluster string, alerts []engine.Alert, incidents []engine.Incident, t
 	for _, i := range incidents {
 		names := map[string]bool{}
 		for _, s := range i.Signals {
+			if s.Source != engine.SourceAlert {
+				continue
+			}
 			names[cmp.Or(s.Labels["alertname"], "unnamed")] = true
 		}
 		for name := range names {

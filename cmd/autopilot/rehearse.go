@@ -16,8 +16,8 @@ import (
 	"github.com/eks-autopilot/autopilot/handlers"
 )
 
-const rehearseUsage = `autopilot rehearse takes the alerts that Prometheus still holds through the rules by which the bot decides, and looks for waste once. It
-says which incidents and findings the bot would have told, where, in how many messages, and which alerts are the noisiest.
+const rehearseUsage = `autopilot rehearse takes the alerts and the metrics that Prometheus still holds through the rules by which the bot decides, and looks for waste
+once. It says which incidents and findings the bot would have told, where, in how many messages, and which alerts are the noisiest.
 
 It needs the configuration and the way to Prometheus. It writes to no database, asks nothing that is billed, and speaks to Slack with -post alone.
 Nobody acts in a rehearsal: nothing is acknowledged, and no cause is looked for, since nobody can ask a cluster how it was.
@@ -29,6 +29,7 @@ type rehearseOrder struct {
 	config, cluster, out string
 	days                 int
 	post, noWaste        bool
+	noMetrics            bool
 	now                  time.Time
 }
 
@@ -46,6 +47,7 @@ func rehearseCommand(ctx context.Context, args []string, stdout, stderr io.Write
 	flags.StringVar(&o.cluster, "cluster", "", "this cluster alone")
 	flags.StringVar(&o.out, "o", "", "the file; the standard output when there is none")
 	flags.BoolVar(&o.post, "post", false, "tell it in the channel of rehearsal.channel too")
+	flags.BoolVar(&o.noMetrics, "no-metrics", false, "leave metrics out: they take Prometheus and this program minutes for thousands of workloads")
 	flags.BoolVar(&o.noWaste, "no-waste", false, "do not look for waste")
 	if code, ok := parsed(flags, args, stderr); !ok {
 		return code
@@ -107,7 +109,7 @@ func rehearse(ctx context.Context, o rehearseOrder, stdout, notes io.Writer) err
 	return b.Share(ctx, cfg.Rehearsal.Channel, r.headline(), engine.File{Name: "rehearsal.txt", Title: "Rehearsal", Content: page.String()})
 }
 
-// replayed reads the alerts of the clusters and takes them through the rules. A cluster whose Prometheus does not answer is a gap, unless it
+// replayed reads the alerts and the metrics of the clusters and takes them through the rules. A cluster whose Prometheus does not answer is a gap, unless it
 // is the only one.
 func replayed(ctx context.Context, cfg Config, clusters []ClusterConfig, secrets Secrets, o rehearseOrder, notes io.Writer) (rehearsed, error) {
 	to := o.now.UTC().Truncate(time.Minute)
@@ -135,6 +137,10 @@ func replayed(ctx context.Context, cfg Config, clusters []ClusterConfig, secrets
 		observed, left := handlers.Observations(cl.Name, alerts[cl.Name])
 		all = append(all, observed...)
 		r.alerts, r.left = r.alerts+len(alerts[cl.Name]), r.left+left
+		if !o.noMetrics && cfg.Anomalies.on() {
+			_, _ = fmt.Fprintf(notes, "reading %d days of metrics of %s\n", o.days, cl.Name)
+			all = append(all, r.recall(ctx, cfg, cl.Name, p)...)
+		}
 	}
 	if read == 0 && failed != nil {
 		return r, failed
@@ -147,6 +153,18 @@ func replayed(ctx context.Context, cfg Config, clusters []ClusterConfig, secrets
 	}
 	slices.SortFunc(r.noisy, noisier)
 	return r, nil
+}
+
+// recall takes the metrics of a cluster through the watch. What of them cannot be had is a gap.
+func (r *rehearsed) recall(ctx context.Context, cfg Config, cluster string, p *prom.Prometheus) []engine.Observation {
+	w := handlers.NewRecall(cluster, cfg.Anomalies.rules())
+	past, err := p.Meter(cfg.meter(cluster)).Past(ctx, r.from, r.to, w.Owner, func(m prom.Moment) { w.At(m.At, m.Values, m.Pods) })
+	r.gaps = append(r.gaps, past.Gaps...)
+	if err != nil {
+		r.gaps = append(r.gaps, engine.Gap{Collector: "metrics of " + cluster, Reason: fmt.Sprintf("%d instants were read, then: %v", past.Instants, err)})
+	}
+	r.instants, r.watched, r.strange = r.instants+past.Instants, r.watched+w.Workloads(), r.strange+w.Strange()
+	return w.Observations()
 }
 
 // look looks for waste as the bot does, and keeps nothing.

@@ -15,11 +15,12 @@ import (
 	"github.com/eks-autopilot/autopilot/test/slack"
 )
 
-// alertsOf serves two alerts of the last hours, one of them with a name that would move a terminal's cursor.
+// alertsOf serves two alerts of the last hours, one of them with a name that would move a terminal's cursor, and the restarts of a pod that
+// began an hour ago.
 func alertsOf(t *testing.T) string {
 	t.Helper()
 	now := time.Now().Truncate(time.Minute)
-	series := map[string][2]time.Time{
+	alerts := map[string][2]time.Time{
 		`{"__name__":"ALERTS","alertstate":"firing","alertname":"KubeDeploymentReplicasMismatch","severity":"critical","namespace":"payments","deployment":"api"}`: {now.Add(-3 * time.Hour), now.Add(-2 * time.Hour)},
 		`{"__name__":"ALERTS","alertstate":"firing","alertname":"Bad\u001b[2JName","namespace":"shop","deployment":"cart"}`:                                        {now.Add(-90 * time.Minute), now.Add(-89 * time.Minute)},
 	}
@@ -27,6 +28,23 @@ func alertsOf(t *testing.T) string {
 		from, _ := strconv.ParseFloat(r.FormValue("start"), 64)
 		to, _ := strconv.ParseFloat(r.FormValue("end"), 64)
 		result := []json.RawMessage{}
+		series := alerts
+		if query := r.FormValue("query"); !strings.HasPrefix(query, "ALERTS") {
+			if strings.Contains(query, "restarts_total") {
+				step, _ := strconv.ParseFloat(r.FormValue("step"), 64)
+				values := [][2]any{}
+				for at := from; at <= to; at += step {
+					restarts := "0"
+					if int64(at) >= now.Add(-time.Hour).Unix() {
+						restarts = "4"
+					}
+					values = append(values, [2]any{int64(at), restarts})
+				}
+				text, _ := json.Marshal(values)
+				result = append(result, json.RawMessage(fmt.Sprintf(`{"metric":{"namespace":"shop","pod":"search-7f9c6d5b4-x2x4z"},"values":%s}`, text)))
+			}
+			series = nil
+		}
 		for metric, fired := range series {
 			values := [][2]any{}
 			for at := int64(from); at <= int64(to); at += 60 {
@@ -61,7 +79,7 @@ func TestRehearse(t *testing.T) {
 	file := rehearsalConfig(t, alertsOf(t), "waste: {}\n")
 	out := filepath.Join(t.TempDir(), "rehearsal.txt")
 	code, printed, errs := call(t, "rehearse", "-config", file, "-days", "2", "-o", out)
-	if code != 0 || printed != "" || errs != "reading 2 days of alerts of prod\n" {
+	if code != 0 || printed != "" || errs != "reading 2 days of alerts of prod\nreading 2 days of metrics of prod\n" {
 		t.Fatalf("%d %q %q", code, printed, errs)
 	}
 	data, err := os.ReadFile(out)
@@ -69,8 +87,8 @@ func TestRehearse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"alerts fired 2 times. The bot would have told 2 incidents with 2 messages in channels; 0 more are lines",
-		"1 card in #incidents", "1 card in #payments", "Missing: dev: no Prometheus is configured",
+		"alerts fired 2 times. Workloads with metrics: 1; that did what they never had: 1. The bot would have told 3 incidents with 3 messages in channels; 0 more are lines",
+		"2 cards in #incidents", "1 card in #payments", "shop/search", "Missing: prometheus prod: there is no CPU", "Missing: dev: no Prometheus is configured",
 		"critical  1        0         prod     1: payments/api lacks replicas", "KubeDeploymentReplicasMismatch  prod     1      0", "Bad[2JName",
 		"Missing: cluster prod: pods cannot be listed", "What could be saved is not known everywhere.",
 	} {
@@ -81,8 +99,8 @@ func TestRehearse(t *testing.T) {
 	if strings.Contains(string(data), "\x1b") {
 		t.Error("a control character got through")
 	}
-	if _, again, _ := call(t, "rehearse", "-config", file, "-days", "2", "-cluster", "prod", "-no-waste"); strings.Contains(again, "dev") || !strings.Contains(again, "payments/api") {
-		t.Errorf("one cluster, without waste:\n%s", again)
+	if _, again, _ := call(t, "rehearse", "-config", file, "-days", "2", "-cluster", "prod", "-no-waste", "-no-metrics"); strings.Contains(again, "dev") || !strings.Contains(again, "payments/api") || strings.Contains(again, "search") {
+		t.Errorf("one cluster, without waste and metrics:\n%s", again)
 	}
 }
 

@@ -27,6 +27,9 @@ type rehearsed struct {
 	handlers.Rehearsal
 	from, to     time.Time
 	alerts, left int
+	instants     int // at which metrics were judged
+	watched      int // workloads that had metrics
+	strange      int // of them were told of
 	noisy        []noisy
 	gaps         []engine.Gap
 	waste        waste.Report
@@ -45,8 +48,12 @@ func noisier(a, b noisy) int {
 
 // headline is the rehearsal in a few lines. There is no text from outside in it.
 func (r rehearsed) headline() string {
-	text := fmt.Sprintf("Rehearsal of %s to %s: alerts fired %d times. The bot would have told %d incidents with %d messages in channels; %d more are lines under another's card.",
-		r.from.Format(time.DateOnly), r.to.Format(time.DateOnly), r.alerts-r.left, len(r.Incidents)-r.Under-r.Quiet, r.Cards, r.Under)
+	text := fmt.Sprintf("Rehearsal of %s to %s: alerts fired %d times.", r.from.Format(time.DateOnly), r.to.Format(time.DateOnly), r.alerts-r.left)
+	if r.instants > 0 {
+		text += fmt.Sprintf(" Workloads with metrics: %d; that did what they never had: %d.", r.watched, r.strange)
+	}
+	text += fmt.Sprintf(" The bot would have told %d incidents with %d messages in channels; %d more are lines under another's card.",
+		len(r.Incidents)-r.Under-r.Quiet, r.Cards, r.Under)
 	if r.looked {
 		var sum engine.MicroUSD
 		for _, f := range r.waste.Outcome.Findings {
