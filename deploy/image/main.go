@@ -71,7 +71,17 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	case o.out == "" && o.push == "":
 		return o, errors.New("say where to: -out FOLDER, or -push REGISTRY/PATH, or both")
 	}
+	for _, n := range names() {
+		if _, err := o.ref(n); o.push != "" && err != nil {
+			return o, fmt.Errorf("-push and -tag: %w", err)
+		}
+	}
 	return o, nil
+}
+
+// ref is the name that an image is pushed under.
+func (o options) ref(image string) (name.Tag, error) {
+	return name.NewTag(o.push + "/" + image + ":" + o.tag)
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -103,7 +113,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		where := p.name
 		if o.push != "" {
-			if where, err = push(ctx, o.push, p.name, o.tag, index); err != nil {
+			if where, err = o.publish(ctx, p.name, index); err != nil {
 				return fmt.Errorf("%s: %w", p.name, err)
 			}
 		}
@@ -133,8 +143,8 @@ func write(dir string, index v1.ImageIndex, bill []byte) error {
 	return os.WriteFile(dir+".spdx.json", bill, 0o600)
 }
 
-func push(ctx context.Context, to, image, tag string, index v1.ImageIndex) (string, error) {
-	ref, err := name.NewTag(to + "/" + image + ":" + tag)
+func (o options) publish(ctx context.Context, image string, index v1.ImageIndex) (string, error) {
+	ref, err := o.ref(image)
 	if err != nil {
 		return "", err
 	}
