@@ -44,6 +44,7 @@ func digest(c *canvas, key string, d engine.Digest, base string) (notice string,
 	}
 	opportunities(c, key, d.Open, base)
 	c.section(digestIncidents(d, base)...)
+	c.section(digestTrust(d)...)
 	if n := len(d.Corrections); n > 0 {
 		var sum engine.MicroUSD
 		for _, r := range d.Corrections {

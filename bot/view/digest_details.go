@@ -110,6 +110,7 @@ func savedDetails(c *canvas, d engine.Digest) {
 	if len(d.Incidents.Top) > 0 {
 		c.section(append([]string{"*Incidents*"}, list(d.Incidents.Top, digestLines, func(i engine.IncidentLine) string { return incidentLine(i, "") })...)...)
 	}
+	trustDetails(c, d)
 	if len(d.Corrections) > 0 {
 		c.section(append([]string{"*Corrections of what was reported before*"}, list(d.Corrections, digestLines, func(r engine.Correction) string {
 			return fmt.Sprintf("• %s %s: %s (%s)", r.At.UTC().Format("2 January"), outside(r.Of, 80), signed(r.Amount), outside(r.Reason, 160))

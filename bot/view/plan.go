@@ -95,18 +95,11 @@ func riskiest(items []engine.ProposalItem) engine.Risk {
 
 func planNeed(c *canvas, p engine.Plan) {
 	need := p.Need
-	var lines []string
-	line, with := "One person must approve", ", who has the role "
-	if need.People > 1 {
-		line, with = fmt.Sprintf("*%d people* must approve", need.People), ", each with the role "
+	var proposer engine.Person
+	if p.Proposal != nil {
+		proposer = p.Proposal.Proposer
 	}
-	if len(need.Roles) > 0 {
-		line += with + strings.Join(list(need.Roles, 4, func(r string) string { return code(r, 60) }), " or ")
-	}
-	if need.NotProposer && p.Proposal != nil && !p.Proposal.Proposer.IsZero() {
-		line += "; not " + person(p.Proposal.Proposer) + ", who proposed it"
-	}
-	lines = append(lines, line+".")
+	lines := []string{needed(need, "approve", proposer) + "."}
 	lines = append(lines, list(need.Why, 4, func(s string) string { return "• " + outside(s, 200) })...)
 	if p.Proposal != nil {
 		for _, a := range p.Proposal.Approved {
@@ -114,6 +107,21 @@ func planNeed(c *canvas, p engine.Plan) {
 		}
 	}
 	c.section(lines...)
+}
+
+// needed is who must say yes: "One person must approve, who has the role `sre`; not @ana, who proposed it".
+func needed(need engine.ApprovalNeed, verb string, proposer engine.Person) string {
+	line, with := "One person must "+verb, ", who has the role "
+	if need.People > 1 {
+		line, with = fmt.Sprintf("*%d people* must %s", need.People, verb), ", each with the role "
+	}
+	if len(need.Roles) > 0 {
+		line += with + strings.Join(list(need.Roles, 4, func(r string) string { return code(r, 60) }), " or ")
+	}
+	if need.NotProposer && !proposer.IsZero() {
+		line += "; not " + person(proposer) + ", who proposed it"
+	}
+	return line
 }
 
 // choice lets a person leave lines out, or take in others that would go into the same pull request.

@@ -58,6 +58,10 @@ func Reply(r engine.Reply, base string) Message {
 	case r.Digest != nil:
 		body, charts = digest(c, "", *r.Digest, base)
 		c.add(digestFooter(*r.Digest, false))
+	case r.Chaos != nil:
+		body = chaos(c, *r.Chaos, base)
+	case r.Scorecard != nil:
+		body = scorecard(c, *r.Scorecard, base)
 	}
 	if strings.TrimSpace(text) == "" {
 		text = body
