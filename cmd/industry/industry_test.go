@@ -20,7 +20,9 @@ import (
 
 func service(cfg Config) *Service {
 	cfg.Log = slog.New(slog.DiscardHandler)
-	cfg.Timeout = 5 * time.Second
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 5 * time.Second
+	}
 	return NewService(cfg)
 }
 
@@ -39,10 +41,13 @@ func listen(t *testing.T, s *Service) string {
 }
 
 func TestItCallsItsCallees(t *testing.T) {
-	well := listen(t, service(Config{Name: "well"}))
+	well := listen(t, service(Config{Name: "well", Routes: []string{"/orders"}}))
 	ill := listen(t, service(Config{Name: "ill", Fault: Fault{ErrorRate: 1}}))
 	gone := httptest.NewServer(nil)
 	gone.Close()
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGatewayTimeout) }))
+	defer slow.Close()
+	late := slow.Listener.Addr().String()
 	tests := []struct {
 		name    string
 		callees []string
@@ -51,8 +56,11 @@ func TestItCallsItsCallees(t *testing.T) {
 	}{
 		{"none", nil, 200, ""},
 		{"one that is well", []string{well}, 200, ""},
-		{"one of two fails", []string{well, ill}, 502, "callee " + ill + " failed"},
-		{"one that is gone", []string{gone.Listener.Addr().String()}, 502, "callee " + gone.Listener.Addr().String() + " failed"},
+		{"one of two fails", []string{well, ill}, 502, "callee " + ill + " answered 500 Internal Server Error"},
+		{"one that is gone", []string{gone.Listener.Addr().String()}, 502, "callee GONE: dial tcp GONE: connect: connection refused"},
+		{"a route that it has", []string{well + "/orders"}, 200, ""},
+		{"a route that it has not", []string{well + "/nowhere"}, 502, "callee " + well + "/nowhere answered 404 Not Found"},
+		{"one whose callee is too slow", []string{late}, 504, "callee " + late + " answered 504 Gateway Timeout"},
 	}
 	for _, tt := range tests {
 		status, body := do(service(Config{Name: "front", Callees: tt.callees}), http.MethodGet, "/", "")
@@ -60,7 +68,7 @@ func TestItCallsItsCallees(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &got); err != nil {
 			t.Fatalf("%s: %v in %s", tt.name, err, body)
 		}
-		if status != tt.status || got.Error != tt.error || got.Service != "front" || len(got.Calls) != len(tt.callees) {
+		if want := strings.ReplaceAll(tt.error, "GONE", gone.Listener.Addr().String()); status != tt.status || got.Error != want || got.Service != "front" || len(got.Calls) != len(tt.callees) {
 			t.Errorf("%s: %d %s, want %d with error %q", tt.name, status, body, tt.status, tt.error)
 		}
 	}
@@ -149,9 +157,9 @@ func TestDelayEndsWithTheCaller(t *testing.T) {
 }
 
 func TestMetricsCountWorkAlone(t *testing.T) {
-	s := service(Config{})
+	s := service(Config{Routes: []string{"/orders"}})
 	do(s, http.MethodGet, "/", "")
-	do(s, "BREW", "/", "")
+	do(s, "BREW", "/orders", "")
 	do(s, http.MethodGet, "/healthz", "")
 	do(s, http.MethodGet, "/nowhere", "")
 	s.fault.ErrorRate = 1
@@ -159,14 +167,17 @@ func TestMetricsCountWorkAlone(t *testing.T) {
 	_, metrics := do(s, http.MethodGet, "/metrics", "")
 	var got []string
 	for line := range strings.Lines(metrics) {
-		if strings.HasPrefix(line, "http_request_duration_seconds_count") {
+		if strings.HasPrefix(line, "http_request_duration_seconds_count") || strings.HasPrefix(line, "http_requests_total") {
 			got = append(got, strings.TrimSpace(line))
 		}
 	}
 	want := []string{
-		`http_request_duration_seconds_count{code="200",method="GET"} 1`,
-		`http_request_duration_seconds_count{code="200",method="other"} 1`,
-		`http_request_duration_seconds_count{code="500",method="POST"} 1`,
+		`http_request_duration_seconds_count{code="200",method="GET",route="/"} 1`,
+		`http_request_duration_seconds_count{code="200",method="other",route="/orders"} 1`,
+		`http_request_duration_seconds_count{code="500",method="POST",route="/"} 1`,
+		`http_requests_total{code="200",method="GET",route="/"} 1`,
+		`http_requests_total{code="200",method="other",route="/orders"} 1`,
+		`http_requests_total{code="500",method="POST",route="/"} 1`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
@@ -183,6 +194,14 @@ func TestBadFlagsAreRefused(t *testing.T) {
 	for args, want := range map[string]string{
 		"-callees=cart":   "want host:port",
 		"-callees=:8080":  "want host:port",
+		"-callees=a:http": "want host:port",
+		"-routes=orders":  "want a path",
+		"-routes=/readyz": "none that is there anyway",
+		"-routes=/{id}":   "want a path",
+		"-cpu=1m":         "want 0s to 10s",
+		"-alloc=-1":       "want 0 to",
+		"-timeout=0":      "want a timeout above 0s",
+		"-log=xml":        "want json or text",
 		"-error-rate=2":   "want 0 to 1",
 		"-error-rate=NaN": "want 0 to 1",
 		"-delay=1":        "such as 300ms",
@@ -190,8 +209,19 @@ func TestBadFlagsAreRefused(t *testing.T) {
 		"-port=80":        "not defined",
 		"serve":           "unexpected argument",
 		"-listen=nowhere": "missing port",
+
+		"load":                               "no targets",
+		"load -targets a:1 -rate 0":          "want above 0",
+		"load -targets a:1 -rate NaN":        "want above 0",
+		"load -targets a:1 -pattern waves":   "want one of [steady day burst]",
+		"load -targets a:1 -period -1s":      "want above 0s",
+		"load -targets a:1 -pending 0":       "want 1 or more",
+		"load -targets a:1 -duration -1s":    "none of the others below",
+		"load -targets a:1 -listen nowhere":  "missing port",
+		"load -targets gateway":              "want host:port",
+		"load -targets a:1 -rate 5 for-ever": "unexpected argument",
 	} {
-		if err := run(t.Context(), []string{args}, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+		if err := run(t.Context(), strings.Fields(args), io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want an error with %q", args, err, want)
 		}
 	}

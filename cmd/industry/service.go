@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -21,8 +21,11 @@ import (
 // Config is what a service is started with.
 type Config struct {
 	Name    string
-	Callees []string // host:port
+	Routes  []string // paths that are served beside /
+	Callees []string // host:port or host:port/path; each request asks them all
 	Timeout time.Duration
+	Reuse   time.Duration // of connections to callees; 0 for one a request
+	Work    Work
 	Fault   Fault
 	Seed    uint64
 	Log     *slog.Logger
@@ -32,9 +35,10 @@ type Config struct {
 // while it serves.
 type Service struct {
 	cfg      Config
-	client   *http.Client
+	caller   *caller
 	registry *prometheus.Registry
 	duration *prometheus.HistogramVec
+	requests *prometheus.CounterVec
 	stopping atomic.Bool
 
 	mu    sync.Mutex // guards what follows
@@ -44,26 +48,34 @@ type Service struct {
 
 // NewService makes a service; Handler serves it.
 func NewService(cfg Config) *Service {
+	registry := prometheus.NewRegistry()
+	labels := []string{"code", "method", "route"}
 	s := &Service{
 		cfg:      cfg,
-		client:   &http.Client{Timeout: cfg.Timeout},
-		registry: prometheus.NewRegistry(),
+		caller:   newCaller(cfg.Timeout, cfg.Reuse, registry),
+		registry: registry,
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "http_request_duration_seconds", Help: "How long requests took, those of health checks and metrics left out.",
 			Buckets: prometheus.DefBuckets,
-		}, []string{"method", "code"}),
+		}, labels),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "http_requests_total", Help: "Requests that were answered, those of health checks and metrics left out.",
+		}, labels),
 		fault: cfg.Fault,
 		rng:   rand.New(rand.NewPCG(cfg.Seed, 0)), //nolint:gosec // A seed that gives the same faults again is what is wanted.
 	}
-	s.registry.MustRegister(s.duration, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(s.duration, s.requests, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s
 }
 
-// Handler serves the work at /, health at /healthz and /readyz, /metrics, and
-// the fault at /_fault.
+// Handler serves the work at / and the configured routes, health at /healthz and /readyz, /metrics, and the fault at /_fault. Health says
+// nothing of callees: a service that is taken out because another is ill makes the outage larger.
 func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/{$}", s.serveWork)
+	mux.HandleFunc("/{$}", s.serveWork("/"))
+	for _, route := range s.cfg.Routes {
+		mux.HandleFunc(route, s.serveWork(route))
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if s.stopping.Load() {
@@ -82,14 +94,6 @@ func (s *Service) Handler() http.Handler {
 	return mux
 }
 
-// Call is how one callee answered.
-type Call struct {
-	Callee string `json:"callee"`
-	Status int    `json:"status,omitempty"` // 0 when there was no answer
-	Error  string `json:"error,omitempty"`
-	Millis int64  `json:"ms"`
-}
-
 // Answer is the body of a request's answer.
 type Answer struct {
 	Service string `json:"service"`
@@ -97,17 +101,22 @@ type Answer struct {
 	Calls   []Call `json:"calls,omitempty"`
 }
 
-func (s *Service) serveWork(w http.ResponseWriter, r *http.Request) {
-	began := time.Now()
-	status, body := s.work(r.Context())
-	s.duration.WithLabelValues(method(r), strconv.Itoa(status)).Observe(time.Since(began).Seconds())
-	if status != http.StatusOK {
-		s.cfg.Log.WarnContext(r.Context(), "request failed", "status", status, "error", body.Error, "took", time.Since(began).String())
+func (s *Service) serveWork(route string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		status, body := s.work(r.Context())
+		took := time.Since(began)
+		labels := []string{strconv.Itoa(status), method(r), route}
+		s.duration.WithLabelValues(labels...).Observe(took.Seconds())
+		s.requests.WithLabelValues(labels...).Inc()
+		if status != http.StatusOK {
+			s.cfg.Log.WarnContext(r.Context(), "request failed", "route", route, "status", status, "error", body.Error, "took", took.String())
+		}
+		answer(w, status, body)
 	}
-	answer(w, status, body)
 }
 
-// work is delayed, fails or calls all callees side by side.
+// work is delayed, fails, or does its own part and calls all callees side by side.
 func (s *Service) work(ctx context.Context) (int, Answer) {
 	s.mu.Lock()
 	fault, fails := s.fault, s.rng.Float64() < s.fault.ErrorRate
@@ -123,39 +132,37 @@ func (s *Service) work(ctx context.Context) (int, Answer) {
 		body.Error = "failed as told by its fault"
 		return http.StatusInternalServerError, body
 	}
+	held := s.cfg.Work.do()
+	defer runtime.KeepAlive(held)
 	body.Calls = make([]Call, len(s.cfg.Callees))
 	var calls sync.WaitGroup
 	for i, callee := range s.cfg.Callees {
-		calls.Go(func() { body.Calls[i] = s.call(ctx, callee) })
+		calls.Go(func() { body.Calls[i] = s.caller.call(ctx, callee, time.Now()) })
 	}
 	calls.Wait()
-	for _, c := range body.Calls {
-		if c.Status != http.StatusOK {
-			body.Error = "callee " + c.Callee + " failed"
-			return http.StatusBadGateway, body
-		}
-	}
-	return http.StatusOK, body
+	return s.outcome(ctx, body)
 }
 
-func (s *Service) call(ctx context.Context, callee string) Call {
-	began := time.Now()
-	c := Call{Callee: callee}
-	defer func() { c.Millis = time.Since(began).Milliseconds() }()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+callee+"/", nil)
-	if err != nil {
-		c.Error = err.Error()
-		return c
+// outcome is 504 when a callee was too slow, or had one that was, 502 when one failed otherwise. It names the first of them.
+func (s *Service) outcome(ctx context.Context, body Answer) (int, Answer) {
+	if ctx.Err() != nil {
+		body.Error = "the caller has gone"
+		return 499, body
 	}
-	resp, err := s.client.Do(req)
-	if err != nil {
-		c.Error = err.Error()
-		return c
+	status := http.StatusOK
+	for _, c := range body.Calls {
+		why := c.failed()
+		if why == "" {
+			continue
+		}
+		if body.Error == "" {
+			body.Error, status = why, http.StatusBadGateway
+		}
+		if c.timeout || c.Status == http.StatusGatewayTimeout {
+			status = http.StatusGatewayTimeout
+		}
 	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20)) // so that the connection is used again
-	c.Status = resp.StatusCode
-	return c
+	return status, body
 }
 
 func (s *Service) setFault(w http.ResponseWriter, r *http.Request) {
