@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -115,17 +117,35 @@ func askedBy(e engine.Experiment) string {
 // refused says why nothing was done, all of it, and what would be right.
 func refused(c *canvas, e engine.Experiment) {
 	var lines []string
-	switch {
-	case !e.StopBy.IsZero():
-		lines = append(lines, "*Called off by "+person(e.StopBy)+"*")
-	case e.Text != "":
-		lines = append(lines, "*"+outside(e.Text, 600)+"*")
+	if e.Text != "" {
+		lines = append(lines, "*"+remark(e)+"*")
 	}
 	c.section(append(lines, refusals(e)...)...)
 	c.section(askedBy(e), "Nothing was done.")
 	if e.Command != "" {
 		c.context("Asked for with " + code("/autopilot "+e.Command, 300))
 	}
+}
+
+// remark is why it was refused or ended as it did. It may name whoever the experiment knows of, and nobody else.
+func remark(e engine.Experiment) string {
+	text := outside(e.Text, 600)
+	known := []engine.Person{e.By, e.StopBy}
+	for _, a := range e.Approvals {
+		known = append(known, a.By)
+	}
+	for _, p := range known {
+		if slackID.MatchString(p.ID) {
+			text = strings.ReplaceAll(text, "&lt;@"+p.ID+"&gt;", person(p))
+		}
+	}
+	return upper(text)
+}
+
+// upper begins a sentence.
+func upper(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
 }
 
 const refusalLines = 12

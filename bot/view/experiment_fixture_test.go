@@ -90,7 +90,7 @@ func noticed() engine.Experiment {
 // missed is one that the bot did badly in, and that left something behind.
 func missed() engine.Experiment {
 	e := ended()
-	e.Ending, e.StopAt, e.StopBy, e.Text = engine.EndedByHand, e.StartedAt.Add(30*time.Second), ben, "too slow for the demo"
+	e.Ending, e.StopAt, e.StopBy, e.Text = engine.EndedByHand, e.StartedAt.Add(30*time.Second), ben, "stopped by <@U0BEN>"
 	e.Blows[1].Clean, e.Blows[1].Outcome = false, "the stream ended without a word"
 	e.Grade = &engine.Grade{At: e.OverAt.Add(time.Minute), False: []int64{43}, Counts: true, Text: "Nothing of it was noticed, and one of its faults was not seen to end."}
 	return e

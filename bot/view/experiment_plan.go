@@ -36,7 +36,7 @@ func planned(c *canvas, e engine.Experiment) []engine.File {
 	}
 	need := append([]string{confirmNeed(e)}, approvals(e)...)
 	if e.Text != "" {
-		need = append(need, outside(e.Text, 400))
+		need = append(need, remark(e))
 	}
 	c.section(need...)
 	c.context(stopsOn(e))

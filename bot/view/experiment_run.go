@@ -19,8 +19,8 @@ func running(c *canvas, e engine.Experiment, key string) {
 	lines := []string{"*" + line + "*"}
 	if !e.StopAt.IsZero() {
 		lines = []string{"*Stopping* since " + clock(e.StopAt, e.StartedAt) + ", " + stoppedBy(e)}
-		if e.StopBy.IsZero() && e.Text != "" {
-			lines = append(lines, outside(e.Text, 400))
+		if e.Text != "" {
+			lines = []string{"*Stopping* since " + clock(e.StopAt, e.StartedAt) + ": " + remark(e)}
 		}
 	}
 	c.section(append(lines, askedBy(e))...)
@@ -102,6 +102,9 @@ func ending(e engine.Experiment) string {
 	case engine.EndedInTime:
 		text = "It ended in time" + after
 	case engine.EndedByHand:
+		if e.Text != "" {
+			return "*" + remark(e) + "*," + after + "."
+		}
 		return "*Stopped by " + person(e.StopBy) + "*" + after + "."
 	case engine.EndedByAlarm:
 		text = "*Stopped by an alarm*" + after
@@ -111,7 +114,7 @@ func ending(e engine.Experiment) string {
 		text = "*The process that held it died*" + after + "; its faults ended themselves"
 	}
 	if e.Text != "" {
-		return text + ": " + outside(e.Text, 500)
+		return text + ": " + remark(e)
 	}
 	return text + "."
 }
