@@ -93,7 +93,8 @@ type Expectation struct {
 	Workloads []Workload    `json:"workloads,omitempty"` // an incident of any of them counts
 	Causes    []string      `json:"causes,omitempty"`    // rules, as path.Match patterns; any of them is right
 	Within    time.Duration `json:"within,omitempty"`
-	Nothing   bool          `json:"nothing,omitempty"` // nothing should be noticed: a control
+	Nothing   bool          `json:"nothing,omitempty"`  // nothing should be noticed: a control
+	MayFeel   []Workload    `json:"may_feel,omitempty"` // they depend on what is hit: an incident of theirs is neither wanted nor false
 }
 
 // ExperimentStatus is how far an experiment is.
@@ -213,6 +214,7 @@ type Grade struct {
 	WatchAfter   time.Duration `json:"watch_after,omitempty"`  // to the first signal of a watch or of metrics; 0 for none
 	AlertAfter   time.Duration `json:"alert_after,omitempty"`  // to the first alert; 0 for none
 	Cause        string        `json:"cause,omitempty"`        // the rule that was ranked first
+	Confidence   float64       `json:"confidence,omitempty"`   // with which it was
 	Rank         int           `json:"rank,omitempty"`         // of the first cause that is right, from 1; 0 for none
 	StepRight    bool          `json:"step_right"`             // the step that was suggested first is one that helps
 	Alerts       []string      `json:"alerts,omitempty"`       // that fired on what was hit
@@ -229,6 +231,16 @@ type ExperimentList struct {
 	At          time.Time
 	Experiments []Experiment // newest first
 	Worker      time.Time    // when the process that does experiments was last seen; zero for never
+}
+
+// ExperimentFilter chooses experiments. Empty fields choose all.
+type ExperimentFilter struct {
+	Cluster  string
+	Statuses []ExperimentStatus
+	By       string    // Slack id of who asked
+	Since    time.Time // that were asked for, or over, after it
+	Graded   bool      // only those with a grade
+	Limit    int       // 0 means 100, at most 1000
 }
 
 // ExperimentKey is the key of an experiment's card.
@@ -262,5 +274,16 @@ func ParseExperiment(value string) (ExperimentButton, error) {
 	return ExperimentButton{Experiment: n, Hash: hash}, nil
 }
 
-// FormChaos is the modal of an experiment with several faults.
-const FormChaos = "chaos"
+// The modals about experiments. FormChaos is that of one with several faults and has the fields below; its subject is empty.
+// FormChaosDelete asks once more before plain deletes; its subject is the ExperimentButton's Value.
+const (
+	FormChaos       = "chaos"
+	FormChaosDelete = "chaos_delete"
+
+	FieldCluster  = "cluster"
+	FieldTitle    = "title"
+	FieldSteps    = "steps" // one strike a line, as the command takes it
+	FieldCause    = "cause" // rules, as path.Match patterns, by commas
+	FieldStopOn   = "stop_on"
+	FieldSchedule = "schedule" // when it is planned; "" for now
+)
