@@ -28,16 +28,6 @@ const (
 	mostExperiments = 1000
 )
 
-// ExperimentFilter chooses experiments. Empty fields choose all.
-type ExperimentFilter struct {
-	Cluster  string
-	Statuses []engine.ExperimentStatus
-	By       string    // Slack id of who asked
-	Since    time.Time // that were asked for, or over, after it
-	Graded   bool      // only those with a grade
-	Limit    int       // 0 means 100, at most 1000
-}
-
 // Experiment fails with engine.NotFound when there is none of that id.
 func (s *Store) Experiment(ctx context.Context, id int64) (engine.Experiment, error) {
 	var e engine.Experiment
@@ -49,7 +39,7 @@ func (s *Store) Experiment(ctx context.Context, id int64) (engine.Experiment, er
 }
 
 // Experiments gives those that a filter chooses, the newest first.
-func (s *Store) Experiments(ctx context.Context, f ExperimentFilter) ([]engine.Experiment, error) {
+func (s *Store) Experiments(ctx context.Context, f engine.ExperimentFilter) ([]engine.Experiment, error) {
 	if f.Limit <= 0 {
 		f.Limit = 100
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -12,14 +13,19 @@ import (
 	"github.com/eks-autopilot/autopilot/engine/policy"
 )
 
-// AskExperiment keeps that somebody wants an experiment, and the wish, which waits to be planned. The same decision twice is one
-// experiment: the second call gives the first's. That makes a schedule's once, whoever comes with it first.
-func (s *Store) AskExperiment(ctx context.Context, d engine.Decision, e engine.Experiment) (engine.Experiment, error) {
+// AskExperiment keeps that somebody wants an experiment, and the wish, which waits to be planned, and until a time if that is not zero.
+// The same decision twice is one experiment: the second call gives the first's. That makes a schedule's once, whoever comes with it first.
+func (s *Store) AskExperiment(ctx context.Context, d engine.Decision, e engine.Experiment, from time.Time) (engine.Experiment, error) {
 	return s.decideExperiment(ctx, d, func(ctx context.Context, tx pgx.Tx, d *engine.Decision) (outcome, err error) {
 		now := s.now()
 		e.Status, e.By, e.AskedAt, e.Expires = engine.ExperimentAsked, d.By, now, now.Add(undecided)
+		if from.After(now) {
+			e.Expires, e.Text = from.Add(undecided), "it is planned at "+from.UTC().Format("15:04 UTC on Monday 2 January")
+		}
 		asked, err := s.insertExperiment(ctx, tx, e)
-		d.ExperimentID = asked.ID
+		if d.ExperimentID = asked.ID; err == nil && from.After(now) {
+			err = release(ctx, tx, asked.ID, from)
+		}
 		return nil, err
 	})
 }
@@ -84,7 +90,7 @@ func (s *Store) CancelExperiment(ctx context.Context, d engine.Decision) (engine
 		case e.Status == engine.ExperimentOver || e.Status == engine.ExperimentRefused:
 			return engine.Errorf(engine.Conflict, "experiment %d is %s already%s", e.ID, e.Status, because(e.Text)), nil
 		}
-		return nil, s.callOff(ctx, tx, e, fmt.Sprintf("called off by %s", whoever(d.By)))
+		return nil, s.callOff(ctx, tx, e, d.By, fmt.Sprintf("called off by %s", whoever(d.By)))
 	})
 }
 
@@ -120,7 +126,7 @@ func (s *Store) stopExperiments(ctx context.Context, tx pgx.Tx, id int64, by eng
 		e := &list[k]
 		switch {
 		case e.Status != engine.ExperimentRunning:
-			if err := s.callOff(ctx, tx, *e, why); err != nil {
+			if err := s.callOff(ctx, tx, *e, by, why); err != nil {
 				return nil, err
 			}
 		case e.StopAt.IsZero():
@@ -134,8 +140,8 @@ func (s *Store) stopExperiments(ctx context.Context, tx pgx.Tx, id int64, by eng
 }
 
 // callOff ends one that has not begun. Whoever holds it learns it when it comes to keep what it found.
-func (s *Store) callOff(ctx context.Context, tx pgx.Tx, e engine.Experiment, why string) error {
-	e.Status, e.Text = engine.ExperimentRefused, why
+func (s *Store) callOff(ctx context.Context, tx pgx.Tx, e engine.Experiment, by engine.Person, why string) error {
+	e.Status, e.StopBy, e.Text = engine.ExperimentRefused, by, why
 	if err := release(ctx, tx, e.ID, s.now()); err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eks-autopilot/autopilot/engine"
-	"github.com/eks-autopilot/autopilot/store"
 )
 
 const leaseFor = 10 * time.Second
@@ -27,7 +26,7 @@ func kill(namespace string) engine.Experiment {
 
 func (w *world) wish(id string, by engine.Person, e engine.Experiment) engine.Experiment {
 	w.t.Helper()
-	e, err := w.AskExperiment(w.t.Context(), engine.Decision{ID: id, Action: engine.ActionChaos, By: by, At: w.now(), Allowed: true, Role: "breakers"}, e)
+	e, err := w.AskExperiment(w.t.Context(), engine.Decision{ID: id, Action: engine.ActionChaos, By: by, At: w.now(), Allowed: true, Role: "breakers"}, e, time.Time{})
 	w.must(err)
 	return e
 }
@@ -150,7 +149,7 @@ func TestExperimentFromWishToGrade(t *testing.T) {
 	equal(t, "in the thread", w.sql(`SELECT key, kind, thread_key FROM messages ORDER BY key`), "experiment/1/card experiment \nexperiment/1/card/grade grade experiment/1/card")
 	equal(t, "audit", w.sql(`SELECT action, subject, by_id, allowed, plan FROM audit_log ORDER BY seq`), "chaos experiment/1 U1 true \nchaos experiment/1 U2 true hash-1")
 	w.must(w.VerifyAudit(t.Context()))
-	list, err := w.Experiments(t.Context(), store.ExperimentFilter{Graded: true, Cluster: "prod", By: ada.ID, Statuses: []engine.ExperimentStatus{engine.ExperimentOver}})
+	list, err := w.Experiments(t.Context(), engine.ExperimentFilter{Graded: true, Cluster: "prod", By: ada.ID, Statuses: []engine.ExperimentStatus{engine.ExperimentOver}})
 	w.must(err)
 	if diff := cmp.Diff([]engine.Experiment{e}, list); diff != "" {
 		t.Errorf("graded (-want +got):\n%s", diff)
@@ -364,6 +363,19 @@ func TestNobodyPlansOrBegins(t *testing.T) {
 		}
 	}
 	w.resting()
+}
+
+func TestPlannedLater(t *testing.T) {
+	w := newWorld(t)
+	at := w.now().Add(2 * time.Hour)
+	e, err := w.AskExperiment(t.Context(), engine.Decision{ID: "later", Action: engine.ActionChaos, By: ada, At: w.now(), Allowed: true}, kill("shop"), at)
+	w.must(err)
+	w.resting()
+	w.pass(time.Hour)
+	w.must(w.Sweep(t.Context()))
+	w.resting()
+	w.pass(time.Hour)
+	w.lease("p", e.ID)
 }
 
 func TestChaosWorker(t *testing.T) {
