@@ -28,6 +28,8 @@ type Config struct {
 	Log      *slog.Logger
 	Now      func() time.Time
 	Timing   Timing
+	// Transport carries the calls of the Web API; nil means http.DefaultTransport.
+	Transport http.RoundTripper
 	// Attachments makes the files that go with a digest, such as its page; what could not be made is said in sentences for people, and
 	// is no error. nil for none. A file is uploaded once for each version of the message, whatever bytes it has when made again: its
 	// name must be the same then.
@@ -120,7 +122,7 @@ func New(cfg Config, inbox Inbox, outbox Outbox, content Content, handler Handle
 	b.api = slack.New(cfg.BotToken.Reveal(),
 		slack.OptionAPIURL(cfg.APIURL),
 		slack.OptionAppLevelToken(cfg.AppToken.Reveal()),
-		slack.OptionHTTPClient(&http.Client{Timeout: callTimeout}))
+		slack.OptionHTTPClient(&http.Client{Timeout: callTimeout, Transport: cfg.Transport}))
 	b.directory.api, b.directory.now = b.api, b.now
 	return b
 }

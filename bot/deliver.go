@@ -339,6 +339,9 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (m view.Message, sa
 	if d.Kind == engine.MessageStorm {
 		return b.renderStorm(ctx, d)
 	}
+	if d.Kind == engine.MessageExperiment || d.Kind == engine.MessageGrade {
+		return b.renderExperiment(ctx, d)
+	}
 	if d.Kind == engine.MessageSummary {
 		s, err := b.content.Story(ctx, d.Subject)
 		if err != nil {
@@ -366,7 +369,7 @@ func (b *Bot) render(ctx context.Context, d engine.Delivery) (m view.Message, sa
 		return m, headlineOf(i), err
 	case engine.MessageEscalation:
 		return view.Escalation(i, d.Detail, who()), headlineOf(i), nil
-	case engine.MessageHome, engine.MessageSavings, engine.MessageProposal, engine.MessageDigest, engine.MessageDetails, engine.MessageSummary, engine.MessageStorm, engine.MessageSpend:
+	case engine.MessageHome, engine.MessageSavings, engine.MessageProposal, engine.MessageDigest, engine.MessageDetails, engine.MessageSummary, engine.MessageStorm, engine.MessageSpend, engine.MessageExperiment, engine.MessageGrade:
 	}
 	return m, news, engine.Errorf(engine.NotFound, "there is no message of the kind %q", d.Kind)
 }

@@ -320,14 +320,15 @@ func (x *outbox) Wake(ctx context.Context) <-chan struct{} {
 
 // content is what messages show.
 type content struct {
-	storms    map[int64]engine.Storm
-	mu        sync.Mutex
-	incidents map[int64]engine.Incident
-	groups    map[int64]engine.FindingGroup
-	proposals map[int64]engine.Proposal
-	digests   map[int64]engine.Digest
-	overview  engine.Overview
-	who       []engine.Mention
+	storms      map[int64]engine.Storm
+	experiments map[int64]engine.Experiment
+	mu          sync.Mutex
+	incidents   map[int64]engine.Incident
+	groups      map[int64]engine.FindingGroup
+	proposals   map[int64]engine.Proposal
+	digests     map[int64]engine.Digest
+	overview    engine.Overview
+	who         []engine.Mention
 }
 
 func (c *content) FindingGroup(_ context.Context, id int64) (engine.FindingGroup, error) {
@@ -392,6 +393,22 @@ func (c *content) Storm(_ context.Context, id int64) (engine.Storm, error) {
 		return s, engine.Errorf(engine.NotFound, "there is no storm %d", id)
 	}
 	return s, nil
+}
+
+func (c *content) Experiment(_ context.Context, id int64) (engine.Experiment, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.experiments[id]
+	if !ok {
+		return e, engine.Errorf(engine.NotFound, "there is no experiment %d", id)
+	}
+	return e, nil
+}
+
+func (c *content) perform(e engine.Experiment) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.experiments = map[int64]engine.Experiment{e.ID: e}
 }
 
 func (c *content) SpendAlarm(_ context.Context, id int64) (engine.SpendAlarm, error) {

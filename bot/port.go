@@ -69,6 +69,8 @@ type Content interface {
 	Proposal(ctx context.Context, id int64) (engine.Proposal, error)
 	// SpendAlarm is what cost more than ever on a day.
 	SpendAlarm(ctx context.Context, id int64) (engine.SpendAlarm, error)
+	// Experiment is an experiment as it is now.
+	Experiment(ctx context.Context, id int64) (engine.Experiment, error)
 	// Digest is a kept digest.
 	Digest(ctx context.Context, id int64) (engine.Digest, error)
 }

@@ -28,7 +28,10 @@ func Experiment(e engine.Experiment, found Threads, base string) Message {
 	case e.Grade != nil:
 		graded(c, e, found, base)
 	case e.Status == engine.ExperimentAsked:
-		c.section(askedBy(e), "The plan is being made: who would be hit, by what, and whether the API server would let it. Nothing is done yet.")
+		c.section(askedBy(e), "The plan is made first: who would be hit, by what, and whether the API server would let it. Nothing is done yet.")
+		if e.Text != "" {
+			c.section(remark(e))
+		}
 	case e.Status == engine.ExperimentPlanned:
 		files = planned(c, e)
 	case e.Status == engine.ExperimentRefused:
@@ -199,12 +202,12 @@ func experimentFooter(e engine.Experiment) slack.Block {
 
 // experimentButtons are those at the card's end. STOP is not among them: it stands above what may be long.
 func experimentButtons(e engine.Experiment, key string) []slack.Block {
-	if e.Status != engine.ExperimentPlanned {
+	if e.Status != engine.ExperimentPlanned && e.Status != engine.ExperimentAsked {
 		return nil
 	}
 	value := engine.ExperimentButton{Experiment: e.ID, Hash: e.Hash}.Value()
 	var elements []slack.BlockElement
-	if len(refusals(e)) == 0 {
+	if e.Status == engine.ExperimentPlanned && len(refusals(e)) == 0 {
 		ask := cut("It hits "+hitCount(e, plain)+". "+whenOver(e), 300)
 		label := "Confirm"
 		if forced(e) {

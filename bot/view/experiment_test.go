@@ -49,7 +49,7 @@ func TestExperimentButtons(t *testing.T) {
 		e    engine.Experiment
 		want []string
 	}{
-		{"asked", asked(), nil},
+		{"asked", asked(), []string{"chaos_cancel"}},
 		{"planned", dry(), []string{"chaos", "chaos_cancel"}},
 		{"planned, but blocked", blocked, []string{"chaos_cancel"}},
 		{"planned, but the API server says no", denied, []string{"chaos_cancel"}},
