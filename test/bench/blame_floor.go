@@ -92,9 +92,11 @@ func byScore(scores map[string]float64) []string {
 	})
 }
 
+// strangeFrom is how many deviations are strange.
+const strangeFrom = 3
+
 // walked orders nodes by score, those first to which strange nodes lead from the alarmed one, and that call no strange node.
 func walked(scores map[string]float64, g rca.Graph, alarmed string) []string {
-	const strangeFrom = 3
 	ends, seen, open := map[string]bool{}, map[string]bool{}, []string{alarmed}
 	for len(open) > 0 {
 		name := open[0]
@@ -121,4 +123,42 @@ func walked(scores map[string]float64, g rca.Graph, alarmed string) []string {
 	return slices.SortedFunc(maps.Keys(scores), func(a, b string) int {
 		return cmp.Or(cmp.Compare(first(a), first(b)), cmp.Compare(scores[b], scores[a]), strings.Compare(a, b))
 	})
+}
+
+// oracle ranks by that one column, upwards or downwards, by which the cause comes first: who picks it knows the answer. It says how much of a
+// cause any single column shows. Nodes count that left their past by more than three spreads (of its middle half), as the mean of what came
+// after; a cause that no column shows so is not in the ranking.
+func oracle(nodes map[string]columns, onset, now time.Time, cause string) []string {
+	var best []string
+	for _, column := range slices.Sorted(maps.Keys(nodes[cause])) {
+		for _, sign := range []float64{1, -1} {
+			scores := map[string]float64{}
+			for name, cs := range nodes {
+				past, after := splitAt(cs[column], onset, now)
+				if len(past) < 4 || len(after) == 0 {
+					continue
+				}
+				if s := sign * spreads(past, after); s > strangeFrom {
+					scores[name] = s
+				}
+			}
+			order := byScore(scores)
+			if k := slices.Index(order, cause); k >= 0 && (best == nil || k < slices.Index(best, cause)) {
+				best = order
+			}
+		}
+	}
+	return best
+}
+
+// spreads is how many spreads of the past's middle half the mean of what came after is from its median.
+func spreads(past, after []float64) float64 {
+	sorted := slices.Sorted(slices.Values(past))
+	at := func(q float64) float64 { return sorted[int(q*float64(len(sorted)-1))] }
+	var sum float64
+	for _, v := range after {
+		sum += v
+	}
+	const deviation = 0.7413 // of plain noise, in parts of the range of its middle half
+	return (sum/float64(len(after)) - at(0.5)) / max(deviation*(at(0.75)-at(0.25)), 0.05*math.Abs(at(0.5)), 1e-6)
 }

@@ -58,6 +58,15 @@ func TestFloors(t *testing.T) {
 	if diff := cmp.Diff(map[string]float64{"a": 2, "b": 2}, scoreNodes(nodes, onset, now, sigmas, true)); diff != "" {
 		t.Error(diff)
 	}
+	// Only by what it uses less of is b before a, whose other column is far off too; c has too short a past.
+	less := map[string]columns{
+		"a": {"cpu": at(5, 6, 7, 6, 60), "net": at(5, 5, 6, 6, 5)}, "b": {"cpu": at(5, 6, 7, 6, 20), "net": at(9, 8, 9, 8, 1)}, "c": {"cpu": at(1, 99)},
+	}
+	for cause, want := range map[string][]string{"a": {"a", "b"}, "b": {"b"}, "c": nil} {
+		if diff := cmp.Diff(want, oracle(less, onset, now, cause)); diff != "" {
+			t.Errorf("the oracle for %s:\n%s", cause, diff)
+		}
+	}
 	scores := map[string]float64{"front": 9, "mid": 5, "leaf": 4, "other": 8, "calm": 1}
 	if diff := cmp.Diff([]string{"front", "other", "mid", "leaf", "calm"}, byScore(scores)); diff != "" {
 		t.Error(diff)
@@ -131,7 +140,8 @@ func TestPetShop(t *testing.T) {
 	if code := run(t.Context(), []string{"petshop", "-data", dir, "-out", file}, &out, &errs); code != 0 {
 		t.Fatalf("exit %d: %s", code, &errs)
 	}
-	if !strings.Contains(out.String(), "PetShop, low_traffic, availability  1 ") || !strings.Contains(out.String(), "PetShop: all                        2 ") {
+	if !strings.Contains(out.String(), "PetShop, low_traffic, availability  1 ") || !strings.Contains(out.String(), "PetShop: all                        2 ") ||
+		!strings.Contains(out.String(), "Left out: 1 incidents of temporal_traffic1, which has no noissue/metrics.csv") {
 		t.Errorf("it said:\n%s", &out)
 	}
 	text, err := os.ReadFile(file)

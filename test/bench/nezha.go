@@ -44,7 +44,7 @@ func nezha(_ context.Context, args []string, out io.Writer) error {
 		}
 	}
 	return printGuesses(out, fmt.Sprintf("Nezha: the share of faults whose service is among the first k, from metrics alone, %s into the fault", *wait), all,
-		[]string{"n-sigma"}, []int{1, 3, 5}, func(g guess) string { return g.Fault }, func(g guess) string { return g.System })
+		[]string{"n-sigma", "oracle of one column"}, []int{1, 3, 5}, func(g guess) string { return g.Fault }, func(g guess) string { return g.System })
 }
 
 // nodes are the series of all services up to a time: what came later is not there, however it is looked for.
@@ -90,7 +90,7 @@ func (d nezhaDay) guess(k int, early, wait time.Duration) guess {
 	return guess{
 		Incident: fmt.Sprintf("%s/%d", d.name, k), System: d.system, Fault: fault.kind, Cause: fault.service,
 		Ranking: ranked(rca.Blame(d.graph, d.nodes(now), rca.Alarm{Node: d.door(), Onset: fault.at.Add(-early), Now: now})),
-		floors:  [][]string{byScore(scoreNodes(d.tables, fault.at, now, sigmas, false))},
+		floors:  [][]string{byScore(scoreNodes(d.tables, fault.at, now, sigmas, false)), oracle(d.tables, fault.at, now, fault.service)},
 	}
 }
 

@@ -40,8 +40,18 @@ func petshop(_ context.Context, args []string, out io.Writer) error {
 		}
 	}
 	whole := func(guess) string { return "PetShop" }
-	return printGuesses(out, "PetShop: the share of incidents whose cause is among the first k", all,
-		[]string{"n-sigma", "n-sigma and walk", "empirical tail"}, []int{1, 3}, func(g guess) string { return g.System + ", " + g.Fault }, whole)
+	if err := printGuesses(out, "PetShop: the share of incidents whose cause is among the first k", all,
+		[]string{"n-sigma", "n-sigma and walk", "empirical tail"}, []int{1, 3}, func(g guess) string { return g.System + ", " + g.Fault }, whole); err != nil {
+		return err
+	}
+	for _, part := range parts {
+		if part.left > 0 {
+			if _, err := fmt.Fprintf(out, "Left out: %d incidents of %s, which has no noissue/metrics.csv to compare with.\n", part.left, part.name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // calmGap lies between the calm time and an issue. The files are months apart; what is usual at an issue's own time is in its own first lines.

@@ -26,6 +26,7 @@ type petShop struct {
 	calm   petMetrics
 	last   int64 // of the calm time, Unix seconds
 	issues []petIssue
+	left   int // issues that cannot be judged, for there is no calm time
 }
 
 // petIssue is a fault that somebody injected.
@@ -48,8 +49,10 @@ type petMetrics map[petColumn][]engine.Point
 
 // readPetShop reads the parts of the benchmark that are there. It fails when a part lacks its graph, its calm time or all issues.
 func readPetShop(folder string) ([]petShop, error) {
-	if _, err := os.Stat(filepath.Join(folder, "petshop")); err == nil {
-		folder = filepath.Join(folder, "petshop")
+	for _, inner := range []string{"petshop", "dataset"} {
+		if _, err := os.Stat(filepath.Join(folder, inner)); err == nil {
+			folder = filepath.Join(folder, inner)
+		}
 	}
 	graphs, err := filepath.Glob(filepath.Join(folder, "*", "graph.csv"))
 	if err != nil {
@@ -57,16 +60,16 @@ func readPetShop(folder string) ([]petShop, error) {
 	}
 	slices.Sort(graphs)
 	var parts []petShop
+	found := 0
 	for _, path := range graphs {
 		part, err := readPetPart(filepath.Dir(path))
 		if err != nil {
 			return nil, fmt.Errorf("petshop: %w", err)
 		}
-		if len(part.issues) > 0 {
-			parts = append(parts, part)
-		}
+		found += len(part.issues)
+		parts = append(parts, part)
 	}
-	if len(parts) == 0 {
+	if found == 0 {
 		return nil, fmt.Errorf("petshop: %s has no <traffic>/graph.csv with noissue/metrics.csv and {train,test}/issue_N beside it", folder)
 	}
 	return parts, nil
@@ -77,7 +80,9 @@ func readPetPart(folder string) (petShop, error) {
 	part := petShop{name: filepath.Base(folder)}
 	calm := filepath.Join(folder, "noissue", "metrics.csv")
 	if _, err := os.Stat(calm); errors.Is(err, fs.ErrNotExist) {
-		return part, nil
+		left, err := filepath.Glob(filepath.Join(folder, "*", "issue_*", "target.json"))
+		part.left = len(left)
+		return part, err
 	}
 	var err error
 	if part.graph, err = fromFile(filepath.Join(folder, "graph.csv"), parsePetGraph); err != nil {
