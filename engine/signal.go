@@ -95,6 +95,12 @@ type Signal struct {
 	Tracks    []Track           `json:"tracks,omitempty"` // the series that show it, strangest first; of SourceMetrics
 }
 
+// Labels of a signal of pods that were deleted although they were wanted.
+const (
+	LabelLost       = "lost"       // the pods, separated by commas
+	LabelDisruption = "disruption" // the API server's word for why they went, such as EvictionByEvictionAPI; not there for a plain deletion
+)
+
 // Firing tells whether the condition still holds.
 func (s Signal) Firing() bool { return s.EndsAt.IsZero() }
 

@@ -19,6 +19,8 @@ const (
 	loopMemory = 5 * time.Minute
 	// recent is how long ago an OOM kill, an eviction or a liveness kill still counts.
 	recent = 10 * time.Minute
+	// service is how long a container must have run for a clean end to be a surprise: it is none that does a task and ends.
+	service = 20 * time.Second
 )
 
 // crashing finds containers that end again and again, and those that should run and have just failed for the first time.
@@ -33,14 +35,17 @@ func crashing(v *view, p *corev1.Pod) {
 		if t == nil && !backOff {
 			continue
 		}
-		if !backOff && (v.probeKilled(p, c) || !v.looping(c, t) && !v.firstFailure(c, t)) {
+		if !backOff && (v.probeKilled(p, c) || !v.looping(c, t) && !v.firstFailure(c, t) && !v.surprising(p, c, t)) {
 			continue
 		}
 		f := found{class: engine.ClassCrashLoop, container: c.spec.Name, text: "keeps crashing"}
 		if t != nil {
 			f.since = t.FinishedAt.Time
 			f.text = "exited with code " + fmt.Sprint(t.ExitCode)
-			if backOff || c.status.RestartCount >= 2 {
+			switch {
+			case !backOff && t.ExitCode == 0:
+				f.text = "ended (exit code 0) and was started again"
+			case backOff || c.status.RestartCount >= 2:
 				f.text = fmt.Sprintf("is crash-looping (exit code %d)", t.ExitCode)
 			}
 		}
@@ -70,6 +75,23 @@ func (v *view) firstFailure(c container, t *corev1.ContainerStateTerminated) boo
 	}
 	if c.startedAt().IsZero() {
 		return c.status.State.Terminated != nil || c.waiting() != ""
+	}
+	return v.within(c.startedAt(), probation)
+}
+
+// surprising tells whether a container that served ended cleanly just now, although it is to run on: a program that is told to end by a signal
+// does that. After its node was away it is no surprise.
+func (v *view) surprising(p *corev1.Pod, c container, t *corev1.ContainerStateTerminated) bool {
+	if t == nil || t.ExitCode != 0 || c.init || !c.restart || c.status.RestartCount == 0 || t.FinishedAt.Sub(t.StartedAt.Time) < service {
+		return false
+	}
+	if n := v.Nodes[p.Spec.NodeName]; n != nil {
+		if ready := nodeCondition(n, corev1.NodeReady); ready != nil && v.within(ready.LastTransitionTime.Time, loopMemory) {
+			return false
+		}
+	}
+	if c.startedAt().IsZero() {
+		return v.within(t.FinishedAt.Time, probation)
 	}
 	return v.within(c.startedAt(), probation)
 }

@@ -26,12 +26,6 @@ const (
 	scaledBefore = 30 * time.Second
 )
 
-// Labels of a signal of lost pods, for those who look for its cause.
-const (
-	LabelLost       = "lost"       // the pods, separated by commas
-	LabelDisruption = "disruption" // what the API server was told is the reason, such as EvictionByEvictionAPI; not there for a plain deletion
-)
-
 // Departure is a pod that was deleted.
 type Departure struct {
 	Pod    *corev1.Pod  // as it was last seen
@@ -208,9 +202,9 @@ func (v *view) tellLost(lost []Departure) {
 	for _, d := range lost {
 		names = append(names, d.Pod.Name)
 	}
-	f.labels = map[string]string{LabelLost: strings.Join(names[:min(len(names), mostNamed)], ",")}
+	f.labels = map[string]string{engine.LabelLost: strings.Join(names[:min(len(names), mostNamed)], ",")}
 	if r := disruption(first.Pod); r != "" {
-		f.labels[LabelDisruption] = r
+		f.labels[engine.LabelDisruption] = r
 	}
 	if end, healed := v.healed(lost); healed {
 		if !v.within(end, healedMemory) {

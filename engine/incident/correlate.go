@@ -30,6 +30,59 @@ func Correlate(s State, o engine.Observation, r Rules, now time.Time) Plan {
 	return open(s, o, r, now)
 }
 
+// passed tells whether a watch saw a condition begin and end before it was asked: it is told all the same, as one that is over.
+func passed(n engine.Signal) bool { return n.Source == engine.SourceWatch && !n.Firing() }
+
+// pass ends what begun opened with, when all of it was over before it was told.
+func (d *draft) pass(seen []engine.Signal) {
+	for _, n := range seen {
+		if passed(n) {
+			d.put(find(d.i.Signals, n), n)
+		}
+	}
+	if !firing(d.i.Signals) {
+		d.heal()
+	}
+}
+
+// heal resolves an incident that was over so soon that nobody need wait whether it comes back.
+func (d *draft) heal() {
+	d.i.ClearedAt = d.now
+	d.resolve(engine.Person{}, "Resolved: it healed by itself within "+span(lasted(d.i)))
+}
+
+// lasted is how long the signals of an incident fired, from the first to the last.
+func lasted(i engine.Incident) time.Duration {
+	var end time.Time
+	for _, s := range i.Signals {
+		if s.EndsAt.After(end) {
+			end = s.EndsAt
+		}
+	}
+	return end.Sub(i.StartedAt)
+}
+
+// brief is how long a shortfall may last to be over as soon as it has ended.
+const brief = 10 * time.Second
+
+// wasBrief tells whether all that an incident was about is pods that were lost, and replaced at once.
+func wasBrief(i engine.Incident) bool {
+	return lasted(i) <= brief && !slices.ContainsFunc(i.Signals, func(s engine.Signal) bool {
+		return s.Source != engine.SourceWatch || s.Labels[engine.LabelLost] == ""
+	})
+}
+
+// begun makes signals that are over ones that fire, as they did when they began.
+func begun(signals []engine.Signal) []engine.Signal {
+	out := slices.Clone(signals)
+	for k := range out {
+		if passed(out[k]) {
+			out[k].EndsAt = time.Time{}
+		}
+	}
+	return out
+}
+
 // carryOn takes an observation into the open incident.
 func carryOn(s State, o engine.Observation, r Rules, now time.Time) Plan {
 	d := newDraft(*s.Current, r, now)
@@ -46,7 +99,9 @@ func carryOn(s State, o engine.Observation, r Rules, now time.Time) Plan {
 		return d.plan
 	}
 	if !firing(d.i.Signals) {
-		if d.i.ClearedAt.IsZero() {
+		if d.i.ClearedAt.IsZero() && wasBrief(d.i) {
+			d.heal()
+		} else if d.i.ClearedAt.IsZero() {
 			d.i.ClearedAt = now
 			wait := r.holdDown(d.i)
 			d.again(EventCleared, fmt.Sprintf("No signal fires any more; resolved in %s if it stays so", span(wait)))
@@ -153,6 +208,8 @@ func afterwards(s State, o engine.Observation, r Rules, now time.Time) Plan {
 		switch {
 		case k >= 0 && before[k].Firing():
 			late = append(late, n)
+		case passed(n) && (k < 0 || n.StartsAt.After(before[k].EndsAt)) && n.StartsAt.After(s.Last.ResolvedAt):
+			fresh = append(fresh, n)
 		case !n.Firing():
 			if k >= 0 {
 				late = append(late, n)
@@ -177,6 +234,8 @@ func afterwards(s State, o engine.Observation, r Rules, now time.Time) Plan {
 func reopen(s State, o engine.Observation, kept, fresh []engine.Signal, r Rules, now time.Time) Plan {
 	d := newDraft(*s.Last, r, now)
 	was := d.i
+	seen := kept
+	kept, fresh = begun(kept), begun(fresh)
 	merge(d, kept, o)
 	d.i.Status, d.i.Reopened = engine.Open, was.Reopened+1
 	d.i.ResolvedAt, d.i.ResolvedBy, d.i.ClearedAt = time.Time{}, engine.Person{}, time.Time{}
@@ -192,6 +251,7 @@ func reopen(s State, o engine.Observation, kept, fresh []engine.Signal, r Rules,
 		d.consider(n, "reopened", "came back %s after incident %d was resolved %s", span(now.Sub(was.ResolvedAt)), d.i.ID, by)
 	}
 	d.place(s, EventReopened, EventReopenedQuietly, text)
+	d.pass(seen)
 	return d.finish()
 }
 
@@ -202,7 +262,8 @@ func open(s State, o engine.Observation, r Rules, now time.Time) Plan {
 		DetectedAt: now, Health: o.Health,
 	}, r, now)
 	var firing []engine.Signal
-	for _, n := range d.sift(o.Signals) {
+	seen := d.sift(o.Signals)
+	for _, n := range begun(seen) {
 		if n.Firing() {
 			firing = append(firing, n)
 		}
@@ -224,6 +285,7 @@ func open(s State, o engine.Observation, r Rules, now time.Time) Plan {
 	for _, id := range s.Dependents {
 		d.plan.Tasks = append(d.plan.Tasks, TaskAt{Task: engine.Task{Kind: engine.TaskDiagnose, IncidentID: id}})
 	}
+	d.pass(seen)
 	return d.finish()
 }
 

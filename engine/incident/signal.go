@@ -72,7 +72,11 @@ func (d *draft) put(k int, s engine.Signal) {
 	} else {
 		d.i.Signals[k] = s
 	}
-	d.plan.Signals = append(d.plan.Signals, s)
+	if k := find(d.plan.Signals, s); k < 0 {
+		d.plan.Signals = append(d.plan.Signals, s)
+	} else {
+		d.plan.Signals[k] = s
+	}
 	d.changed = true
 }
 

@@ -94,6 +94,7 @@ var tells = map[string]string{
 	"crash/panic":              "the same stack trace ends every run",
 
 	"exit":            "it ends with the same code in every run, and nothing else explains it",
+	"exit/signalled":  "the audit log has an exec or an ephemeral container for that pod, just before",
 	"exit/killed":     "something sent SIGKILL, and the memory was well below its limit",
 	"exit/terminated": "something sent SIGTERM: a probe, a rollout, an eviction",
 	"exit/completed":  "the program is meant to end",
@@ -120,6 +121,9 @@ var tells = map[string]string{
 	"claim/provisioner":   "claims of other workloads with that class wait too",
 
 	"evict":             "the kubelet's message names that resource",
+	"evict/api":         "the audit log has a create of pods/eviction for that pod",
+	"evict/deleted":     "the audit log has a delete of that pod by somebody other than its controller",
+	"evict/preempted":   "a pod of higher priority is on its node now",
 	"evict/own-storage": "the pod wrote more than its own limit of ephemeral storage",
 	"evict/disk":        "other pods of the node were evicted too",
 	"evict/memory":      "other pods of the node were evicted too, and its memory was full",

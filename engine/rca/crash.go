@@ -149,7 +149,7 @@ func (f *facts) spoken(signature string) (line, bool) {
 	for k, e := range logs {
 		text := or(e.Fields["line"], e.Text)
 		name, detail := recognise(text)
-		if name != signature {
+		if name != signature || f.over(e) {
 			continue
 		}
 		found.ids = append(found.ids, e.ID)

@@ -16,6 +16,9 @@ const (
 	// little. What was changed later is a repair: within seconds, when a script or a quick hand made it.
 	changeBefore = 30 * time.Minute
 	changeAfter  = 3 * time.Second
+	// passed is how long before the onset an event or a line of a log may be to still speak for a cause: what a pod met when it started, and
+	// overcame, is not why it fails an hour later.
+	passed = 15 * time.Minute
 )
 
 // facts is the evidence, as rules ask for it.
@@ -71,12 +74,17 @@ func (f *facts) messages() []said {
 	var out []said
 	for _, k := range []engine.EvidenceKind{engine.EvidenceContainer, engine.EvidenceTermination, engine.EvidencePod, engine.EvidenceProbe, engine.EvidenceRollout, engine.EvidenceJob, engine.EvidenceNode, engine.EvidenceCondition, engine.EvidenceEvent} {
 		for _, e := range f.kind[k] {
-			if text := e.Fields["message"]; text != "" {
+			if text := e.Fields["message"]; text != "" && !f.over(e) {
 				out = append(out, said{e.ID, text, e.Container})
 			}
 		}
 	}
 	return out
+}
+
+// over tells whether what was said, once or for the last time, was long over when the trouble began.
+func (f *facts) over(e engine.Evidence) bool {
+	return (e.Kind == engine.EvidenceEvent || e.Kind == engine.EvidenceLog) && !e.At.IsZero() && !f.i.StartedAt.IsZero() && f.i.StartedAt.Sub(e.At) > passed
 }
 
 // heard finds the texts that match, and gives the groups of the first match.

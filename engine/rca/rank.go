@@ -61,7 +61,7 @@ func (m finding) follows(of engine.Workload) *engine.Workload {
 // rules is every cause that we know, and the policy: where two are equally likely, the one that stands first comes first. What
 // a container or the kubelet says itself stands before what is inferred, and the particular before the general.
 var rules = slices.Concat(
-	nodeRules, oomRules, imageRules, configRules, crashRules, probeRules, scheduleRules, claimRules,
+	nodeRules, lostRules, oomRules, imageRules, configRules, crashRules, probeRules, scheduleRules, claimRules,
 	evictRules, jobRules, quotaRules, eksRules, reachRules, slowRules, nearRules, rolloutRules, exitRules,
 )
 

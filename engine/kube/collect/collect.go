@@ -43,6 +43,7 @@ func All(sources ...Source) []rca.Collector {
 		collect func(context.Context, *subject) ([]engine.Evidence, error)
 	}{
 		{"pods", pods},
+		{"lost", lost},
 		{"terminations", terminations},
 		{"logs", logs},
 		{"events", events},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -75,7 +76,8 @@ func (s *subject) listEvents(ctx context.Context, ref engine.ObjectRef) ([]corev
 		return nil, err
 	}
 	return slices.DeleteFunc(list.Items, func(e corev1.Event) bool {
-		return e.InvolvedObject.Kind != ref.Kind || e.InvolvedObject.Name != ref.Name
+		// What is put into a pod to look at it is no part of the workload.
+		return e.InvolvedObject.Kind != ref.Kind || e.InvolvedObject.Name != ref.Name || strings.HasPrefix(e.InvolvedObject.FieldPath, "spec.ephemeralContainers{")
 	}), nil
 }
 

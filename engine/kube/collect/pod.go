@@ -55,7 +55,7 @@ func podState(p *corev1.Pod) engine.Evidence {
 	}
 	e.Fields = map[string]string{
 		"phase": string(p.Status.Phase), "deleted": deleted(p), "reason": reason, "message": message, "node": p.Spec.NodeName,
-		"qos": string(p.Status.QOSClass), "scheduled": yes(scheduled), "conditions": conditions,
+		"qos": string(p.Status.QOSClass), "scheduled": yes(scheduled), "conditions": conditions, "disruption": disrupted(p),
 	}
 	where := "on node " + p.Spec.NodeName
 	if !scheduled {
