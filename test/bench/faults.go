@@ -8,8 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -141,27 +139,13 @@ func (t course) plays() ([]play, error) {
 // random gives the same numbers for the same seed, whichever goroutine comes first.
 func (t course) random(stream int) *rand.Rand { return rand.New(rand.NewPCG(t.seed, uint64(stream))) }
 
-// industryImage is the service with requests and metrics, of which scenarios about latency are made.
-const industryImage = "autopilot.local/industry:1"
-
 // importIndustry gives the node the image of the demo's service, if a scenario runs it.
 func (r *room) importIndustry(ctx context.Context, plays []play) error {
 	uses := func(s scenario.Scenario) bool {
-		return slices.ContainsFunc(slices.Concat(s.Setup, s.Break, s.Beside), func(step scenario.Step) bool { return strings.Contains(step.Apply, industryImage) })
+		return slices.ContainsFunc(slices.Concat(s.Setup, s.Break, s.Beside), func(step scenario.Step) bool { return strings.Contains(step.Apply, scenario.IndustryImage) })
 	}
 	if !slices.ContainsFunc(plays, func(p play) bool { return p.any(uses) }) {
 		return nil
 	}
-	dir, err := os.MkdirTemp("", "autopilot-industry-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	program := filepath.Join(dir, "industry")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/eks-autopilot/autopilot/cmd/industry")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the service: %w\n%s", err, said)
-	}
-	return r.Cluster.ImportImage(ctx, industryImage, cluster.Image{Files: map[string]string{"/industry": program}, Entrypoint: []string{"/industry"}})
+	return stand.ImportProgram(ctx, r.Cluster, "cmd/industry", scenario.IndustryImage)
 }

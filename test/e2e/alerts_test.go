@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -292,15 +291,7 @@ func nodeNotReady(w *world) {
 
 // highLatency slows a service down while it is asked, and rolls it back as a person would.
 func highLatency(w *world) {
-	program := filepath.Join(w.t.TempDir(), "industry")
-	build := exec.CommandContext(w.t.Context(), "go", "build", "-o", program, "github.com/eks-autopilot/autopilot/cmd/industry")
-	build.Env = append(build.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		w.t.Fatalf("build the service: %v\n%s", err, out)
-	}
-	w.must(shared.cluster.ImportImage(w.t.Context(), "autopilot.local/industry:1", cluster.Image{
-		Files: map[string]string{"/industry": program}, Entrypoint: []string{"/industry"},
-	}))
+	w.must(stand.ImportProgram(w.t.Context(), shared.cluster, "cmd/industry", scenario.IndustryImage))
 	service := func(release string) string {
 		return `apiVersion: apps/v1
 kind: Deployment

@@ -84,7 +84,7 @@ func runAll(m *testing.M) int {
 	}
 	shared.bot = filepath.Join(dir, "autopilot")
 	built := make(chan error, 1)
-	go func() { built <- stand.BuildBot(ctx, shared.bot) }()
+	go func() { built <- stand.Build(ctx, "cmd/autopilot", shared.bot) }()
 	c, err := cluster.Start(ctx, cluster.Config{Name: "e2e", Mode: cluster.Node, AuditLog: true, CrashLoopMax: 20 * time.Second, Progress: func(s string) { fmt.Println("cluster:", s) }})
 	if err != nil {
 		return complain(err)

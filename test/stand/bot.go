@@ -9,20 +9,6 @@ import (
 	"path/filepath"
 )
 
-// botPackage is what BuildBot builds.
-const botPackage = "github.com/eks-autopilot/autopilot/cmd/autopilot"
-
-// BuildBot builds the bot's program as file out. It needs Go and a working
-// directory inside the module, and fails with the compiler's words.
-func BuildBot(ctx context.Context, out string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", out, botPackage)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the bot: %w\n%s", err, text)
-	}
-	return nil
-}
-
 // Bot is the bot as a process. After Stop, or Kill, it may be started again.
 type Bot struct {
 	Dir    string

@@ -297,7 +297,7 @@ func (s *Stand) startBot(ctx context.Context) error {
 	if binary == "" {
 		s.cfg.Progress("building the bot")
 		binary = filepath.Join(s.cfg.Dir, "autopilot")
-		if err := BuildBot(ctx, binary); err != nil {
+		if err := Build(ctx, "cmd/autopilot", binary); err != nil {
 			return err
 		}
 	}
