@@ -24,6 +24,8 @@ const (
 	healedMemory = 2 * time.Minute
 	// scaledBefore is how long before a deletion fewer replicas may have been asked for to explain it.
 	scaledBefore = 30 * time.Second
+	// skew is by how much the clocks of a deletion and of what is made in its place may differ; one of them counts in whole seconds.
+	skew = 2 * time.Second
 )
 
 // Departure is a pod that was deleted.
@@ -147,7 +149,7 @@ func (v *view) enough(d Departure, all []Departure, want int) bool {
 	left := 0
 	count := func(p *corev1.Pod, until time.Time) {
 		of := metav1.GetControllerOfNoCopy(p)
-		if p.UID != d.Pod.UID && of != nil && of.Kind == owner.Kind && of.Name == owner.Name && !p.CreationTimestamp.After(d.At) && (until.IsZero() || until.After(d.At)) &&
+		if p.UID != d.Pod.UID && of != nil && of.Kind == owner.Kind && of.Name == owner.Name && p.CreationTimestamp.Time.Before(d.At.Add(-skew)) && (until.IsZero() || until.After(d.At)) &&
 			p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
 			left++
 		}
@@ -175,7 +177,7 @@ func (v *view) outdated(d Departure) bool {
 	}
 	hash := d.Pod.Labels[appsv1.ControllerRevisionHashLabelKey]
 	return s.Status.ObservedGeneration < s.Generation || slices.ContainsFunc(v.Pods, func(p *corev1.Pod) bool {
-		return p.CreationTimestamp.After(d.At) && p.Labels[appsv1.ControllerRevisionHashLabelKey] != hash
+		return !p.CreationTimestamp.Time.Before(d.At.Add(-skew)) && p.Labels[appsv1.ControllerRevisionHashLabelKey] != hash
 	})
 }
 
@@ -256,7 +258,7 @@ func disruption(p *corev1.Pod) string {
 func (v *view) healed(lost []Departure) (time.Time, bool) {
 	var ready []time.Time
 	for _, p := range v.Pods {
-		if p.DeletionTimestamp == nil && isReady(p) && !p.CreationTimestamp.Time.Before(lost[0].At.Truncate(time.Second)) {
+		if p.DeletionTimestamp == nil && isReady(p) && !p.CreationTimestamp.Time.Before(lost[0].At.Add(-skew)) {
 			ready = append(ready, podCondition(p, corev1.PodReady).LastTransitionTime.Time)
 		}
 	}
