@@ -15,7 +15,8 @@ const (
 	// asOfSQL is when the newest row was written of all that a digest rests on.
 	asOfSQL = `SELECT greatest((SELECT max(saved_at) FROM cost_day), (SELECT max(closed_at) FROM cost_month), (SELECT max(at) FROM ledger),
 		(SELECT max(finished_at) FROM scan), (SELECT max(detected_at) FROM incidents), (SELECT max(resolved_at) FROM incidents WHERE status = 'resolved'),
-		(SELECT max(at) FROM unit_count), (SELECT at FROM audit_log ORDER BY seq DESC LIMIT 1))`
+		(SELECT max(at) FROM unit_count), (SELECT max((body #>> '{grade,at}')::timestamptz) FROM experiments WHERE graded),
+		(SELECT at FROM audit_log ORDER BY seq DESC LIMIT 1))`
 
 	// An incident is its team's by the first signal that names one, else the team's that its namespace cost most.
 	incidentsSQL = `WITH spent AS (
@@ -59,7 +60,7 @@ func (s *Store) DigestFacts(ctx context.Context, p engine.Period, scope engine.D
 		}
 		r := &digestReader{tx: tx, label: cmp.Or(s.rules().Route.TeamLabel, "team"), wanted: wanted, facts: &facts}
 		for _, part := range []func(context.Context) error{
-			r.costs, r.payers, r.corrections, r.savings, r.opportunities, r.incidents, r.own, r.counts, r.freshness,
+			r.costs, r.payers, r.corrections, r.savings, r.opportunities, r.incidents, r.trust, r.own, r.counts, r.freshness,
 		} {
 			if err := part(ctx); err != nil {
 				return err
