@@ -53,6 +53,20 @@ func (s *Store) Experiments(ctx context.Context, f engine.ExperimentFilter) ([]e
 	return list, err
 }
 
+// Judged gives the incidents that somebody answered about since a time, with their answers and causes.
+func (s *Store) Judged(ctx context.Context, since time.Time) ([]engine.Incident, error) {
+	var list []engine.Incident
+	err := s.read(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
+		list, err = selectIncidents(ctx, tx, `WHERE i.id IN (SELECT v.incident_id FROM verdicts v WHERE v.at > $1 ORDER BY v.at DESC LIMIT $2) ORDER BY i.id`,
+			stamp(since), mostExperiments)
+		if err != nil {
+			return err
+		}
+		return loadLists(ctx, tx, list)
+	})
+	return list, err
+}
+
 func words[S ~string](all []S) []string {
 	list := make([]string, len(all))
 	for k, w := range all {

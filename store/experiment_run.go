@@ -82,6 +82,9 @@ func (s *Store) PlanExperiment(ctx context.Context, plan engine.Experiment, hold
 	})
 }
 
+// busy names the blocker that package chaos has for this too: what it said may not be so any more.
+const busy = "one experiment at a time"
+
 // alone adds a refusal where another experiment holds one of the namespaces.
 func (s *Store) alone(ctx context.Context, tx pgx.Tx, e *engine.Experiment) error {
 	list, err := selectExperiments(ctx, tx, `WHERE e.cluster = $1 AND e.id <> $2 AND e.namespaces && $3
@@ -89,12 +92,11 @@ func (s *Store) alone(ctx context.Context, tx pgx.Tx, e *engine.Experiment) erro
 	if err != nil {
 		return err
 	}
-	const blocker = "one_at_a_time"
-	if len(list) == 0 || slices.ContainsFunc(e.Refusals, func(r engine.Refusal) bool { return r.Blocker == blocker }) {
+	if len(list) == 0 || slices.ContainsFunc(e.Refusals, func(r engine.Refusal) bool { return r.Blocker == busy }) {
 		return nil
 	}
 	held := slices.DeleteFunc(e.Namespaces(), func(n string) bool { return !slices.Contains(list[0].Namespaces(), n) })
-	e.Refusals = append(e.Refusals, engine.Refusal{Blocker: blocker, Text: fmt.Sprintf(
+	e.Refusals = append(e.Refusals, engine.Refusal{Blocker: busy, Text: fmt.Sprintf(
 		"Experiment %d holds the namespace %s: wait until it is over, or stop it.", list[0].ID, strings.Join(held, " and "))})
 	return nil
 }
@@ -112,7 +114,7 @@ func (s *Store) BeginExperiment(ctx context.Context, look engine.Experiment, hol
 			return err
 		}
 		if atMost > 0 && running >= atMost {
-			e.Refusals = append(e.Refusals, engine.Refusal{Blocker: "max_active", Text: fmt.Sprintf(
+			e.Refusals = append(e.Refusals, engine.Refusal{Blocker: busy, Text: fmt.Sprintf(
 				"%d experiments run on %s already, and %d may: wait until one is over.", running, e.Cluster, atMost)})
 		}
 		if err := s.alone(ctx, tx, e); err != nil {

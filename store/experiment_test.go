@@ -260,7 +260,7 @@ func TestOneExperimentOfANamespace(t *testing.T) {
 	first := w.plan(w.lease("p", w.wish("a", ada, kill("shop")).ID), "p")
 	second := w.plan(w.lease("p", w.wish("b", ada, kill("shop")).ID), "p")
 	equal(t, "the second", []any{second.Status, second.Refusals}, []any{engine.ExperimentRefused, []engine.Refusal{
-		{Blocker: "one_at_a_time", Text: "Experiment 1 holds the namespace shop: wait until it is over, or stop it."},
+		{Blocker: "one experiment at a time", Text: "Experiment 1 holds the namespace shop: wait until it is over, or stop it."},
 	}})
 	elsewhere := w.plan(w.lease("p", w.wish("c", ada, kill("other")).ID), "p")
 	equal(t, "elsewhere", elsewhere.Status, engine.ExperimentPlanned)
@@ -275,7 +275,7 @@ func TestOneExperimentOfANamespace(t *testing.T) {
 	}
 	equal(t, "begun", begin(first.ID).Status, engine.ExperimentRunning)
 	capped := begin(elsewhere.ID)
-	equal(t, "above the cap", []any{capped.Status, capped.Refusals[0].Blocker}, []any{engine.ExperimentRefused, "max_active"})
+	equal(t, "above the cap", []any{capped.Status, capped.Refusals[0].Blocker}, []any{engine.ExperimentRefused, "one experiment at a time"})
 	w.pass(20 * time.Minute)
 	third := w.plan(w.lease("p", w.wish("d", ada, kill("other")).ID), "p")
 	equal(t, "what was refused holds nothing", third.Status, engine.ExperimentPlanned)
