@@ -23,6 +23,7 @@ type BotConfig struct {
 	Savings                  string   // channel of savings cards; empty for none
 	Approvers                bool     // the groups platform and finops may approve and deny changes
 	Remedies                 bool     // the group oncall may undo, restart, scale and cordon
+	Breaker                  string   // kubeconfig of the account that does experiments, which the group oncall may ask for; empty for none
 	Extra                    string   // more of the file, such as the sections waste and aws
 }
 
@@ -52,6 +53,9 @@ func (c BotConfig) YAML() []byte {
 	if c.Account != "" {
 		line("    aws_account: %q", c.Account)
 	}
+	if c.Breaker != "" {
+		line("    chaos: {kubeconfig: %s}", c.Breaker)
+	}
 	if c.Prometheus != "" {
 		line("    prometheus: %s", c.Prometheus)
 	}
@@ -73,6 +77,9 @@ func (c BotConfig) YAML() []byte {
 	if c.Remedies {
 		line("  - {name: fixers, members: [%s], may: [undo, restart, scale, cordon]}", group("oncall"))
 	}
+	if c.Breaker != "" {
+		line("  - {name: breakers, members: [%s], may: [chaos, chaos_drain, chaos_cancel, chaos_stop]}", group("oncall"))
+	}
 	page := ""
 	if c.Pager != "" {
 		page = ", page: true"
@@ -91,6 +98,9 @@ func (c BotConfig) YAML() []byte {
 	}
 	if c.Remedies {
 		line("remedies: {undo: true, restart: true, scale: true, cordon: true}")
+	}
+	if c.Breaker != "" {
+		line("chaos: {enabled: true, opt_in: %q, agent_image: %q, per_day: 1000, max_active: 10}", OptIn, AgentImage)
 	}
 	line("http: {listen: %q}", c.Listen)
 	b.WriteString(c.Extra)

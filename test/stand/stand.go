@@ -67,6 +67,9 @@ type Config struct {
 	// Rules are what the bot may do in the cluster. Without them, and in a cluster that is not ours,
 	// it uses the cluster's own kubeconfig.
 	Rules []rbacv1.PolicyRule
+	// Breaking is what the process that does experiments may do in the cluster, under an account of its own. Without it there is no such
+	// process. It needs a cluster of ours.
+	Breaking []rbacv1.PolicyRule
 	// Waste are workloads that ask for too much, on simulated nodes, with 35 days of history and an AWS that charges for them. They
 	// need the parts cluster and prometheus, and a cluster of ours.
 	Waste []labelled.Case
@@ -96,6 +99,7 @@ type Stand struct {
 	Alertmanager *Alertmanager
 	Prometheus   *Prometheus
 	Bot          *Bot
+	Breaker      *Process    // does experiments; with Breaking
 	AWS          *aws.Server // with Waste
 	Forge        *Forge      // with Declared
 	// BotKubeconfig is the kubeconfig with the bot's rights.
@@ -162,6 +166,9 @@ func (c *Config) check() error {
 	}
 	if len(c.Waste) > 0 && (!c.has(ClusterPart) || !c.has(PrometheusPart) || c.Cluster.Mode == cluster.External) {
 		return errors.New("stand: waste needs the parts cluster and prometheus, and a cluster that is made for it")
+	}
+	if len(c.Breaking) > 0 && (!c.has(BotPart) || c.Cluster.Mode == cluster.External) {
+		return errors.New("stand: what does experiments needs the part bot, and a cluster that is made for it")
 	}
 	if len(c.Declared) > 0 && len(c.Waste) == 0 {
 		return errors.New("stand: what is declared needs waste that is declared")
@@ -325,6 +332,11 @@ func (s *Stand) startBot(ctx context.Context) error {
 		}
 		cfg.Approvers, cfg.Extra = true, cfg.Extra+s.Forge.Config(people)
 	}
+	if len(s.cfg.Breaking) > 0 {
+		if err := s.prepareBreaker(ctx, &cfg); err != nil {
+			return err
+		}
+	}
 	if s.cfg.EditBot != nil {
 		s.cfg.EditBot(&cfg)
 	}
@@ -336,7 +348,10 @@ func (s *Stand) startBot(ctx context.Context) error {
 		"AWS_ACCESS_KEY_ID=" + aws.DefaultIdentity.AccessKey,
 		"AWS_SECRET_ACCESS_KEY=" + aws.DefaultIdentity.Secret,
 	}, append(ForgeEnv(), s.cfg.BotEnv...)...)}
-	return s.run(ctx, BotPart, s.Bot)
+	if err := s.run(ctx, BotPart, s.Bot); err != nil || len(s.cfg.Breaking) == 0 {
+		return err
+	}
+	return s.startBreaker(ctx)
 }
 
 // dir is a part's own folder.

@@ -1,0 +1,34 @@
+package stand
+
+import (
+	"context"
+	"path/filepath"
+)
+
+// OptIn is the label by which a namespace of a stand lets experiments in, and AgentImage what holds their faults.
+const (
+	OptIn      = "autopilot.dev/chaos=allowed"
+	AgentImage = "autopilot.local/chaosagent:1"
+)
+
+// prepareBreaker makes the account of the process that does experiments, and gives the cluster its agent.
+func (s *Stand) prepareBreaker(ctx context.Context, cfg *BotConfig) error {
+	s.cfg.Progress("building the agent of experiments")
+	if err := ImportProgram(ctx, s.Cluster, "cmd/chaosagent", AgentImage); err != nil {
+		return err
+	}
+	var err error
+	cfg.Breaker, err = s.Cluster.UserKubeconfig(ctx, "autopilot-chaos", s.cfg.Breaking)
+	return err
+}
+
+// startBreaker runs the process that does experiments, with the bot's configuration and environment.
+func (s *Stand) startBreaker(ctx context.Context) error {
+	s.cfg.Progress("starting what does experiments")
+	s.Breaker = &Process{
+		Dir: s.Bot.Dir, Name: "breaker", Path: s.Bot.Binary, Args: []string{"chaos"},
+		Env: append([]string{"AUTOPILOT_CONFIG=" + filepath.Join(s.Bot.Dir, "autopilot.yaml")}, s.Bot.Env...),
+	}
+	s.onStop("breaker", s.Breaker.Stop)
+	return s.Breaker.Start(ctx)
+}
