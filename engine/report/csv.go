@@ -15,7 +15,8 @@ func Tables(d engine.Digest) []engine.File {
 		headlineSheet(d), insightSheet(d), trendSheet(d), forecastSheet(d), waterfallSheet(d), moverSheet(d),
 		breakdownSheet(d, "team"), breakdownSheet(d, "cluster"), breakdownSheet(d, "kind"), budgetSheet(d), unitSheet(d),
 		opportunitySheet(d), ledgerSheet(d), decisionSheet(d), calibrationSheet(d), shareSheet("team", d.Ledger.Shares),
-		shareSheet("type", d.ByType), shareSheet("cluster", d.ByCluster), incidentSheet(d), correctionSheet(d), stateSheet(d),
+		shareSheet("type", d.ByType), shareSheet("cluster", d.ByCluster), incidentSheet(d), trustSheet(d), trustCountSheet(d), missSheet(d), reliabilitySheet(d),
+		correctionSheet(d), stateSheet(d),
 	}
 	return files
 }

@@ -142,6 +142,8 @@ func words() []word {
 		{"Off the bill, freed capacity", "Verified savings by which AWS bills less, and those that others may use: they become money when a node goes."},
 		{"Promised", "What was estimated for the very days that were measured."},
 		{"Time to detect, time to resolve", "From the first sign of an incident to its thread, and to its end."},
+		{"Noticed, right cause first", "Of faults that were brought about on purpose: an incident was opened in time for what was hit, and the cause that it ranked first is the true one. What detects and ranks does not know of the experiments. The interval is Wilson's."},
+		{"Control", "An experiment that does nothing, or what is no fault, such as a rollout: nothing should be raised."},
 		{"Cents", "Amounts are kept in millionths of a dollar. They are rounded once, so that the rows of a table come to its sum."},
 		{"All rows", "Each table of this page is a CSV file too, with all its rows and six decimals."},
 	}

@@ -54,6 +54,7 @@ type page struct {
 	Open        section
 	Ledger      section
 	Incidents   incidents
+	Trust       trust
 	Own         section
 	Corrections section
 	Data        data
@@ -99,6 +100,7 @@ func newPage(d engine.Digest) (page, error) {
 		func() error { p.Waterfall, err = newWaterfall(d); return err },
 		func() error { p.Breakdowns, err = newBreakdowns(d); return err },
 		func() error { p.Ledger, err = newLedger(d); return err },
+		func() error { p.Trust, err = newTrust(d); return err },
 	} {
 		if err := part(); err != nil {
 			return page{}, err

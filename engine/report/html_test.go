@@ -447,6 +447,9 @@ func FuzzHTML(f *testing.F) {
 		d.Ledger.Lines, d.Ledger.Shares, d.ByType, d.ByCluster = firsts(d.Ledger.Lines), firsts(d.Ledger.Shares), firsts(d.ByType), firsts(d.ByCluster)
 		d.Incidents.Top, d.Incidents.BySeverity, d.Insights = firsts(d.Incidents.Top), firsts(d.Incidents.BySeverity), firsts(d.Insights)
 		d.Corrections, d.Bills.Payers, d.Missing = []engine.Correction{{}}, firsts(d.Bills.Payers), []engine.Gap{{}}
+		card := *d.Trust
+		card.Lines, card.Misses, card.Reliable, card.Before = firsts(card.Lines), firsts(card.Misses), firsts(card.Reliable), nil
+		d.Trust = &card
 		d.Audit, d.Forecast, d.Ledger.Calibration = &engine.Anchor{}, nil, firsts(d.Ledger.Calibration)
 		fill(reflect.ValueOf(&d).Elem(), s)
 		checkInert(t, render(t, d))

@@ -35,6 +35,7 @@ func (y *Year) Facts(p engine.Period, scope engine.DigestScope) digest.Facts {
 	}
 	y.sumLedger(&f)
 	y.chooseOpen(&f)
+	y.score(&f)
 	for _, i := range y.Incidents {
 		if !ofScope(scope, i.Team, i.Workload.Cluster) || !i.Detected.Before(p.To) {
 			continue

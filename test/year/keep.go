@@ -42,7 +42,7 @@ type table struct {
 }
 
 func (y *Year) tables() []table {
-	return []table{y.costRows(), y.costDays(), y.costMonths(), y.ledgerRows(), y.auditRows(), y.incidentRows(), y.signalRows(), y.countRows()}
+	return []table{y.costRows(), y.costDays(), y.costMonths(), y.ledgerRows(), y.auditRows(), y.incidentRows(), y.signalRows(), y.countRows(), y.experimentRows()}
 }
 
 func (y *Year) costRows() table {

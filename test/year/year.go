@@ -63,12 +63,13 @@ type Year struct {
 	Rows     []price.Row     // all rows as they are now, adjustments too, in the order of days
 	ClosedAt map[time.Time]time.Time
 
-	Entries   []engine.LedgerEntry
-	Incidents []engine.IncidentLine
-	Open      engine.Opportunities
-	Counts    []digest.UnitDay
-	Late      []engine.Correction // of invoices that came again
-	Rules     digest.Rules
+	Entries     []engine.LedgerEntry
+	Incidents   []engine.IncidentLine
+	Experiments []engine.Experiment
+	Open        engine.Opportunities
+	Counts      []digest.UnitDay
+	Late        []engine.Correction // of invoices that came again
+	Rules       digest.Rules
 
 	r *rand.Rand
 }
@@ -93,6 +94,7 @@ func New(o Options) *Year {
 	y.opportunities()
 	y.incidents()
 	y.rules()
+	y.experiments()
 	return y
 }
 

@@ -76,7 +76,8 @@ func TestLastWeekIsRich(t *testing.T) {
 		"an implemented chain": d.Funnel.Implemented.Chains > 0, "a reversed chain": d.Funnel.Reversed.Chains > 0,
 		"a measured chain": d.Funnel.Chains > 0, "an incident that goes on": d.Incidents.StillOpen > 0, "a day that cannot be compared": d.Spend.SameDays == 6,
 		"a unit": d.Units[0].Each > 0, "a budget that is passed": d.Budgets[1].Spent > d.Budgets[1].Amount, "credits": d.Spend.Unallocated < 0,
-		"a gap": len(d.Missing) > 0, "others": len(d.Waterfall) == 8,
+		"a gap": len(d.Missing) > 0, "others": len(d.Waterfall) == 8, "a scorecard": d.Trust != nil && d.Trust.Before != nil,
+		"a control": d.Trust != nil && d.Trust.Controls.Of > 0,
 	} {
 		if !there {
 			t.Errorf("the last week lacks %s", what)
