@@ -122,7 +122,11 @@ func trustLead(c engine.Scorecard) []string {
 			rate(c.All.ByWatch), rate(c.All.ByAlert), rate(c.All.StepRight)))
 	}
 	if c.Stranded.Of > 0 {
-		lines = append(lines, fmt.Sprintf("Of %s that were held for a while, the end of %d was not seen.", plural(c.Stranded.Of, "fault", "faults"), c.Stranded.Hits))
+		line := fmt.Sprintf("Of %s that were held for a while, the end of %d was not seen.", plural(c.Stranded.Of, "fault", "faults"), c.Stranded.Hits)
+		if c.Stranded.Hits == 0 {
+			line = "Of what was held for a while (" + plural(c.Stranded.Of, "fault", "faults") + "), each was seen to end."
+		}
+		lines = append(lines, line)
 	}
 	if b := c.Before; b != nil && b.Detected.Of > 0 {
 		lines = append(lines, fmt.Sprintf("In as long a time before: %s of %d noticed.", rate(b.Detected), b.Detected.Of))
