@@ -37,11 +37,25 @@ func chaos(c *canvas, l engine.ExperimentList, base string) string {
 	if runs {
 		c.add(slack.NewActionBlock("", stopAll()))
 	}
+	if len(l.Experiments) == 1 && l.Experiments[0].Grade != nil {
+		alone(c, l.Experiments[0], base)
+		return head
+	}
 	c.section(list(l.Experiments, chaosLines, func(e engine.Experiment) string { return experimentLine(e, base) })...)
 	if len(l.Experiments) == 0 {
 		c.context("For example `/autopilot chaos kill shop/api -count 1`. It shows what would be hit, and does nothing without a yes.")
 	}
 	return head
+}
+
+// alone is one experiment by itself: how the bot did in it, and what happened when.
+func alone(c *canvas, e engine.Experiment, base string) {
+	c.section(experimentLine(e, base))
+	if e.Grade.Text != "" {
+		c.section(outside(e.Grade.Text, 600))
+	}
+	c.section(gradeTable(e, *e.Grade, nil, base)...)
+	c.section(timeline(e, nil, base)...)
 }
 
 // workerLine says so where nobody is there to do what is asked for.

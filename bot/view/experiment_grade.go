@@ -141,9 +141,7 @@ func ExperimentGrade(e engine.Experiment, found Threads, base string) (Message, 
 		c.section(line)
 	}
 	c.section(gradeTable(e, g, found, base)...)
-	c.section(append([]string{"*Moment by moment*"}, list(moments(e, found, base), momentLines, func(m moment) string {
-		return "• " + clock(m.at, g.At) + " " + m.text
-	})...)...)
+	c.section(timeline(e, found, base)...)
 	return Message{Blocks: c.done(), Text: outside(state+": "+experimentTitle(e), 300)}, nil
 }
 
@@ -201,6 +199,13 @@ func rankLine(g engine.Grade) string {
 }
 
 const momentLines = 40
+
+// timeline is all moments, as lines.
+func timeline(e engine.Experiment, found Threads, base string) []string {
+	return append([]string{"*Moment by moment*"}, list(moments(e, found, base), momentLines, func(m moment) string {
+		return "• " + clock(m.at, e.Grade.At) + " " + m.text
+	})...)
+}
 
 // moment is a line of an experiment's timeline.
 type moment struct {

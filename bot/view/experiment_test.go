@@ -31,10 +31,44 @@ func TestExperimentGolden(t *testing.T) {
 		"experiment_graded_0": must(view.ExperimentGrade(missed(), threads, workspace)),
 		"reply_chaos":         view.Reply(engine.Reply{Chaos: &list}, workspace),
 		"reply_chaos_empty":   view.Reply(engine.Reply{Chaos: &engine.ExperimentList{At: t0}}, workspace),
+		"reply_chaos_one":     view.Reply(engine.Reply{Chaos: &engine.ExperimentList{At: t0, Worker: t0, Experiments: []engine.Experiment{noticed()}}}, workspace),
+		"modal_chaos":         view.Modal(chaosForm(), `{"s":""}`),
+		"modal_chaos_delete":  view.Modal(engine.Form{Name: engine.FormChaosDelete, Subject: "x7:9f86", Title: "Delete pods?", Submit: "Delete them", Text: "kill of shop/api. A plain delete does not ask disruption budgets."}, `{"s":"x7:9f86"}`),
 		"reply_trust":         view.Reply(engine.Reply{Scorecard: new(trusted())}, workspace),
 		"reply_trust_few":     view.Reply(engine.Reply{Scorecard: &few}, workspace),
 		"reply_trust_none":    view.Reply(engine.Reply{Scorecard: &engine.Scorecard{}}, workspace),
 	})
+}
+
+// chaosForm is the window for an experiment with several faults.
+func chaosForm() engine.Form {
+	return engine.Form{
+		Name: engine.FormChaos, Title: "Experiment", Submit: "Plan it", Text: "Nothing is done before somebody confirms the plan on its card.",
+		Fields: []engine.Field{
+			{Name: engine.FieldCluster, Label: "Cluster", Kind: engine.FieldSelect, Options: []engine.Option{{Value: "prod-eu", Label: "prod-eu"}}, Value: "prod-eu"},
+			{
+				Name: engine.FieldSteps, Label: "Faults", Multiline: true, MaxLength: 2000, Hint: "One a line, as behind /autopilot chaos; -after says when it begins.",
+				Placeholder: "network-lag shop/cart -delay 200ms -duration 2m\nkill shop/api -count 1 -after 30s",
+			},
+			{Name: engine.FieldCause, Label: "Cause that should be found", Optional: true, MaxLength: 150, Placeholder: "oom_*, evicted"},
+		},
+	}
+}
+
+// TestExampleKeepsItsLines: two faults in one line would be read as one.
+func TestExampleKeepsItsLines(t *testing.T) {
+	for _, b := range view.Modal(chaosForm(), "").Blocks.BlockSet {
+		input, ok := b.(*slack.InputBlock)
+		if !ok || input.BlockID != engine.FieldSteps {
+			continue
+		}
+		element, ok := input.Element.(*slack.PlainTextInputBlockElement)
+		if !ok || !element.Multiline || strings.Count(element.Placeholder.Text, "\n") != 1 || units(element.Placeholder.Text) > 150 {
+			t.Errorf("the faults are asked for by %+v", input.Element)
+		}
+		return
+	}
+	t.Error("nobody asks for the faults")
 }
 
 func TestExperimentButtons(t *testing.T) {

@@ -2,6 +2,7 @@ package view
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/slack-go/slack"
 
@@ -76,11 +77,27 @@ func inputElement(f engine.Field, name string) slack.BlockElement {
 		}
 		return element
 	}
-	element := slack.NewPlainTextInputBlockElement(optionalText(f.Placeholder, maxPlaceholder), name)
+	element := slack.NewPlainTextInputBlockElement(example(f), name)
 	element.Multiline = f.Multiline
 	element.MaxLength = min(max(0, f.MaxLength), maxInput)
 	element.InitialValue = cut(f.Value, maxInput)
 	return element
+}
+
+// example is the placeholder of a text. One of several lines keeps them.
+func example(f engine.Field) *slack.TextBlockObject {
+	shown := optionalText(f.Placeholder, maxPlaceholder)
+	if shown == nil || !f.Multiline {
+		return shown
+	}
+	var lines []string
+	for line := range strings.Lines(clip(f.Placeholder, maxPlaceholder)) {
+		if line = plain(line, maxPlaceholder); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	shown.Text = cut(strings.Join(lines, "\n"), maxPlaceholder)
+	return shown
 }
 
 func optionalText(text string, n int) *slack.TextBlockObject {
