@@ -11,7 +11,7 @@ const (
 	EvidenceTermination EvidenceKind = "termination" // exit_code, signal, reason, message, started_at, finished_at, restarts
 	EvidenceLog         EvidenceKind = "log"         // line, signature (see rca), previous (true|false)
 	EvidenceEvent       EvidenceKind = "event"       // type, reason, message, count, component
-	EvidencePod         EvidenceKind = "pod"         // phase, reason, message, node, qos, scheduled, conditions
+	EvidencePod         EvidenceKind = "pod"         // phase, reason, message, node, qos, scheduled, conditions, selected (true|false: whether any node has the labels that it asks for), selected_cordoned (whether one of those is cordoned)
 	EvidenceNode        EvidenceKind = "node"        // ready, reason, message, pressure, unschedulable, taints, last_heartbeat, planned (spot|autoscaler|cordon|shutdown: why it is to go), agent (what EKS's monitoring agent says is wrong), group, kubelet, newest (kubelet version of the newest node), silent (how many others of its group fell silent with it)
 	EvidenceChange      EvidenceKind = "change"      // what, from, to, container, revision, by, git (what deploys it from there), age (Go duration before the onset)
 	EvidenceQuota       EvidenceKind = "quota"       // resource, used, hard, name

@@ -115,7 +115,9 @@ func missingObject(name, kind, pattern string) rule {
 		g, ids := f.heard(re)
 		object, strength := "", 1.0
 		if g != nil {
-			object = g[1]
+			if object = g[1]; f.exists(kind, object) {
+				return finding{}, false // it was said before it was made
+			}
 		} else if e, ok := f.first(engine.EvidenceReference, missing); ok {
 			object, strength = e.Fields["name"], 0.85
 		} else {
@@ -127,6 +129,17 @@ func missingObject(name, kind, pattern string) rule {
 		m.strength *= strength
 		return m, true
 	}}
+}
+
+// exists tells whether an object was seen.
+func (f *facts) exists(kind, name string) bool {
+	_, seen := f.first(engine.EvidenceReference, func(e engine.Evidence) bool {
+		return e.Fields["kind"] == kind && e.Fields["name"] == name && e.Fields["exists"] == "true"
+	})
+	if kind == "PersistentVolumeClaim" && !seen {
+		_, seen = f.first(engine.EvidenceClaim, func(e engine.Evidence) bool { return e.Object.Name == name && e.Fields["exists"] != "false" })
+	}
+	return seen
 }
 
 const addKey = "Add the key, or correct the reference."

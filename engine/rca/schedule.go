@@ -68,7 +68,7 @@ var scheduleRules = []rule{
 		"Add nodes, or raise the limit (on EKS: prefix delegation).", "kubectl get nodes -o custom-columns=NAME:.metadata.name,PODS:.status.allocatable.pods"),
 	placed("schedule/ports", 0.85, regexp.MustCompile(`didn't have free ports`), "the host port that the pod wants is taken", "containers[*].ports",
 		"Drop the host port, or run no more replicas than there are nodes.", "get pods -o wide"),
-	placed("schedule/cordoned", 0.8, regexp.MustCompile(`were unschedulable|no nodes available to schedule pods`), "the nodes are cordoned, or there are none", "",
+	placed("schedule/cordoned", 0.8, cordoned, "the nodes are cordoned, or there are none", "",
 		"See why the nodes are cordoned; uncordon one, or add one.", "kubectl get nodes"),
 }
 
@@ -78,6 +78,7 @@ var (
 	tainted      = regexp.MustCompile(`untolerated taint(?:\(s\)|s)?(?: \{([^}]*)\})?`)
 	unselected   = regexp.MustCompile(`didn't match Pod's node (?:affinity/selector|affinity|selector)|didn't match node selector`)
 	insufficient = regexp.MustCompile(`Insufficient ([A-Za-z0-9./_-]+)`)
+	cordoned     = regexp.MustCompile(`were unschedulable|no nodes available to schedule pods`)
 	unhelpful    = regexp.MustCompile(`(\d+) Preemption is not helpful`)
 )
 
@@ -105,6 +106,12 @@ func (f *facts) verdict() (schedulerVerdict, bool) {
 		}
 		if v.text == "" {
 			v = parsed
+			// A node that is cordoned is told so before anything else: of one that the pod's selector does not mean, that is beside the point.
+			if f.field(engine.EvidencePod, "", "selected_cordoned") == "false" && f.field(engine.EvidencePod, "", "selected") == "true" {
+				if rest := slices.DeleteFunc(slices.Clone(v.reasons), func(r reason) bool { return cordoned.MatchString(r.text) }); len(rest) > 0 {
+					v.reasons = rest
+				}
+			}
 		}
 		if len(v.ids) < maxIDs {
 			v.ids = append(v.ids, m.id)

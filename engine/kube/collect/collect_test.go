@@ -134,7 +134,7 @@ func TestTheMostTellingPodsComeFirst(t *testing.T) {
 
 func TestWhetherAnyNodeIsMeant(t *testing.T) {
 	is := template("api:1")
-	for selector, want := range map[string]string{"": "", "fast": "true", "slow": "false"} {
+	for selector, want := range map[string]string{"": "", "fast": "true", "slow": "false", "worn": "true"} {
 		pending := podOf("api-1-a", "api-1", is)
 		pending.Spec.NodeName, pending.Status = "", corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{
 			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/1 nodes are available.", LastTransitionTime: at(0),
@@ -142,10 +142,15 @@ func TestWhetherAnyNodeIsMeant(t *testing.T) {
 		if selector != "" {
 			pending.Spec.NodeSelector = map[string]string{"disk": selector}
 		}
-		c := client(deployment(is), replicaSet(1, time.Hour, is), pending, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1", Labels: map[string]string{"disk": "fast"}}})
+		c := client(deployment(is), replicaSet(1, time.Hour, is), pending, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1", Labels: map[string]string{"disk": "fast"}}},
+			&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n2", Labels: map[string]string{"disk": "worn"}}, Spec: corev1.NodeSpec{Unschedulable: true}},
+			&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n3", Labels: map[string]string{"disk": "worn"}}})
 		found, failed := gather(t, c, incident("Deployment", "api"))
 		if len(found["pods"]) != 1 || found["pods"][0].Fields["selected"] != want || failed["pods"] != nil {
 			t.Errorf("selector %q: %+v, %v; want selected %q", selector, found["pods"], failed["pods"], want)
+		}
+		if got, want := found["pods"][0].Fields["selected_cordoned"], map[string]string{"": "", "fast": "false", "slow": "false", "worn": "true"}[selector]; got != want {
+			t.Errorf("selector %q: cordoned %q, want %q", selector, got, want)
 		}
 		forbid(c, "list", "nodes")
 		found, failed = gather(t, c, incident("Deployment", "api"))

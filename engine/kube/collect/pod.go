@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,24 +13,36 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
+// mostMeant is how many of the nodes that a selector means are looked at.
+const mostMeant = 50
+
+// anyCordoned tells whether one of some nodes is cordoned; "" when not all were seen.
+func anyCordoned(l *corev1.NodeList) string {
+	found := slices.ContainsFunc(l.Items, func(n corev1.Node) bool { return n.Spec.Unschedulable })
+	if !found && l.Continue != "" {
+		return ""
+	}
+	return yes(found)
+}
+
 // pods shows the state of the most telling pods and of their containers.
 func pods(ctx context.Context, s *subject) ([]engine.Evidence, error) {
 	var out []engine.Evidence
 	var problem error
-	meant := map[string]string{} // by selector: the pods of a workload mostly have one
+	meant := map[string][2]string{} // by selector, whether any node is meant, and any cordoned one: the pods of a workload mostly have one
 	for _, p := range s.focus() {
 		e := podState(p)
 		if e.Fields["reason"] == corev1.PodReasonUnschedulable && len(p.Spec.NodeSelector) > 0 {
 			selector := labels.SelectorFromSet(p.Spec.NodeSelector).String()
-			if meant[selector] == "" {
-				found, err := s.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{LabelSelector: selector, Limit: 1})
+			if _, looked := meant[selector]; !looked {
+				found, err := s.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{LabelSelector: selector, Limit: mostMeant})
 				if err != nil {
 					problem = first(problem, failed(err, "look for nodes with the labels "+selector))
 				} else {
-					meant[selector] = yes(len(found.Items) > 0)
+					meant[selector] = [2]string{yes(len(found.Items) > 0), anyCordoned(found)}
 				}
 			}
-			e.Fields["selected"] = meant[selector]
+			e.Fields["selected"], e.Fields["selected_cordoned"] = meant[selector][0], meant[selector][1]
 		}
 		out = append(out, e)
 		for _, c := range statuses(p) {
