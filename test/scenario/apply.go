@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -144,14 +145,31 @@ func objects(manifests string) ([]*unstructured.Unstructured, error) {
 	return all, nil
 }
 
+// servedWithin is how long a kind that was just defined may take until the API server serves it.
+const servedWithin = 30 * time.Second
+
+// mapping finds out where the objects of a kind are.
+func (a *Applier) mapping(ctx context.Context, gvk schema.GroupVersionKind) (*meta.RESTMapping, error) {
+	for until := time.Now().Add(servedWithin); ; {
+		m, err := a.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+		if !meta.IsNoMatchError(err) || time.Now().After(until) {
+			return m, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
 func (a *Applier) each(ctx context.Context, namespace, manifests string, do func(context.Context, dynamic.ResourceInterface, *unstructured.Unstructured) error) error {
 	all, err := objects(manifests)
 	if err != nil {
 		return err
 	}
 	for _, o := range all {
-		gvk := o.GroupVersionKind()
-		mapping, err := a.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+		mapping, err := a.mapping(ctx, o.GroupVersionKind())
 		if err != nil {
 			return err
 		}
