@@ -19,6 +19,10 @@ var known = map[string]engine.Class{
 	"AutopilotNodeNotReady":     engine.ClassNodeNotReady,
 	"AutopilotReplicasMissing":  engine.ClassReplicasMissing,
 	"AutopilotHighLatency":      engine.ClassHighLatency,
+	"AutopilotCPUThrottled":     engine.ClassHighCPU,
+	"AutopilotSlowDependency":   engine.ClassHighLatency,
+	"AutopilotHighErrorRate":    engine.ClassAlert,
+	"AutopilotDependencyErrors": engine.ClassAlert,
 
 	"KubePodCrashLooping":               engine.ClassCrashLoop,
 	"KubePodNotReady":                   engine.ClassReplicasMissing,
