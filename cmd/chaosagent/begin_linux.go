@@ -1,0 +1,20 @@
+package main
+
+import "fmt"
+
+// begin puts a fault in place. When it fails nothing of it is there, or the error says so (isLeft).
+func begin(o options) (fault, error) {
+	switch o.fault {
+	case faultCPU:
+		return burn(o.cores), nil
+	case faultMemory:
+		return fill(o.bytes, o.force, "/")
+	case faultLag, faultLoss:
+		return disturb(o)
+	case faultThrottle:
+		return throttle(o)
+	case faultDNS:
+		return mislead(o)
+	}
+	return fault{}, fmt.Errorf("there is no fault %q", o.fault)
+}
