@@ -136,8 +136,8 @@ func parse(args []string) (options, error) {
 	if o.last <= 0 || o.last > longest {
 		return options{}, fmt.Errorf("-for %v: want more than 0 and at most %v", o.last, longest)
 	}
-	if o.silence < time.Second || o.silence > time.Hour {
-		return options{}, fmt.Errorf("-silence %v: want 1s to 1h", o.silence)
+	if o.silence < 100*time.Millisecond || o.silence > time.Hour {
+		return options{}, fmt.Errorf("-silence %v: want 100ms to 1h", o.silence)
 	}
 	if o.by != "" && o.by != byNetem && o.by != byQueue {
 		return options{}, fmt.Errorf("-by %s: want %s or %s", o.by, byNetem, byQueue)

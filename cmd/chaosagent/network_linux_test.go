@@ -1,0 +1,185 @@
+package main
+
+import (
+	"io"
+	"math"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+const lag = 100 * time.Millisecond
+
+func TestLagIsAddedToWhatThePodSends(t *testing.T) {
+	t.Parallel()
+	p := newPod(t)
+	four, six, inner := p.echo(t, podIP), p.echo(t, podIP6), p.echo(t, "127.0.0.1")
+	before := map[string]time.Duration{}
+	for _, address := range []string{four, six} {
+		before[address] = median(roundTrips(t, p.peer, address, 21))
+	}
+	a := p.begin(t, "lag", "-delay", lag.String(), "-for", "1m", "-silence", "1m")
+	for _, address := range []string{four, six} {
+		if got := median(roundTrips(t, p.peer, address, 21)); !near(got-before[address], lag) {
+			t.Errorf("%s takes %v more, want %v", address, got-before[address], lag)
+		}
+	}
+	// Its own loopback is left alone.
+	if got := median(roundTrips(t, p.name, inner, 11)); got > lag/2 {
+		t.Errorf("the loopback takes %v", got)
+	}
+	a.stop()
+	for _, address := range []string{four, six} {
+		if got := median(roundTrips(t, p.peer, address, 21)); got > lag/2 {
+			t.Errorf("%s takes %v after the end", address, got)
+		}
+	}
+	if left := p.residue(t); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestJitterSpreadsTheLag(t *testing.T) {
+	t.Parallel()
+	p := newPod(t)
+	const jitter = 40 * time.Millisecond
+	address := p.echo(t, podIP)
+	a := p.begin(t, "lag", "-delay", lag.String(), "-jitter", jitter.String(), "-for", "1m", "-silence", "1m")
+	took := roundTrips(t, p.peer, address, 41)
+	a.stop()
+	if first := took[0]; first < lag-jitter {
+		t.Errorf("the fastest took %v, want at least %v", first, lag-jitter)
+	}
+	// Of 41 even throws in 80 ms, the middle half spans 40 ms or so; by chance it is below 10 ms once in a billion times.
+	if spread := took[30] - took[10]; spread < jitter/4 {
+		t.Errorf("the middle half spans %v, want about %v", spread, jitter)
+	}
+}
+
+func TestLagHoldsUnderLoad(t *testing.T) {
+	p := newPod(t)
+	const packets, perSecond = 30_000, 15_000
+	a := p.begin(t, "lag", "-delay", lag.String(), "-for", "1m", "-silence", "1m")
+	took := p.flood(t, packets, perSecond)
+	a.stop()
+	if len(took) != packets {
+		t.Errorf("%d of %d packets came", len(took), packets)
+	}
+	t.Logf("of %d packets at %d/s: median %v, p99 %v, last %v", len(took), perSecond, median(took), took[len(took)*99/100], took[len(took)-1])
+	if !near(median(took), lag) {
+		t.Errorf("half took up to %v, want %v", median(took), lag)
+	}
+}
+
+func TestLossIsWithinItsInterval(t *testing.T) {
+	t.Parallel()
+	for _, percent := range []string{"30", "100", "0.5"} {
+		t.Run(percent, func(t *testing.T) {
+			t.Parallel()
+			p := newPod(t)
+			const packets = 10_000
+			share := map[string]float64{"30": 0.3, "100": 1, "0.5": 0.005}[percent]
+			a := p.begin(t, "loss", "-percent", percent, "-for", "1m", "-silence", "1m")
+			lost := float64(packets - len(p.flood(t, packets, 10_000)))
+			a.stop()
+			// Five standard deviations: by chance once in two million runs.
+			if off := math.Abs(lost - packets*share); off > 5*math.Sqrt(packets*share*(1-share)) {
+				t.Errorf("%v of %d packets were lost, want %v %%", lost, packets, percent)
+			}
+			if came := len(p.flood(t, 1000, 10_000)); came != 1000 {
+				t.Errorf("after the end %d of 1000 packets came", came)
+			}
+		})
+	}
+}
+
+func TestThrottleHoldsItsRate(t *testing.T) {
+	for _, c := range []struct {
+		rate   string
+		bits   float64
+		during time.Duration
+	}{
+		{"100kbit", 1e5, 4 * time.Second}, {"1mbit", 1e6, 2 * time.Second}, {"100mbit", 1e8, time.Second}, {"1gbit", 1e9, time.Second},
+	} {
+		t.Run(c.rate, func(t *testing.T) {
+			p := newPod(t)
+			a := p.begin(t, "throttle", "-rate", c.rate, "-for", "1m", "-silence", "1m")
+			got := p.throughput(t, c.during)
+			l := a.stop()
+			t.Logf("%s: %.3g bits of payload a second", c.rate, got)
+			if l.How != byTBF {
+				t.Errorf("it was done by %q", l.How)
+			}
+			if !near(got, c.bits) {
+				t.Errorf("%.4g bits a second, want %.4g", got, c.bits)
+			}
+			if free := p.throughput(t, time.Second/4); free < 1.2*c.bits && c.bits < 1e9 {
+				t.Errorf("%.4g bits a second after the end", free)
+			}
+		})
+	}
+}
+
+// throughput has the pod send as much as it can by TCP to its peer, and returns the bits a second that came, between the first and the
+// last read after the start.
+func (p pod) throughput(t *testing.T, during time.Duration) float64 {
+	t.Helper()
+	l := inside(t, p.peer, func() (net.Listener, error) { return net.Listen("tcp", peerIP+":0") })
+	defer l.Close()
+	from := inside(t, p.name, func() (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) })
+	defer from.Close()
+	to, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	go func() { _, _ = io.Copy(from, endless{}) }()
+	buffer := make([]byte, 1<<18)
+	if err := to.SetReadDeadline(time.Now().Add(patient)); err != nil {
+		t.Fatal(err)
+	}
+	// The bucket is full in the beginning: what flows at once is not the rate.
+	var began, last time.Time
+	total := 0
+	for start := time.Now(); time.Since(start) < during+during/4; {
+		n, err := to.Read(buffer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = time.Now()
+		if began.IsZero() {
+			if time.Since(start) > during/4 {
+				began = last
+			}
+			continue
+		}
+		total += n
+	}
+	return float64(total) * 8 / last.Sub(began).Seconds()
+}
+
+// endless is a source of as much as anybody reads.
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) { return len(b), nil }
+
+func TestOnlyOneFaultInAPod(t *testing.T) {
+	t.Parallel()
+	p := newPod(t)
+	a := p.begin(t, "lag", "-delay", "50ms", "-for", "1m", "-silence", "1m")
+	second := p.start(t, "loss", "-percent", "10")
+	l, code := second.ended()
+	if code != codeRefused || !l.Clean || !strings.Contains(l.Text, "another agent holds a fault") {
+		t.Errorf("a second agent: code %d, %+v", code, l)
+	}
+	clean, code := p.start(t, "clean").ended()
+	if code != codeRefused || !strings.Contains(clean.Text, "another agent") {
+		t.Errorf("clean beside an agent: code %d, %+v", code, clean)
+	}
+	if len(p.residue(t)) == 0 {
+		t.Error("the first fault is gone")
+	}
+	a.stop()
+	p.begin(t, "loss", "-percent", "10").stop()
+}
