@@ -31,6 +31,7 @@ type Rules struct {
 // Request is what somebody wants, as a command, a window or a schedule says it.
 type Request struct {
 	Cluster    string
+	Title      string // "" for one that says what is done
 	Strikes    []engine.Strike
 	Everywhere bool // random-all: in every namespace that has opted in
 	Expect     engine.Expectation
@@ -44,4 +45,12 @@ type Blocker interface {
 	Name() string
 	// Blocked gives the reasons; none means that it may begin.
 	Blocked(e engine.Experiment, f Field, r Rules) []string
+}
+
+// Defaults are the rules where the configuration says nothing. In Rules themselves a zero is a zero: a limit of 0 allows nothing.
+func Defaults() Rules {
+	return Rules{
+		OptIn: "autopilot.dev/chaos=enabled", MaxPercent: 50, MinReady: 1, MaxPods: 10, MaxActive: 3, MaxDuration: 10 * time.Minute, PerDay: 20,
+		MaxAgents: 5, Shown: 15 * time.Minute,
+	}
 }

@@ -1,0 +1,34 @@
+package chaos
+
+import (
+	"fmt"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// minReady keeps a number of ready pods of each workload untouched.
+type minReady struct{}
+
+func (minReady) Name() string { return "minimum ready" }
+
+func (minReady) Blocked(e engine.Experiment, f Field, r Rules) []string {
+	var reasons []string
+	s := scopeOf(e, f)
+	for _, w := range s.hit {
+		if n := s.stays(w); n < r.MinReady {
+			reasons = append(reasons, fmt.Sprintf("only %d ready of %s would stay untouched; at least %d have to: add replicas, or hit fewer", n, w, r.MinReady))
+		}
+	}
+	return reasons
+}
+
+// stays is how many ready pods of a workload are no targets.
+func (s scope) stays(w engine.Workload) int {
+	n := 0
+	for _, p := range s.untouched {
+		if p.Workload == w {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,33 @@
+package chaos
+
+import (
+	"fmt"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// optedIn refuses namespaces that do not carry the label. Those of a drain's pods are drainedNamespace's.
+type optedIn struct{}
+
+func (optedIn) Name() string { return "opt-in" }
+
+func (optedIn) Blocked(e engine.Experiment, f Field, r Rules) []string {
+	var reasons []string
+	for _, name := range namespacesOf(e, func(s engine.Strike) bool { return s.Fault != engine.FaultDrain }) {
+		if n, ok := f.namespace(name); !ok || !n.OptedIn {
+			reasons = append(reasons, fmt.Sprintf("%s has not opted in; whoever owns it can: kubectl label namespace %s %s", name, name, r.OptIn))
+		}
+	}
+	return reasons
+}
+
+// namespacesOf lists the namespaces of some of an experiment's strikes.
+func namespacesOf(e engine.Experiment, which func(engine.Strike) bool) []string {
+	var some engine.Experiment
+	for _, s := range e.Strikes {
+		if which(s) {
+			some.Strikes = append(some.Strikes, s)
+		}
+	}
+	return some.Namespaces()
+}

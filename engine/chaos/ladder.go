@@ -1,0 +1,154 @@
+package chaos
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// Rung is one mechanism that could bring a fault to a pod.
+type Rung struct {
+	Mechanism engine.Mechanism
+	Container string // that it is for; "" for the pod as a whole
+	Why       string // why it is taken, where none before it can be
+	Refused   string // why it cannot be, and what would allow it; "" when it can be tried
+}
+
+// Ladder lists the mechanisms for a fault on a pod, in the order in which they are to be tried: what asks least of the cluster stands first.
+// Those that cannot be are part of it, with their reasons. A rung that is not refused may still fail in the API server's dry run; the next
+// one is tried then.
+func Ladder(s engine.Strike, p Pod, f Field, r Rules) []Rung {
+	switch s.Fault {
+	case engine.FaultKill:
+		return kills(s, r)
+	case engine.FaultDrain:
+		return []Rung{{Mechanism: engine.ByEviction, Why: "an eviction keeps to disruption budgets"}}
+	case engine.FaultContainerKill:
+		return signals(p, f, r)
+	case engine.FaultCPU:
+		return stresses(p, f, r, "CPU", func(c Container) bool { return c.CPU > 0 })
+	case engine.FaultMemory:
+		return stresses(p, f, r, "memory", func(c Container) bool { return c.Memory > 0 })
+	case engine.FaultLag, engine.FaultLoss, engine.FaultThrottle, engine.FaultDNS:
+		return networks(s.Fault, p, f, r)
+	}
+	return []Rung{{Mechanism: engine.ByNothing, Why: "a control does nothing"}}
+}
+
+// First gives the rung that is to be tried first; ok is false when all are refused, and refused says why, each reason once.
+func First(ladder []Rung) (first Rung, refused string, ok bool) {
+	var reasons []string
+	for _, l := range ladder {
+		if l.Refused == "" {
+			return l, "", true
+		}
+		if !slices.Contains(reasons, l.Refused) {
+			reasons = append(reasons, l.Refused)
+		}
+	}
+	return Rung{}, strings.Join(reasons, "; "), false
+}
+
+func kills(s engine.Strike, r Rules) []Rung {
+	if !s.Dose.Force {
+		return []Rung{{Mechanism: engine.ByEviction, Why: "an eviction keeps to disruption budgets"}}
+	}
+	rung := Rung{Mechanism: engine.ByDelete, Why: "-force: a plain delete, which asks no disruption budget"}
+	if !r.Deletes {
+		rung.Refused = "plain deletes are not allowed here; leave out -force for an eviction, or allow them in the configuration"
+	}
+	return []Rung{rung}
+}
+
+// signals end a container from within: its program has to handle the signal, or the kernel drops it, as it does for process 1.
+func signals(p Pod, f Field, r Rules) []Rung {
+	c, ok := running(p, nil)
+	exec := Rung{Mechanism: engine.ByExec, Container: c.Name, Why: "a signal to process 1, from within the container"}
+	if !ok {
+		exec.Refused = "no container of it runs"
+	}
+	agent := agentRung(p, f, r, false)
+	agent.Container = c.Name
+	agent.Why = "a signal to process 1 by the agent, where the container has no shell"
+	if agent.Refused == "" {
+		agent.Refused = exec.Refused
+	}
+	return []Rung{exec, agent}
+}
+
+// stresses burn within a limit. A process in a container stays in the container's; the agent's container has none of its own, so what bounds
+// it is the pod's, which is there only when every container has one.
+func stresses(p Pod, f Field, r Rules, what string, limited func(Container) bool) []Rung {
+	c, ok := running(p, limited)
+	none := "no running container of it has a " + what + " limit; without one the whole node would suffer: set resources.limits"
+	exec := Rung{Mechanism: engine.ByExec, Container: c.Name, Why: "a process in the container, within its " + what + " limit"}
+	if !ok {
+		exec.Refused = none
+	}
+	agent := agentRung(p, f, r, false)
+	agent.Container = c.Name
+	agent.Why = "the agent beside it, within the pod's " + what + " limit, where the container has no shell"
+	switch k := slices.IndexFunc(p.Containers, func(c Container) bool { return !limited(c) }); {
+	case agent.Refused != "":
+	case !ok:
+		agent.Refused = none
+	case k >= 0:
+		agent.Refused = fmt.Sprintf("container %s has no %s limit, so the pod has none: set resources.limits", p.Containers[k].Name, what)
+	}
+	return []Rung{exec, agent}
+}
+
+// meshKinds are the objects of Chaos Mesh that bring a fault.
+var meshKinds = map[engine.Fault]string{
+	engine.FaultLag: "NetworkChaos", engine.FaultLoss: "NetworkChaos", engine.FaultThrottle: "NetworkChaos", engine.FaultDNS: "DNSChaos",
+}
+
+// networks change what a pod sends, for which one has to be in its network namespace with NET_ADMIN.
+func networks(fault engine.Fault, p Pod, f Field, r Rules) []Rung {
+	if p.HostNetwork {
+		no := "it is on its node's network: the whole node would suffer"
+		return []Rung{{Mechanism: engine.ByAgent, Refused: no}}
+	}
+	agent := agentRung(p, f, r, true)
+	agent.Why = "the agent in the pod's own network"
+	ladder := []Rung{agent}
+	mesh := Rung{Mechanism: engine.ByChaosMesh, Why: "Chaos Mesh is installed, and the agent may not be put into the pod: " + agent.Refused}
+	if k := meshKinds[fault]; !slices.Contains(f.Meshes, k) {
+		mesh.Refused = "Chaos Mesh (" + k + ") is not installed"
+	}
+	fis := Rung{Mechanism: engine.ByFIS, Why: "AWS FIS is configured, and the agent may not be put into the pod: " + agent.Refused}
+	switch {
+	case fault != engine.FaultLag && fault != engine.FaultLoss:
+		fis.Refused = "AWS FIS has no " + string(fault) + " for pods"
+	case !r.FIS:
+		fis.Refused = "AWS FIS is not configured"
+	}
+	return append(ladder, mesh, fis)
+}
+
+// agentRung is the agent's, as far as it does not depend on the fault. admin is for a fault that needs NET_ADMIN.
+func agentRung(p Pod, f Field, r Rules, admin bool) Rung {
+	rung := Rung{Mechanism: engine.ByAgent}
+	ns, _ := f.namespace(p.Ref.Namespace)
+	switch {
+	case r.AgentImage == "":
+		rung.Refused = "no image of the agent is configured"
+	case p.Agents >= r.MaxAgents:
+		rung.Refused = fmt.Sprintf("%d agents were put into this pod, which cannot be taken out again; at most %d may be: restart the pod", p.Agents, r.MaxAgents)
+	case admin && (ns.Security == "baseline" || ns.Security == "restricted"):
+		rung.Refused = fmt.Sprintf("Pod Security %q of %s forbids NET_ADMIN; label the namespace pod-security.kubernetes.io/enforce=privileged, or install Chaos Mesh", ns.Security, ns.Name)
+	}
+	return rung
+}
+
+// running gives the first container that runs and that a test, if there is one, accepts. Without one it is the pod's first.
+func running(p Pod, accept func(Container) bool) (Container, bool) {
+	for _, c := range p.Containers {
+		if c.Running && (accept == nil || accept(c)) {
+			return c, true
+		}
+	}
+	return Container{}, false
+}
