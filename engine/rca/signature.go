@@ -42,7 +42,7 @@ var signatures = []signature{
 		`(?i)(authentication failed|invalid credentials|WRONGPASS|NOAUTH|invalid password|login failed for user)`,
 		`(?i)(AccessDeniedException|UnrecognizedClientException|InvalidClientTokenId|ExpiredToken|is not authorized to perform: \S+)`),
 	sig("rbac",
-		`(?i)(\S+ is forbidden: User "[^"]+" cannot \w+ resource "[^"]+"[^"]{0,40}(?:"[^"]*")?[^"]{0,60})`),
+		`(?i)((?:"[^\s"]+"|[^\s"]+) is forbidden: User \\?"[^"\\]+\\?" cannot \w+ resource \\?"[^"\\]+\\?"[^"\\]{0,40}(?:\\?"[^"\\]*\\?")?[^"\\]{0,60})`),
 	sig("dependency-refused",
 		`(?i)`+addr+`[^a-z0-9]{0,6}(?:connect: |connection )?\W*(?:connection refused|econnrefused|actively refused)`,
 		`(?i)(?:econnrefused|connection refused)\W+(?:to |by )?`+addr,

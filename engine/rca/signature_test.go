@@ -35,6 +35,8 @@ var lines = []struct{ line, name, detail string }{
 	{"panic: env var API_HOST not set", "missing-env", "API_HOST"},
 	{"sh: DB_HOST: unbound variable", "missing-env", "DB_HOST"},
 	{"Error: Missing required environment variables: REDIS_URL", "missing-env", "REDIS_URL"},
+	{`pods is forbidden: User "system:serviceaccount:shop:api" cannot list resource "pods" in API group "" at the cluster scope`, "rbac", `pods is forbidden: User "system:serviceaccount:shop:api" cannot list resource "pods" in API group "" at the cluster scope`},
+	{`{"level":"error","error":"pods is forbidden: User \"system:serviceaccount:shop:api\" cannot list resource \"pods\" in the namespace \"shop\""}`, "rbac", `pods is forbidden: User \"system:serviceaccount:shop:api\" cannot list resource \"pods\" in the namespace \"shop\"`},
 	{"open /data/db.sqlite: permission denied", "permission", "/data/db.sqlite"},
 	{"PermissionError: [Errno 13] Permission denied: '/var/run/app'", "permission", "/var/run/app"},
 	{"Error: EACCES: permission denied, mkdir '/logs'", "permission", "/logs"},

@@ -155,6 +155,7 @@ func (a *Applier) mapping(ctx context.Context, gvk schema.GroupVersionKind) (*me
 		if !meta.IsNoMatchError(err) || time.Now().After(until) {
 			return m, err
 		}
+		meta.MaybeResetRESTMapper(a.mapper) // it takes what it knows for all there is
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
