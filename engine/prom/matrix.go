@@ -32,6 +32,7 @@ const (
 	labelRegion
 	labelCapacity
 	labelFamily
+	labelCallee
 	labelCount
 )
 
@@ -40,7 +41,7 @@ var labelNames = map[string]int{
 	"owner_kind": labelOwnerKind, "owner_name": labelOwnerName, "reason": labelReason,
 	"node": labelNode, "resource": labelResource, "label_node_kubernetes_io_instance_type": labelType,
 	"label_topology_kubernetes_io_region": labelRegion, "capacity": labelCapacity,
-	familyLabel: labelFamily,
+	familyLabel: labelFamily, calleeLabel: labelCallee, addressLabel: labelCallee, // whichever a client library has
 }
 
 // labelSet holds the labels of a series that are read, "" for those that it has not.

@@ -33,6 +33,8 @@ func TestSuspects(t *testing.T) {
 		of("shop", "http_requests_total", gone, in(since, onset, per(5, 0)), "code", "200"), of("shop", "http_request_duration_seconds_sum", gone, in(since, onset, per(0.25, 0))), of("shop", "http_request_duration_seconds_count", gone, in(since, onset, per(5, 0))),
 		of("shop", cpuMetric, front, per(0.2, 0.2), "container", "app"), of("shop", cpuMetric, cart, per(0.2, 0.2), "container", "app"),
 		of("far", "http_requests_total", "other-a", per(1, 1), "code", "500"),
+		of("shop", clientMetric+"_sum", front, per(0.5, 30), "callee", "cart:8080/buy", "code", "200"), of("shop", clientMetric+"_count", front, per(10, 10), "callee", "cart:8080/buy", "code", "200"),
+		of("shop", clientMetric+"_sum", cart, per(1, 1), "server_address", "db.far"), of("shop", clientMetric+"_count", cart, per(10, 10), "server_address", "db.far"),
 	)
 	at := func(name string) engine.Workload {
 		return engine.Workload{Cluster: "prod", Namespace: "shop", Kind: kindDeployment, Name: name}
@@ -45,6 +47,7 @@ func TestSuspects(t *testing.T) {
 		Pods: map[rca.PodKey]rca.Placed{
 			{Namespace: "shop", Name: front}: {Workload: f, Machine: m}, {Namespace: "shop", Name: cart}: {Workload: c, Machine: m},
 		},
+		Services: map[string][]string{"shop/cart": {c}},
 	}
 	s := p.Suspects(NearConfig{
 		MeterConfig: MeterConfig{Cluster: "prod", Interval: 2 * time.Minute},
@@ -81,6 +84,9 @@ func TestSuspects(t *testing.T) {
 	series, err := s.series(t.Context(), &n, onset.Add(-time.Hour), onset.Add(-10*time.Minute))
 	if err != nil || len(series) != 3 {
 		t.Fatalf("%d nodes, %v", len(series), err)
+	}
+	if points := series[c][rca.SeenBy(f)]; len(points) != 51 || points[20].Value < 0.049 || points[20].Value > 0.051 {
+		t.Errorf("how long front waits for cart: %+v", points)
 	}
 	// Two pods of five requests a second each, one of which is gone.
 	if points := series[c][engine.MeasureRequests]; len(points) != 51 || points[20].Value < 9.9 || points[20].Value > 10.1 {

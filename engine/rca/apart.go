@@ -152,6 +152,8 @@ var tells = map[string]string{
 	"near":                "the numbers since the onset stay that way",
 	"near/callee-changed": "it ends when that change is undone",
 	"near/callee":         "a direct request to the callee is as slow, or fails as often",
+	"near/network":        "a request from another pod is as slow, and its answer says that it took no longer",
+	"near/dns":            "the name does not resolve from its pods, whoever else resolves it",
 	"near/node":           "other workloads on that node suffer too",
 	"near/neighbor":       "it ends when that neighbour is scaled down or moved",
 	"near/traffic":        "it ends when the requests fall, or with more replicas",

@@ -82,6 +82,88 @@ var between = []struct {
 		"node/agent", "NetworkingReady is false",
 	},
 	{
+		"a pod that somebody evicted", "Deployment", engine.ClassReplicasMissing,
+		[]engine.Evidence{
+			piece(engine.EvidencePod, "id=lost/api-1", "name=api-1", "lost=true", "disruption=EvictionByEvictionAPI", "phase=Gone"),
+			logLine("ERROR dial tcp 10.96.3.4:6379: connect: connection refused"), nodeIs("ready=True"),
+		},
+		"evict/api", "pod api-1 was evicted through the API",
+	},
+	{
+		"pods that somebody deleted", "Deployment", engine.ClassReplicasMissing,
+		[]engine.Evidence{
+			piece(engine.EvidencePod, "id=lost/api-1", "name=api-1", "lost=true", "phase=Gone"), piece(engine.EvidencePod, "id=lost/api-2", "name=api-2", "lost=true", "phase=Gone"),
+			piece(engine.EvidenceChange, "what=image", "from=api:1", "to=api:2", "revision=2", "ago=10m"),
+		},
+		"evict/deleted", "pod api-1 and others were deleted",
+	},
+	{
+		"a pod that gave way", "Deployment", engine.ClassUnschedulable,
+		[]engine.Evidence{piece(engine.EvidencePod, "name=api-1", "disruption=PreemptionByScheduler", "phase=Running")},
+		"evict/preempted", "higher priority",
+	},
+	{
+		"a container that was signalled", "Deployment", engine.ClassCrashLoop,
+		[]engine.Evidence{
+			piece(engine.EvidenceTermination, "id=end", "exit_code=143", "reason=Error", "restarts=1", "started_at=2026-11-20T02:00:00Z", "finished_at=2026-11-20T03:00:00Z"),
+			nodeIs("ready=True"),
+		},
+		"exit/signalled", "by SIGTERM from outside",
+	},
+	{
+		"a program that ends cleanly when it is told to", "Deployment", engine.ClassCrashLoop,
+		[]engine.Evidence{
+			piece(engine.EvidenceTermination, "id=end", "exit_code=0", "reason=Completed", "restarts=6", "started_at=2026-11-20T02:50:00Z", "finished_at=2026-11-20T03:00:00Z"),
+			logLine(`{"level":"INFO","msg":"stopping","drain":"1s"}`),
+		},
+		"exit/signalled", "by a signal from outside",
+	},
+	{
+		"a program that ends by itself", "Deployment", engine.ClassCrashLoop,
+		[]engine.Evidence{
+			piece(engine.EvidenceTermination, "id=end", "exit_code=0", "reason=Completed", "restarts=6", "started_at=2026-11-20T02:59:50Z", "finished_at=2026-11-20T03:00:00Z"),
+			logLine("all done"),
+		},
+		"exit/completed", "ends by itself",
+	},
+	{
+		"a network that is slow", "Deployment", engine.ClassHighLatency,
+		[]engine.Evidence{
+			piece(engine.EvidenceNeighbor, "network=200 ms", "ways=3", "relation=calls", "kind=Deployment", "namespace=payments", "name=cart"),
+			piece(engine.EvidenceNeighbor, "id=neighbor", "rank=1", "share=0.9", "relation=calls", "kind=Deployment", "namespace=payments", "name=cart", "measure=latency", "now=300 ms", "usual=20 ms", "first=true"),
+		},
+		"near/network", "the network of payments/cart is slow",
+	},
+	{
+		"names that do not resolve", "Deployment", engine.ClassAlert,
+		[]engine.Evidence{
+			piece(engine.EvidenceAlert, "alertname=AutopilotDependencyErrors", "callee=cart:8080", "code=dns"),
+			logLine("ERROR call failed: lookup cart on 10.96.0.10:53: server misbehaving"),
+		},
+		"near/dns", "names do not resolve for it: cart:8080",
+	},
+	{
+		"CPU that is burnt beside the program", "Deployment", engine.ClassHighCPU,
+		[]engine.Evidence{
+			piece(engine.EvidenceAlert, "alertname=AutopilotHighCPU", "value=1"),
+			piece(engine.EvidenceNeighbor, "id=self", "rank=1", "share=1", "relation=self", "measure=cpu", "now=1 cores", "usual=0.2 cores"),
+		},
+		"near/throttled", "CPU that it may use is used up",
+	},
+	{
+		"memory that is held beside the program", "Deployment", engine.ClassHighMemory,
+		[]engine.Evidence{piece(engine.EvidenceAlert, "alertname=AutopilotHighMemory", "value=0.9"), nodeIs("ready=True")},
+		"near/itself", "it began here",
+	},
+	{
+		"an event that passed long before", "Deployment", engine.ClassReplicasMissing,
+		[]engine.Evidence{
+			of("Pod", "api-1", piece(engine.EvidenceEvent, "type=Warning", "reason=FailedScheduling", "ago=40m", "message=0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.")),
+			nodeIs("ready=Unknown", "message=Kubelet stopped posting node status."),
+		},
+		"node/down", "is down",
+	},
+	{
 		"no capacity in EC2", "NodePool", engine.ClassUnschedulable,
 		[]engine.Evidence{condition("NodeClaim", "default-x1", "Launched", "Unknown", "LaunchFailed", "creating instance, insufficient capacity, with fleet error(s), InsufficientInstanceCapacity: We currently do not have sufficient m5.large capacity")},
 		"machine/capacity", "EC2 has no machine",

@@ -9,7 +9,7 @@ import (
 
 // inLogs are the classes for which a container's own words may be the cause.
 var inLogs = []engine.Class{
-	engine.ClassCrashLoop, engine.ClassProbeFailing, engine.ClassReplicasMissing, engine.ClassJobFailed, engine.ClassRolloutStuck, engine.ClassConfigError, engine.ClassHighLatency,
+	engine.ClassCrashLoop, engine.ClassProbeFailing, engine.ClassReplicasMissing, engine.ClassJobFailed, engine.ClassRolloutStuck, engine.ClassConfigError, engine.ClassHighLatency, engine.ClassAlert,
 }
 
 // crashRules read what a container wrote before it ended.

@@ -26,6 +26,44 @@ func Felt(i engine.Incident) bool {
 // nearRules are the causes that the numbers of the neighbourhood speak for. Their priors are what Blame is right in, on incidents that
 // others recorded (docs/benchmarks.md): about six times of ten for the first suspect.
 var nearRules = []rule{
+	{name: "near/network", classes: felt, prior: 0.85, match: func(f *facts) (finding, bool) {
+		e, ok := f.first(engine.EvidenceNeighbor, func(e engine.Evidence) bool { return e.Fields["network"] != "" })
+		if !ok {
+			return finding{}, false
+		}
+		m := finding{
+			strength: 0.9, pro: []string{e.ID}, title: fmt.Sprintf("the network of %s is slow: up to %s more for each request", neighbor(e), e.Fields["network"]),
+			text: "Who answers does not take longer, and no CPU is busier: packets between them are delayed, lost or held up for want of bandwidth.",
+			step: engine.Step{Text: "Look at the network of its pods and their nodes; a new pod begins with a new one.", Command: onNeighbor(e, "describe %s %s"), Runbook: runbooks + "slow-dependency.md"},
+			root: rootOf(e),
+		}
+		if e.Fields["ways"] != "1" {
+			m.strength = 1
+		}
+		return m, true
+	}},
+	{name: "near/dns", classes: felt, prior: 0.88, match: func(f *facts) (finding, bool) {
+		var callees []string
+		ids := f.ids(engine.EvidenceAlert, func(e engine.Evidence) bool { return e.Fields["code"] == "dns" })
+		for _, e := range f.of(engine.EvidenceAlert) {
+			if c := e.Fields["callee"]; e.Fields["code"] == "dns" && c != "" {
+				callees = append(callees, quote(c, 60))
+			}
+		}
+		if len(ids) == 0 {
+			return finding{}, false
+		}
+		m := finding{
+			strength: 0.95, pro: ids, title: "names do not resolve for it: " + or(strings.Join(callees, ", "), "those that it calls"),
+			text: "Its requests fail before they are sent. Where its siblings and others resolve the same names, it is its own way to DNS, and not CoreDNS.",
+			step: engine.Step{Text: "Look at the cluster's DNS, and whether the pod reaches it.", Command: dnsPods, Runbook: runbooks + "dependency-errors.md"},
+		}
+		if l, ok := f.spoken("dns"); ok {
+			m.strength = 1
+			m.pro = append(m.pro, l.ids...)
+		}
+		return m, true
+	}},
 	{name: "near/callee-changed", classes: felt, prior: 0.8, match: func(f *facts) (finding, bool) {
 		e, suspected := f.suspected(RelationCalls)
 		c, ok := f.first(engine.EvidenceNeighbor, func(c engine.Evidence) bool {
@@ -102,18 +140,34 @@ var nearRules = []rule{
 		}
 		return m, true
 	}},
-	{name: "near/throttled", classes: felt, prior: 0.6, match: func(f *facts) (finding, bool) {
+	{name: "near/throttled", classes: felt, prior: 0.7, match: func(f *facts) (finding, bool) {
+		step := engine.Step{Text: "See what runs in the pod beside the program; raise the CPU limit, or add replicas, if it is the program.", Command: f.kubectl("top pods --containers"), Field: f.path(f.suspect(), "resources.limits.cpu"), Runbook: runbooks + "cpu-throttled.md"}
+		full, told := f.alerted("AutopilotHighCPU", "AutopilotCPUThrottled")
 		e, ok := f.rose(engine.MeasureSaturation)
-		if !ok {
-			return finding{}, false
+		switch {
+		case told:
+			m := finding{strength: 1, pro: []string{full.ID, e.ID}, title: "the CPU that it may use is used up: " + quote(full.Text, 120), text: "What runs in the pod shares one limit, and the kernel stops it until the next period.", step: step}
+			if more, rising := f.rose(engine.MeasureRequests); rising {
+				m.strength = 0.6 // it has more to do
+				m.contra = []string{more.ID}
+			}
+			return m, true
+		case ok:
+			return finding{
+				strength: 0.77, pro: []string{e.ID}, title: "its CPU limit holds it back: throttled " + e.Fields["now"] + " of the time", text: "Up to " + e.Fields["usual"] + " is usual.", step: step,
+			}, true
 		}
-		return finding{
-			strength: 0.9, pro: []string{e.ID}, title: "its CPU limit holds it back: throttled " + e.Fields["now"] + " of the time", text: "Up to " + e.Fields["usual"] + " is usual.",
-			step: engine.Step{Text: "Raise the CPU limit, or add replicas.", Field: f.path(f.suspect(), "resources.limits.cpu"), Runbook: runbooks + "high-cpu.md"},
-		}, true
+		return finding{}, false
 	}},
 	generally(rule{name: "near/itself", classes: felt, prior: 0.5, match: func(f *facts) (finding, bool) {
 		e, ok := f.suspected(RelationSelf)
+		full, told := f.alerted("AutopilotHighMemory")
+		if !ok && told {
+			return finding{
+				strength: 1, pro: []string{full.ID}, title: "it began here: " + quote(full.Text, 120), text: "What its pods hold themselves; the kernel ends a container that wants more than the limit.",
+				step: engine.Step{Text: "See what in the pod holds it, and whether it grows.", Command: f.kubectl("top pods --containers"), Field: f.path(f.suspect(), "resources.limits.memory"), Runbook: runbooks + "high-memory.md"},
+			}, true
+		}
 		if !ok {
 			return finding{}, false
 		}
@@ -137,6 +191,11 @@ func (f *facts) suspected(relations ...Relation) (engine.Evidence, bool) {
 		}
 		return slices.Contains(relations, Relation(e.Fields["relation"]))
 	})
+}
+
+// alerted is the evidence of one of some alerts.
+func (f *facts) alerted(names ...string) (engine.Evidence, bool) {
+	return f.first(engine.EvidenceAlert, func(e engine.Evidence) bool { return slices.Contains(names, e.Fields["alertname"]) })
 }
 
 // rose is a measure of the workload itself that is higher than usual.

@@ -2,6 +2,7 @@ package rca
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -12,6 +13,7 @@ type Neighborhood struct {
 	Graph     Graph                      // its nodes are named by NodeName
 	Workloads map[string]engine.Workload // what each node of the graph is
 	Pods      map[PodKey]Placed          // pods of the workloads
+	Services  map[string][]string        // the nodes of the graph that a service selects, by "namespace/name"
 	Changes   []engine.Evidence          // of kind EvidenceNeighbor: what was changed of those on whom it depends, before the onset
 }
 
@@ -34,6 +36,19 @@ const (
 	RelationCalledBy Relation = "called_by"
 	RelationNone     Relation = ""
 )
+
+// Behind gives the one workload that an address means to a caller of a namespace: "cart:8080/path", "cart.shop", "cart.shop.svc.cluster.local".
+func (n *Neighborhood) Behind(namespace, address string) (name string, ok bool) {
+	host, _, _ := strings.Cut(address, "/")
+	parts := strings.Split(strings.ToLower(hostOf(host)), ".")
+	if len(parts) > 1 {
+		namespace = parts[1]
+	}
+	if at := n.Services[namespace+"/"+parts[0]]; len(at) == 1 && (len(parts) <= 2 || parts[2] == "svc") {
+		return at[0], true
+	}
+	return "", false
+}
 
 // NodeName is what a workload is called in a Graph.
 func NodeName(w engine.Workload) string { return w.Namespace + "/" + w.Kind + "/" + w.Name }

@@ -3,6 +3,7 @@ package rca
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -22,6 +23,9 @@ func Testimony(n *Neighborhood, fared map[string]Series, a Alarm) []engine.Evide
 	var since time.Time // when the workload itself moved
 	var out []engine.Evidence
 	for _, t := range tracks(departures(fared[self], a)) {
+		if strings.HasPrefix(string(t.Measure), seenBy) {
+			continue // it is its callers' wait, and told of the way between
+		}
 		if since.IsZero() || t.Since.Before(since) {
 			since = t.Since
 		}
@@ -46,10 +50,13 @@ func Testimony(n *Neighborhood, fared map[string]Series, a Alarm) []engine.Evide
 			ID: "neighbor/" + s.Node, Kind: engine.EvidenceNeighbor, Object: objectOf(w), At: s.Since, Text: text,
 			Fields: map[string]string{
 				"relation": string(relation), "kind": w.Kind, "namespace": w.Namespace, "name": w.Name, "rank": strconv.Itoa(rank + 1),
-				"share": strconv.FormatFloat(s.Share, 'f', 2, 64), "first": strconv.FormatBool(first), "measure": string(t.Measure),
-				"usual": t.Measure.Amount(t.High), "now": t.Measure.Amount(last(t)), "since": s.Since.Format(time.RFC3339),
+				"share": strconv.FormatFloat(s.Share, 'f', 2, 64), "first": strconv.FormatBool(first), "measure": string(kindOf(t.Measure)),
+				"usual": kindOf(t.Measure).Amount(t.High), "now": kindOf(t.Measure).Amount(last(t)), "since": s.Since.Format(time.RFC3339),
 			},
 		})
+	}
+	if e, ok := slowNetwork(n, fared, a); ok {
+		out = append(out, e)
 	}
 	return out
 }
@@ -60,11 +67,20 @@ var leastRise = map[engine.Measure]float64{
 	engine.MeasureCPU: 0.1, engine.MeasureMemory: 32 << 20, engine.MeasureRequests: 0.5, engine.MeasureLatency: 0.005, engine.MeasureErrors: 0.001, engine.MeasureSaturation: 0.05,
 }
 
-func matters(t engine.Track) bool { return last(t)-t.High >= leastRise[t.Measure] }
+func matters(t engine.Track) bool { return last(t)-t.High >= leastRise[kindOf(t.Measure)] }
 
 // moved says how a series left what was usual.
 func moved(t engine.Track) string {
-	return fmt.Sprintf("%s %s, up to %s is usual, since %s", t.Measure, t.Measure.Amount(last(t)), t.Measure.Amount(t.High), t.Since.UTC().Format("15:04 MST"))
+	m := kindOf(t.Measure)
+	return fmt.Sprintf("%s %s, up to %s is usual, since %s", t.Measure, m.Amount(last(t)), m.Amount(t.High), t.Since.UTC().Format("15:04 MST"))
+}
+
+// kindOf is the measure that a series is of: what a caller sees of a latency is one.
+func kindOf(m engine.Measure) engine.Measure {
+	if strings.HasPrefix(string(m), seenBy) {
+		return engine.MeasureLatency
+	}
+	return m
 }
 
 // last is the newest value of a track that is above what is usual: what came back since was the trouble all the same.

@@ -82,7 +82,7 @@ func (n *Neighbors) Near(ctx context.Context, i engine.Incident) (rca.Neighborho
 
 func readNear(ctx context.Context, src Source, i engine.Incident) (rca.Neighborhood, error) {
 	r := &ring{Source: src, incident: i, named: map[string][]host{}, n: rca.Neighborhood{
-		Of: i.Workload, Graph: rca.Graph{}, Workloads: map[string]engine.Workload{}, Pods: map[rca.PodKey]rca.Placed{},
+		Of: i.Workload, Graph: rca.Graph{}, Workloads: map[string]engine.Workload{}, Pods: map[rca.PodKey]rca.Placed{}, Services: map[string][]string{},
 	}}
 	if i.Workload.Kind == engine.KindNode {
 		r.add(i.Workload)
@@ -248,6 +248,12 @@ func (r *ring) depend(on, what string) {
 
 // connect draws an edge from who names a service to whom the service selects.
 func (r *ring) connect() {
+	for _, s := range r.services {
+		for _, t := range r.behind(host{name: s.Name, namespace: s.Namespace}) {
+			key := s.Namespace + "/" + s.Name
+			r.n.Services[key] = append(r.n.Services[key], t.name)
+		}
+	}
 	for _, caller := range r.made {
 		for _, h := range r.named[caller.name] {
 			for _, callee := range r.behind(h) {

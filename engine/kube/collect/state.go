@@ -173,8 +173,11 @@ func alerts(_ context.Context, s *subject) ([]engine.Evidence, error) {
 		}
 		out = append(out, engine.Evidence{
 			ID: "alert/" + sig.ID, Kind: engine.EvidenceAlert, Object: sig.Object, Container: sig.Container, At: sig.StartsAt,
-			Text:   joined(": ", "alert "+sig.Labels["alertname"], sig.Summary),
-			Fields: map[string]string{"alertname": sig.Labels["alertname"], "value": sig.Labels["value"], "description": sig.Summary},
+			Text: joined(": ", "alert "+sig.Labels["alertname"], sig.Summary),
+			Fields: map[string]string{
+				"alertname": sig.Labels["alertname"], "value": sig.Labels["value"], "description": sig.Summary,
+				"callee": sig.Labels["callee"], "code": sig.Labels["code"],
+			},
 		})
 	}
 	return out, nil

@@ -1,0 +1,74 @@
+package rca
+
+import (
+	"testing"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// walked is front → api → cart, db, with what each caller says of its wait. What is named in slow takes 0.2 s longer: "api" for all of the
+// ways to and from it, "api→cart" for one.
+func walked(own map[string]Series, slow map[string]float64) (*Neighborhood, map[string]Series) {
+	n := around()
+	n.Graph["pay/Deployment/api"] = append(n.Graph["pay/Deployment/api"], "pay/Deployment/db")
+	fared := fares(n, own)
+	for _, w := range [][2]string{{"front", "api"}, {"api", "cart"}, {"api", "db"}, {"batch", "db"}} {
+		after := 0.1 + slow[w[0]+"→"+w[1]]
+		fared["pay/Deployment/"+w[1]][SeenBy("pay/Deployment/"+w[0])] = past(0.1, after)
+	}
+	return n, fared
+}
+
+func TestTheNetworkOfAPodIsTheCause(t *testing.T) {
+	slow := func(d float64) Series { return Series{engine.MeasureLatency: past(0.1, d)} }
+	const api = "pay/Deployment/api"
+	for name, tc := range map[string]struct {
+		own  map[string]Series
+		slow map[string]float64
+		of   string // the workload of the incident
+		want string // of the first cause
+		is   string // whom the evidence names
+	}{
+		// api's answers to front are late, and so are those that it waits for; nobody else waits for cart or db.
+		"in the middle": {map[string]Series{api: slow(0.5)}, map[string]float64{"front→api": 0.6, "api→cart": 0.2, "api→db": 0.2}, "front", "near/network", "api"},
+		"itself":        {map[string]Series{api: slow(0.5)}, map[string]float64{"front→api": 0.6, "api→cart": 0.2, "api→db": 0.2}, "api", "near/network", "api"},
+		"at the end":    {map[string]Series{api: slow(0.3)}, map[string]float64{"front→api": 0.2, "api→db": 0.2, "batch→db": 0.2}, "api", "near/network", "db"},
+		// db is slow by its own word: then it is no network, and who calls it is explained.
+		"a slow callee": {
+			map[string]Series{api: slow(0.3), "pay/Deployment/db": slow(0.3)}, map[string]float64{"front→api": 0.2, "api→db": 0.2, "batch→db": 0.2}, "api", "near/callee", "",
+		},
+		// db burns its CPU: what waits for it waits for that.
+		"a busy callee": {
+			map[string]Series{"pay/Deployment/db": {engine.MeasureCPU: past(0.5, 2)}}, map[string]float64{"api→db": 0.2, "batch→db": 0.2}, "api", "near/callee", "",
+		},
+		"nothing": {nil, nil, "api", "", ""},
+	} {
+		n, fared := walked(tc.own, tc.slow)
+		n.Of = engine.Workload{Namespace: "pay", Kind: "Deployment", Name: tc.of}
+		i := engine.Incident{ID: 1, Workload: n.Of, Classes: []engine.Class{engine.ClassHighLatency}, StartedAt: noon}
+		evidence := Testimony(n, fared, Alarm{Node: NodeName(n.Of), Measure: engine.MeasureLatency, Onset: noon, Now: noon.Add(1800e9)})
+		d := Rank(i, evidence, nil, nil, noon)
+		first, _ := d.Cause("")
+		if first.Rule != tc.want {
+			t.Errorf("%s: first %s, want %s; of %+v", name, first.Rule, tc.want, d.Evidence)
+		}
+		for _, e := range evidence {
+			if e.Fields["network"] != "" && e.Fields["name"] != tc.is {
+				t.Errorf("%s: %s, want %s", name, e.Text, tc.is)
+			}
+		}
+	}
+}
+
+func TestBehind(t *testing.T) {
+	n := around()
+	n.Services = map[string][]string{"pay/cart": {"pay/Deployment/cart"}, "pay/many": {"a", "b"}, "far/db": {"far/StatefulSet/db"}}
+	for address, want := range map[string]string{
+		"cart": "pay/Deployment/cart", "cart:8080": "pay/Deployment/cart", "cart:8080/buy": "pay/Deployment/cart", "db.far": "far/StatefulSet/db", "db.far.svc.cluster.local:5432": "far/StatefulSet/db",
+		"many": "", "cart.far": "", "example.com": "", "cart.pay.example": "", "10.0.0.1:80": "", "": "", "/": "",
+	} {
+		if got, ok := n.Behind("pay", address); got != want || ok != (want != "") {
+			t.Errorf("%q: %q, %t; want %q", address, got, ok, want)
+		}
+	}
+}
