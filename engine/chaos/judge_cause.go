@@ -84,10 +84,11 @@ func paths(g *engine.Grade, e engine.Experiment, noticed []notice, alerts []engi
 		}
 	}
 	var watch, alert time.Duration
+	alerts = slices.Clone(alerts)
 	for _, n := range noticed {
 		for _, s := range n.incident.Signals {
 			if s.Source == engine.SourceAlert {
-				heard(&alert, s.StartsAt)
+				alerts = append(alerts, s)
 			} else {
 				heard(&watch, s.StartsAt)
 			}

@@ -110,7 +110,7 @@ func whom(s *engine.Strike, of spec, words []string, everywhere bool) error {
 	case len(words) > 1:
 		return engine.Errorf(engine.Invalid, "`%s` is one word too many; write %s, and -flags with their values", plain(words[1]), example)
 	}
-	place := strings.Trim(words[0], "/")
+	place := strings.TrimSuffix(words[0], "/")
 	if of.fault == engine.FaultDrain {
 		if s.Node = strings.TrimPrefix(strings.ToLower(place), "node/"); !isName(s.Node) {
 			return engine.Errorf(engine.Invalid, "`%s` is no name of a node; such as ip-10-0-1-23.eu-west-1.compute.internal", plain(words[0]))
