@@ -11,6 +11,7 @@ import (
 // auditKinds are what the audit log can be read about, by the words that people type.
 var auditKinds = map[string]string{
 	"proposal": "proposal", "p": "proposal", "incident": "incident", "i": "incident", "finding": "finding", "f": "finding", "savings": "savings", "g": "savings",
+	"experiment": "experiment", "x": "experiment",
 }
 
 // parseAudit understands what follows audit: what it is about and its number, as two words or one: "proposal 7", "proposal/7", "p7".

@@ -17,6 +17,8 @@ func (h *Handlers) Click(ctx context.Context, c engine.Click) (engine.Reply, err
 		return h.groupClick(ctx, c)
 	case engine.IsProposalValue(c.Value):
 		return h.proposalClick(ctx, c)
+	case engine.IsExperimentValue(c.Value):
+		return h.chaosClick(ctx, c)
 	}
 	b, err := engine.ParseButton(c.Value)
 	if err != nil {

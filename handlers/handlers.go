@@ -112,6 +112,7 @@ type Handlers struct {
 	Waste     *Waste   // nil where the configuration does not ask for waste
 	Changes   *Changes // nil where it does not ask for pull requests; without Waste there are none
 	Remedies  Remedies // without Log there are none
+	Chaos     *Chaos   // nil where experiments are switched off
 	Anchoring *Anchoring
 	Reports   Reports
 	Policy    policy.Policy

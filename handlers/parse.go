@@ -20,13 +20,15 @@ var commands = []engine.HelpLine{
 	{Usage: "/autopilot costs [yesterday|week|month|2006-01] [team=…] [cluster=…] [namespace=…] [by=team|namespace|cluster]", Text: "what was paid and who for, with what is idle, shared and nobody's"},
 	{Usage: "/autopilot report [weekly|monthly] [2006-W02|2006-01|last|this] [team|cluster] [team=…] [cluster=…]", Text: "what a week or a month came to, with the whole of it as a page by direct message"},
 	{Usage: "/autopilot detect waste [cluster|namespace]", Text: "look for waste now"},
-	{Usage: "/autopilot audit <proposal|incident|finding> <number>", Text: "who decided what about it, and when"},
+	{Usage: "/autopilot chaos <fault> <namespace>[/workload] | list | stop | report | advanced | help", Text: "break something on purpose, once somebody confirmed what would be hit, and see what the bot notices"},
+	{Usage: "/autopilot trust [last=30d]", Text: "how much of what is broken on purpose the bot notices, how soon, and how often its cause is right"},
+	{Usage: "/autopilot audit <proposal|incident|finding|experiment> <number>", Text: "who decided what about it, and when"},
 	{Usage: "/autopilot pause [reason]", Text: "stop every write the bot makes outside Slack, but for calling the pager"},
 	{Usage: "/autopilot resume", Text: "end the pause"},
 	{Usage: "/autopilot help", Text: "this list"},
 }
 
-var verbs = []string{"help", "status", "incidents", "show", "savings", "costs", "report", "detect", "audit", "pause", "resume"}
+var verbs = []string{"help", "status", "incidents", "show", "savings", "costs", "report", "detect", "chaos", "trust", "audit", "pause", "resume"}
 
 // query is a slash command, understood.
 type query struct {
@@ -43,6 +45,7 @@ type query struct {
 	format   string               // export: "csv" or "focus"
 	period   engine.Period        // report
 	scope    engine.DigestScope   // report
+	words    []string             // chaos: what follows it
 	bare     string               // savings, ledger, export, report, detect: a team, cluster or namespace, whichever has that name
 }
 
@@ -83,6 +86,10 @@ func parse(text string, now time.Time) (query, error) {
 		return parseDetect(args)
 	case "audit":
 		return parseAudit(args)
+	case "chaos":
+		return query{verb: verb, words: args}, nil
+	case "trust":
+		return parseTrust(args, now)
 	}
 	if near := nearestWord(verb, verbs); near != "" {
 		return query{}, engine.Errorf(engine.Invalid, "I do not know `%s`; did you mean `/autopilot %s`?", plain(verb), near)

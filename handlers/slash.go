@@ -22,6 +22,8 @@ func (h *Handlers) Command(ctx context.Context, c engine.Command) (engine.Reply,
 		return h.pause(ctx, c, q)
 	case "audit":
 		return h.audit(ctx, c, q)
+	case "chaos":
+		return h.chaosCommand(ctx, c, q.words)
 	}
 	ok, reason, err := h.maySee(ctx, c.By)
 	if err != nil {
@@ -49,6 +51,8 @@ func (h *Handlers) Command(ctx context.Context, c engine.Command) (engine.Reply,
 		return h.showReport(ctx, q)
 	case "detect":
 		return h.detect(ctx, c, q)
+	case "trust":
+		return h.trust(ctx, q)
 	}
 	return h.list(ctx, c, q)
 }

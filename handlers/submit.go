@@ -19,6 +19,10 @@ func (h *Handlers) Submit(ctx context.Context, s engine.Submission) (engine.Repl
 		return h.submitDenial(ctx, s)
 	case engine.FormRemedy:
 		return h.submitRemedy(ctx, s)
+	case engine.FormChaos:
+		return h.submitChaos(ctx, s)
+	case engine.FormChaosDelete:
+		return h.submitDelete(ctx, s)
 	default:
 		return engine.Reply{}, engine.Errorf(engine.Invalid, "this form is not known to this version")
 	}

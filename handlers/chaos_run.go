@@ -1,0 +1,374 @@
+package handlers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/chaos"
+)
+
+// ExperimentQueue gives the process that does experiments the next that needs something, and keeps what comes of it. What is kept must
+// come from the holder of the lease: it fails with Conflict otherwise.
+type ExperimentQueue interface {
+	ExperimentBook
+	LeaseExperiment(ctx context.Context, clusters []string, holder string, ttl time.Duration) (e engine.Experiment, ok bool, err error)
+	RenewExperiment(ctx context.Context, id int64, holder string, ttl time.Duration) (engine.Experiment, error)
+	PlanExperiment(ctx context.Context, plan engine.Experiment, holder string) (engine.Experiment, error)
+	BeginExperiment(ctx context.Context, look engine.Experiment, holder string, atMost int) (engine.Experiment, error)
+	KeepBlow(ctx context.Context, id int64, holder string, b engine.Blow) (engine.Experiment, error)
+	EndExperiment(ctx context.Context, over engine.Experiment, holder string) (engine.Experiment, error)
+	GradeExperiment(ctx context.Context, id int64, holder string, g engine.Grade) (engine.Experiment, error)
+	LeaveExperiment(ctx context.Context, id int64, holder string, until time.Time) error
+	ExpireExperiments(ctx context.Context) error
+	SawChaosWorker(ctx context.Context, clusters []string, holder string) error
+	Paused(ctx context.Context) (engine.Pause, error)
+	Wake(ctx context.Context) <-chan struct{}
+}
+
+// Witness tells what the bot noticed.
+type Witness interface {
+	Incident(ctx context.Context, id int64) (engine.Incident, error)
+	Incidents(ctx context.Context, f engine.IncidentFilter) ([]engine.Incident, error)
+	FiringAlerts(ctx context.Context, cluster string) ([]engine.Signal, error)
+}
+
+// Broken is a cluster in which experiments are done.
+type Broken struct {
+	Name     string
+	Injector chaos.Injector
+	Metrics  func(ctx context.Context) error // asks Prometheus something trivial; nil where there is none
+	// Calls tells whom the neighbours of a workload depend on, as far as is known.
+	Calls func(ctx context.Context, w engine.Workload) (map[engine.Workload][]engine.Workload, error)
+}
+
+// Breaking does experiments: it plans what is asked for, does what is confirmed, ends what another process left, and grades what is over.
+// Only the process with the account for it runs one.
+type Breaking struct {
+	Queue    ExperimentQueue
+	Witness  Witness
+	Clusters []Broken
+	Rules    chaos.Rules
+	GameDays []GameDay
+	Holder   string // this process's name
+	Patience Patience
+	Now      func() time.Time
+	Log      *slog.Logger
+
+	leases int // that were taken; each has a holder of its own
+	asked  map[string]time.Time
+}
+
+const (
+	chaosSeen   = 5 * time.Second // between two signs of life
+	chaosExpire = 30 * time.Second
+	chaosAtOnce = 24 // experiments that this process holds
+
+	planFor  = time.Minute
+	keepFor  = 5 * time.Second  // for keeping what came of a blow, before it is left to the end of the experiment
+	gradeFor = 10 * time.Minute // after which an experiment is graded though nobody can say whether all is well
+)
+
+// Patience is how long things are waited for; zero fields mean what is written beside them.
+type Patience struct {
+	Hold  time.Duration // 20 s: how long an experiment is held without a word of its process; longer than Blind
+	Blind time.Duration // 10 s: without an answer of the database, after which faults end: nobody could stop them
+	Gap   time.Duration // 2 s: between two looks at what fires, and at whether all is well again
+	Left  time.Duration // 90 s: for the faults of a process that died to end
+	Again time.Duration // 15 s: before what failed is tried again
+}
+
+func (p Patience) withDefaults() Patience {
+	return Patience{
+		Hold: cmp.Or(p.Hold, 20*time.Second), Blind: cmp.Or(p.Blind, 10*time.Second), Gap: cmp.Or(p.Gap, 2*time.Second),
+		Left: cmp.Or(p.Left, 90*time.Second), Again: cmp.Or(p.Again, 15*time.Second),
+	}
+}
+
+// Why a run ends before its time.
+var (
+	errStopped = errors.New("stopped")
+	errLost    = errors.New("another process holds it")
+	errBlind   = errors.New("the database did not answer for so long that nobody could have stopped it")
+)
+
+// alarmed is that something fired which ends an experiment.
+type alarmed struct{ why string }
+
+func (a alarmed) Error() string { return a.why }
+
+// Run does experiments until ctx ends; then what runs is ended first.
+func (b *Breaking) Run(ctx context.Context) {
+	b.Patience = b.Patience.withDefaults()
+	var all sync.WaitGroup
+	defer all.Wait()
+	slots := make(chan struct{}, chaosAtOnce)
+	wake := b.Queue.Wake(ctx)
+	var seen, expired time.Time
+	for ctx.Err() == nil {
+		now := b.Now()
+		if now.Sub(seen) >= chaosSeen {
+			seen = now
+			b.complain(ctx, "sign of life not kept", b.Queue.SawChaosWorker(ctx, b.names(), b.Holder))
+		}
+		if now.Sub(expired) >= chaosExpire {
+			expired = now
+			b.complain(ctx, "plans not expired", b.Queue.ExpireExperiments(ctx))
+		}
+		b.gameDays(ctx, now)
+		for ctx.Err() == nil {
+			slots <- struct{}{}
+			b.leases++
+			holder := fmt.Sprintf("%s/%d", b.Holder, b.leases)
+			e, ok, err := b.Queue.LeaseExperiment(ctx, b.names(), holder, b.Patience.Hold)
+			if err != nil || !ok {
+				<-slots
+				b.complain(ctx, "no experiment leased", err)
+				break
+			}
+			all.Go(func() {
+				defer func() { <-slots }()
+				b.take(ctx, e, holder)
+			})
+		}
+		select {
+		case <-ctx.Done():
+		case _, open := <-wake:
+			if !open {
+				return
+			}
+		}
+	}
+}
+
+func (b *Breaking) names() []string {
+	var names []string
+	for _, c := range b.Clusters {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+func (b *Breaking) cluster(name string) Broken {
+	return b.Clusters[slices.IndexFunc(b.Clusters, func(c Broken) bool { return c.Name == name })]
+}
+
+func (b *Breaking) complain(ctx context.Context, what string, err error) {
+	if err != nil && ctx.Err() == nil {
+		b.Log.WarnContext(ctx, what, "error", err)
+	}
+}
+
+// take does what an experiment needs next. What failed because something did not answer is tried again.
+func (b *Breaking) take(ctx context.Context, e engine.Experiment, holder string) {
+	log := b.Log.With("experiment", e.ID, "status", e.Status)
+	held, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var holding sync.WaitGroup
+	defer holding.Wait()
+	defer cancel(nil)
+	holding.Go(func() { b.hold(held, e, holder, cancel) })
+	c := b.cluster(e.Cluster)
+	log.InfoContext(ctx, "experiment taken")
+	var err error
+	switch e.Status {
+	case engine.ExperimentAsked:
+		err = b.plan(held, c, e, holder)
+	case engine.ExperimentConfirmed:
+		err = b.begin(ctx, held, c, e, holder)
+	case engine.ExperimentRunning:
+		err = b.adopt(held, c, e, holder)
+	case engine.ExperimentOver:
+		err = b.grade(held, c, e, holder)
+	case engine.ExperimentPlanned, engine.ExperimentRefused: // nothing is to be done about these
+	}
+	if err == nil {
+		return
+	}
+	if engine.CodeOf(err) == engine.Conflict {
+		log.InfoContext(ctx, "experiment went on without this process", "error", err)
+		return
+	}
+	log.WarnContext(ctx, "experiment put off", "error", err)
+	left, stop := context.WithTimeout(context.WithoutCancel(ctx), keepFor)
+	defer stop()
+	b.complain(ctx, "experiment not left", b.Queue.LeaveExperiment(left, e.ID, holder, b.Now().Add(b.Patience.Again)))
+}
+
+// hold renews a lease each second, sooner when something was written, and ends the work when somebody wants it stopped, when
+// another process has it, and when for too long nobody could say so. What ends already is not stopped again.
+func (b *Breaking) hold(ctx context.Context, taken engine.Experiment, holder string, end context.CancelCauseFunc) {
+	wake := b.Queue.Wake(ctx)
+	heard := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case _, open := <-wake:
+			if !open {
+				return
+			}
+		}
+		asking, cancel := context.WithTimeout(ctx, max(b.Patience.Blind-time.Since(heard), time.Millisecond))
+		e, err := b.Queue.RenewExperiment(asking, taken.ID, holder, b.Patience.Hold)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case engine.CodeOf(err) == engine.Conflict:
+			end(errLost)
+			return
+		case err != nil && time.Since(heard) >= b.Patience.Blind:
+			end(errBlind)
+			return
+		case err == nil:
+			heard = time.Now()
+			if !e.StopAt.IsZero() && taken.Status == engine.ExperimentConfirmed {
+				end(errStopped)
+			}
+		}
+	}
+}
+
+// field is what is known of the cluster now that matters to whether an experiment may begin.
+func (b *Breaking) field(ctx context.Context, c Broken, e engine.Experiment) (chaos.Field, error) {
+	f, err := b.look(ctx, c, e)
+	if err != nil {
+		return f, err
+	}
+	if f.Experiments, err = b.Queue.Experiments(ctx, engine.ExperimentFilter{Cluster: c.Name, Since: b.Now().Add(-24 * time.Hour), Limit: 1000}); err != nil {
+		return f, err
+	}
+	f.Experiments = slices.DeleteFunc(f.Experiments, func(o engine.Experiment) bool { return o.ID == e.ID })
+	f.Calls = b.calls(ctx, c, e, f)
+	return f, nil
+}
+
+// look is how the cluster is now, as far as an experiment that runs must know.
+func (b *Breaking) look(ctx context.Context, c Broken, e engine.Experiment) (chaos.Field, error) {
+	var namespaces []string
+	node, everywhere := "", false
+	for _, s := range e.Strikes {
+		switch {
+		case s.Node != "":
+			node = s.Node
+		case s.Namespace == "":
+			everywhere = true
+		}
+	}
+	if !everywhere {
+		namespaces = e.Namespaces()
+	}
+	f, err := c.Injector.Field(ctx, namespaces, node)
+	if err != nil {
+		return f, err
+	}
+	if err := b.hear(ctx, c, &f); err != nil {
+		return f, err
+	}
+	f.NoMetrics = "none is configured for this cluster"
+	if c.Metrics != nil {
+		f.NoMetrics = ""
+		if err := c.Metrics(ctx); err != nil {
+			f.NoMetrics = engine.UserMessage(err, "-")
+		}
+	}
+	return f, nil
+}
+
+// hear fills in what is wrong now.
+func (b *Breaking) hear(ctx context.Context, c Broken, f *chaos.Field) (err error) {
+	if f.Alerts, err = b.Witness.FiringAlerts(ctx, c.Name); err != nil {
+		return err
+	}
+	f.Incidents, err = b.Witness.Incidents(ctx, engine.IncidentFilter{Cluster: c.Name, Limit: 500})
+	return err
+}
+
+// mostAsked is of how many workloads it is asked whom they call.
+const mostAsked = 8
+
+// calls puts together whom the workloads that may be hit depend on. That nobody can say is no reason not to plan.
+func (b *Breaking) calls(ctx context.Context, c Broken, e engine.Experiment, f chaos.Field) map[engine.Workload][]engine.Workload {
+	calls := map[engine.Workload][]engine.Workload{}
+	if c.Calls == nil {
+		return calls
+	}
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	asked := 0
+	for _, u := range f.Units {
+		if asked == mostAsked || !mayHit(e, u.Workload) {
+			continue
+		}
+		asked++
+		found, err := c.Calls(ctx, u.Workload)
+		if err != nil {
+			b.complain(ctx, "callees are not known", err)
+			continue
+		}
+		for from, to := range found {
+			for _, w := range to {
+				if !slices.Contains(calls[from], w) {
+					calls[from] = append(calls[from], w)
+				}
+			}
+		}
+	}
+	return calls
+}
+
+// mayHit tells whether a strike names a workload, or names none in its namespace.
+func mayHit(e engine.Experiment, w engine.Workload) bool {
+	return slices.ContainsFunc(e.Strikes, func(s engine.Strike) bool {
+		return (s.Namespace == "" || s.Namespace == w.Namespace) && (s.Workload == "" || s.Workload == w.Name || s.Workload == w.Kind+"/"+w.Name)
+	})
+}
+
+// plan makes a plan of a wish, has the API server try it, and shows it. What cannot be planned is refused with the reason.
+func (b *Breaking) plan(ctx context.Context, c Broken, e engine.Experiment, holder string) error {
+	ctx, cancel := context.WithTimeout(ctx, planFor)
+	defer cancel()
+	f, err := b.field(ctx, c, e)
+	if err != nil {
+		return err
+	}
+	drafted, err := chaos.Draft(requestOf(e), f, b.Rules, e.ID)
+	if err == nil {
+		drafted, err = c.Injector.Rehearse(ctx, inherit(drafted, e))
+	}
+	if err == nil {
+		e = chaos.Seal(drafted, f, b.Rules)
+	} else if code := engine.CodeOf(err); code == engine.Unavailable || code == engine.Internal {
+		return err
+	} else {
+		e.Text, e.Refusals = engine.UserMessage(err, fmt.Sprint(e.ID)), nil
+	}
+	planned, err := b.Queue.PlanExperiment(ctx, e, holder)
+	if err != nil {
+		return err
+	}
+	return b.confirmGameDay(ctx, planned)
+}
+
+// requestOf is the wish of an experiment that was asked for. A strike that names no place is one in all of them.
+func requestOf(e engine.Experiment) chaos.Request {
+	q := chaos.Request{Cluster: e.Cluster, Strikes: e.Strikes, Expect: e.Expect, StopOn: e.StopOn, Seed: e.Seed, Command: e.Command}
+	q.Everywhere = slices.ContainsFunc(e.Strikes, func(s engine.Strike) bool { return s.Namespace == "" && s.Node == "" })
+	return q
+}
+
+// inherit gives a plan what was known of its experiment before.
+func inherit(plan, e engine.Experiment) engine.Experiment {
+	plan.ID, plan.By, plan.AskedAt, plan.Channel, plan.Schedule, plan.Version = e.ID, e.By, e.AskedAt, e.Channel, e.Schedule, e.Version
+	if e.Title != "" { // by the one who asked
+		plan.Title = e.Title
+	}
+	return plan
+}
