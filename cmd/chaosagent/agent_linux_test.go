@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -144,13 +145,19 @@ type agent struct {
 // start runs the agent in a pod. It has not been spoken to.
 func (p pod) start(t *testing.T, args ...string) *agent {
 	t.Helper()
-	a := &agent{t: t}
-	a.cmd = exec.Command("ip", append([]string{"netns", "exec", p.name, "/proc/self/exe"}, args...)...)
+	return launch(t, []string{"ip", "netns", "exec", p.name}, args...)
+}
+
+// launch runs the agent by what is before it on the command line.
+func launch(t *testing.T, before []string, args ...string) *agent {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.cmd.Args[4] = self
+	a := &agent{t: t}
+	line := slices.Concat(before, []string{self}, args)
+	a.cmd = exec.Command(line[0], line[1:]...)
 	a.cmd.Env = append(os.Environ(), asAgent+"=1")
 	a.cmd.Stderr = &a.heard
 	if a.in, err = a.cmd.StdinPipe(); err != nil {

@@ -33,35 +33,44 @@ func listenUDP(address string) (*net.UDPConn, error) {
 
 func dialUDP(address string) (net.Conn, error) { return net.Dial("udp", address) }
 
-// roundTrips asks an address n times from a namespace, one after the other, and returns how long it took, sorted. It sends again what is
-// not answered in time.
+// roundTrips asks an address n times from a namespace, one after the other, and returns how long each took, sorted. What is lost is asked
+// again, and counted from then on.
 func roundTrips(t *testing.T, namespace, address string, n int) []time.Duration {
 	t.Helper()
 	c := inside(t, namespace, func() (net.Conn, error) { return dialUDP(address) })
 	defer c.Close()
 	var all []time.Duration
-	buffer := make([]byte, 8)
 	for i := range n {
-		binary.BigEndian.PutUint64(buffer, uint64(i))
-		began := time.Now()
-		if _, err := c.Write(buffer); err != nil {
-			t.Fatal(err)
-		}
-		for {
-			if err := c.SetReadDeadline(began.Add(patient)); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := c.Read(buffer); err != nil {
-				t.Fatalf("%s does not answer: %v", address, err)
-			}
-			if binary.BigEndian.Uint64(buffer) == uint64(i) {
-				break
-			}
-		}
-		all = append(all, time.Since(began))
+		all = append(all, roundTrip(t, c, uint64(i)))
 	}
 	slices.Sort(all)
 	return all
+}
+
+const lostAfter = 3 * time.Second
+
+func roundTrip(t *testing.T, c net.Conn, n uint64) time.Duration {
+	t.Helper()
+	buffer := make([]byte, 8)
+	for first := time.Now(); time.Since(first) < patient; {
+		began := time.Now()
+		if _, err := c.Write(binary.BigEndian.AppendUint64(nil, n)); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.SetReadDeadline(began.Add(lostAfter)); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			if _, err := c.Read(buffer); err != nil {
+				break
+			}
+			if binary.BigEndian.Uint64(buffer) == n {
+				return time.Since(began)
+			}
+		}
+	}
+	t.Fatalf("%s does not answer", c.RemoteAddr())
+	return 0
 }
 
 func median(sorted []time.Duration) time.Duration { return sorted[len(sorted)/2] }
