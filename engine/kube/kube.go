@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -36,6 +37,9 @@ type Config struct {
 	LogLines int           // of LogsOf; 0 means 50, and there are never more than 1000
 	Survey   time.Duration // from one look at what is listed and not watched to the next; 0 means a minute
 
+	// Wrap goes round what carries the requests; nil for nothing.
+	Wrap func(http.RoundTripper) http.RoundTripper
+
 	Log *slog.Logger     // nil means slog.Default()
 	Now func() time.Time // nil means time.Now
 }
@@ -53,6 +57,7 @@ type EKS struct {
 type Cluster struct {
 	name    string
 	host    func() string // the address of the API server, for people
+	find    func(ctx context.Context) (*rest.Config, error)
 	client  kubernetes.Interface
 	dynamic dynamic.Interface // for kinds that other projects add
 	derive  func(detect.Scene) detect.Result
@@ -80,7 +85,8 @@ func Connect(cfg Config) (*Cluster, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	r := newReach(cfg.Name, cfg.Now, finder(cfg))
+	find := finder(cfg)
+	r := newReach(cfg.Name, cfg.Now, find)
 	rc := &rest.Config{
 		// The name stands for the address, in what client-go logs.
 		Host: "https://" + cfg.Name + ".invalid", Transport: r, UserAgent: "autopilot", QPS: cmp.Or(cfg.QPS, 50), Burst: cmp.Or(cfg.Burst, 100),
@@ -90,6 +96,7 @@ func Connect(cfg Config) (*Cluster, error) {
 			AcceptContentTypes: "application/vnd.kubernetes.protobuf,application/json",
 		},
 	}
+	rc.WrapTransport = cfg.Wrap
 	client, err := kubernetes.NewForConfig(rc)
 	if err != nil {
 		return nil, engine.Wrap(engine.Invalid, err, "cluster "+cfg.Name+" cannot be configured")
@@ -99,7 +106,7 @@ func Connect(cfg Config) (*Cluster, error) {
 		return nil, engine.Wrap(engine.Invalid, err, "cluster "+cfg.Name+" cannot be configured")
 	}
 	c := newCluster(cfg.Name, client, cfg.Log, cfg.Now)
-	c.host, c.lines, c.dynamic, c.every = r.host, cfg.LogLines, custom, cmp.Or(cfg.Survey, surveyEvery)
+	c.host, c.find, c.lines, c.dynamic, c.every = r.host, find, cfg.LogLines, custom, cmp.Or(cfg.Survey, surveyEvery)
 	return c, nil
 }
 

@@ -1,0 +1,54 @@
+# Arguments: the handle, seconds to last, seconds without a beat, the kind, and how much. It ends what it began, and nothing else, at the
+# end of its time, when nobody beats any more, on stop, and when whoever speaks to us goes. Each worker ends too when this shell is killed.
+me=$$ reader= pids=
+finish() {
+  trap '' TERM INT HUP
+  kill -9 $reader $pids 2>/dev/null
+  wait
+  echo "ended $1"
+  exit 0
+}
+trap 'finish signal' TERM INT HUP
+burn() {
+  while kill -0 $me; do
+    n=0
+    while [ $n -lt 20000 ]; do n=$((n + 1)); done
+  done
+}
+case $3 in
+cpu)
+  i=0
+  while [ $i -lt $4 ]; do
+    burn >/dev/null 2>&1 &
+    pids="$pids $!"
+    i=$((i + 1))
+  done
+  ;;
+memory)
+  # dd fills a buffer of its block size and holds it for as long as nobody reads what it writes.
+  rest=$4
+  while [ $rest -gt 0 ]; do
+    size=$rest
+    [ $size -gt 67108864 ] && size=67108864
+    dd if=/dev/zero bs=$size count=1 2>/dev/null | sleep $1 &
+    pids="$pids $!"
+    rest=$((rest - size))
+  done
+  ;;
+esac
+now=$(date +%s)
+end=$((now + $1)) heard=$now
+echo begun
+while read -r line; do
+  case $line in
+  reader*) reader=${line#reader } ;;
+  beat) heard=$(date +%s) ;;
+  stop) finish stop ;;
+  tick)
+    now=$(date +%s)
+    [ $now -ge $end ] && finish time
+    [ $((now - heard)) -ge $2 ] && finish silence
+    ;;
+  esac
+done
+finish pipe

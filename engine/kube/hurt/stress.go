@@ -1,0 +1,205 @@
+package hurt
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/eks-autopilot/autopilot/engine"
+)
+
+// The scripts that hold a fault in a container with a shell: one joins what is said to it and the time, the other holds the fault.
+var (
+	//go:embed stress.sh
+	stressScript string
+	//go:embed hold.sh
+	holdScript string
+)
+
+// lookScript lists the processes that carry a handle in their environment, and ends them.
+const lookScript = `for p in /proc/[0-9]*; do
+  case "$(cat "$p/environ" 2>/dev/null | tr '\000' ' ')" in *"AUTOPILOT_CHAOS=$0 "*) kill -9 "${p#/proc/}" 2>/dev/null && echo "${p#/proc/}" ;; esac
+done; true`
+
+// beginWithin is how long a fault may take to be in place once there is somebody to ask for it.
+const beginWithin = 30 * time.Second
+
+// endWithin is how long, beyond the silence that ends it in any case, an end may take.
+const endWithin = 20 * time.Second
+
+// amount is how much a stress takes, in cores or bytes.
+func amount(s engine.Strike, c corev1.Container) float64 {
+	if s.Fault == engine.FaultCPU {
+		if s.Dose.CPU > 0 {
+			return s.Dose.CPU
+		}
+		return cores(c)
+	}
+	if s.Dose.Memory > 0 {
+		return float64(s.Dose.Memory)
+	}
+	return math.Floor(0.9 * float64(c.Resources.Limits.Memory().Value()))
+}
+
+// stressCommand is what the container runs. A shell burns whole cores, which the container's limit cuts to what it allows.
+func (b *blow) stressCommand(c corev1.Container) []string {
+	kind, much := "memory", amount(b.strike, c)
+	if b.strike.Fault == engine.FaultCPU {
+		kind, much = "cpu", math.Ceil(much)
+	}
+	seconds := int(math.Ceil(b.left().Seconds()))
+	return []string{
+		"sh", "-c", stressScript, holdScript, b.handle, strconv.Itoa(seconds), strconv.Itoa(int(b.silence.Seconds())), kind,
+		strconv.FormatInt(int64(much), 10),
+	}
+}
+
+// stress uses up CPU or memory by processes in the container, which end themselves.
+func (b *blow) stress(ctx context.Context) (string, bool) {
+	p, err := b.pod(ctx, b.target)
+	if err != nil {
+		return "not begun: " + message(err), true
+	}
+	c, err := container(p, b.target)
+	if err != nil {
+		return "not begun: " + message(err), true
+	}
+	was := running(p, c.Name)
+	if was == nil {
+		return "not begun: container " + c.Name + " does not run", true
+	}
+	keep := context.WithoutCancel(ctx)
+	params := &corev1.PodExecOptions{Container: c.Name, Command: b.stressCommand(c), Stdin: true, Stdout: true}
+	s := b.open(keep, "exec", b.target.Object, params)
+	defer s.cancel()
+	why := b.hold(ctx, s, "ended")
+	if s.err == nil && why != "" {
+		return why, true
+	}
+	return b.lost(keep, c.Name, was.ContainerID, s.err)
+}
+
+// hold keeps a session until it is over, and has it end when it is time. It gives the last word that the other side said, if it said one.
+func (b *blow) hold(ctx context.Context, s *session, last string) (word string) {
+	beating, quiet := context.WithCancel(context.WithoutCancel(ctx))
+	defer quiet()
+	go s.beats(beating, b.beat)
+	begin := time.NewTimer(beginWithin)
+	defer begin.Stop()
+	end := time.NewTimer(b.left())
+	defer end.Stop()
+	var over <-chan time.Time // once it was asked to end
+	stop := ctx.Done()
+	ask := func() {
+		if over == nil {
+			quiet()
+			go s.say(wordStop)
+			over = time.After(b.silence + endWithin)
+		}
+		stop = nil
+	}
+	hear := func(line string) {
+		switch {
+		case line == "begun":
+			begin.Stop()
+			b.begin()
+		case strings.HasPrefix(line, last):
+			word = line
+		}
+	}
+	for {
+		select {
+		case line := <-s.lines:
+			hear(line)
+		case <-stop:
+			ask()
+		case <-end.C:
+			ask()
+		case <-begin.C:
+			ask()
+		case <-over:
+			s.cancel()
+			over = nil
+		case <-s.done:
+			for {
+				select {
+				case line := <-s.lines:
+					hear(line)
+					continue
+				default:
+				}
+				return word
+			}
+		}
+	}
+}
+
+// lost sees to the end of a stress whose stream broke: it ends by itself when it hears nothing, and what did not is ended.
+func (b *blow) lost(ctx context.Context, container, was string, cause error) (string, bool) {
+	text := "the stream that held it ended early"
+	if b.began.IsZero() {
+		text = "not begun"
+	}
+	if cause != nil {
+		text += ": " + b.told(cause)
+	}
+	var found string
+	var err error
+	gone := b.until(ctx, b.silence+endWithin, func(ctx context.Context) bool {
+		var ended bool
+		if ended, err = b.ended(ctx, container, was); ended || err != nil {
+			return ended
+		}
+		found, err = b.run(ctx, b.target.Object, container, "sh", "-c", lookScript, b.handle)
+		return err == nil && found == ""
+	})
+	switch {
+	case gone:
+		return text + "; none of its processes is left", true
+	case err != nil:
+		return text + "; it cannot be seen whether its processes have ended: " + message(err), false
+	}
+	return text + "; its processes do not end: " + strings.Join(strings.Fields(found), ", "), false
+}
+
+// ended tells whether a container has ended since, and all processes in it with it.
+func (h *Injector) endedSince(p *corev1.Pod, container, was string) bool {
+	now := running(p, container)
+	return now == nil || now.ContainerID != was
+}
+
+func (b *blow) ended(ctx context.Context, container, was string) (bool, error) {
+	p, err := b.pod(ctx, b.target)
+	if engine.CodeOf(err) == engine.NotFound {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return b.endedSince(p, container, was), nil
+}
+
+// tryStress says whether a container can be stressed by processes in it.
+func (h *Injector) tryStress(ctx context.Context, p *corev1.Pod, s engine.Strike, t engine.Victim) error {
+	c, err := container(p, t)
+	if err != nil {
+		return err
+	}
+	if much := amount(s, c); s.Fault == engine.FaultCPU && much != math.Ceil(much) && much < cores(c) {
+		return engine.Errorf(engine.Invalid, "a shell burns whole cores, and not %g of %g", much, cores(c))
+	}
+	tools := "command -v sleep && command -v date && command -v cat && command -v tr"
+	if s.Fault == engine.FaultMemory {
+		tools += " && command -v dd"
+	}
+	if _, err := h.run(ctx, reference(p), c.Name, "sh", "-c", tools); err != nil {
+		return fmt.Errorf("%w", err)
+	}
+	return nil
+}
