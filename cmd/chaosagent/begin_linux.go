@@ -1,6 +1,11 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
 
 // begin puts a fault in place. When it fails nothing of it is there, or the error says so (isLeft).
 func begin(o options) (fault, error) {
@@ -9,6 +14,8 @@ func begin(o options) (fault, error) {
 		return burn(o.cores), nil
 	case faultMemory:
 		return fill(o.bytes, o.force, "/")
+	case faultSignal:
+		return terminate("/", os.Getpid(), unix.Kill)
 	case faultLag, faultLoss:
 		return disturb(o)
 	case faultThrottle:

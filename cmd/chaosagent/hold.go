@@ -11,9 +11,10 @@ import (
 
 // fault is one that is in place.
 type fault struct {
-	how    string       // by which the kernel, or we, do it
-	broke  <-chan error // gets what ended it before it should have; nil when nothing can
-	end    func() error // undoes it, and fails when something is left; called once
+	how    string          // by which the kernel, or we, do it
+	broke  <-chan error    // gets what ended it before it should have; nil when nothing can
+	done   <-chan struct{} // closed when there is nothing to hold; nil for what lasts
+	end    func() error    // undoes it, and fails when something is left; called once
 	report func() string
 }
 
@@ -28,6 +29,7 @@ const (
 	endSilence  = "silence"
 	endSignal   = "signal"
 	endFailed   = "failed"
+	endDone     = "done"
 )
 
 // hold waits for the first line, begins the fault and keeps it until there is a reason to end it, which comes to pass in any case. It returns
@@ -82,6 +84,8 @@ func keep(ctx context.Context, o options, in io.Reader, out io.Writer, begin fun
 			why = endSilence
 		case <-ctx.Done():
 			why = endSignal
+		case <-f.done:
+			why = endDone
 		case broken = <-f.broke:
 			why = endFailed
 		}
@@ -115,6 +119,7 @@ var reasons = map[string]string{
 	endSilence:  "nobody was heard of for too long",
 	endSignal:   "the agent was asked to end, or its guard died",
 	endFailed:   "it failed",
+	endDone:     "it was done",
 }
 
 // wait returns "" at the first line, or why there will be none that counts.

@@ -21,6 +21,8 @@ const usage = `chaosagent holds one fault in the pod that it runs in, and ends i
   chaosagent loss     -percent 30  [-seed 1]      [-by netem|nfqueue] [-interface eth0]
   chaosagent throttle -rate 1mbit                 [-interface eth0]
   chaosagent dns      [-names a.example,b.svc] [-answer servfail|drop] [-interface eth0]
+  chaosagent signal   [-silence 15s]  asks process 1 to end by SIGTERM, when a line is read
+  chaosagent signal   asks process 1 of the container whose processes it shares to end
   chaosagent clean    removes what an agent that was killed left behind
   chaosagent version
 
@@ -36,9 +38,10 @@ const (
 	faultLoss     = "loss"
 	faultThrottle = "throttle"
 	faultDNS      = "dns"
+	faultSignal   = "signal"
 )
 
-var faults = []string{faultCPU, faultMemory, faultLag, faultLoss, faultThrottle, faultDNS}
+var faults = []string{faultCPU, faultMemory, faultLag, faultLoss, faultThrottle, faultDNS, faultSignal}
 
 // The ways to hurt packets, and to answer questions.
 const (
@@ -116,6 +119,8 @@ func parse(args []string) (options, error) {
 		flags.Func("names", "", func(s string) (err error) { o.names, err = parseNames(s); return err })
 		flags.StringVar(&o.answer, "answer", o.answer, "")
 		check = o.checkAnswer
+	case faultSignal:
+		check = func() error { return nil }
 	case "-h", "-help", "--help", "help":
 		return options{}, flag.ErrHelp
 	default:

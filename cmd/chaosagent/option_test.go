@@ -28,6 +28,7 @@ func TestParse(t *testing.T) {
 		"throttle -rate 1.5mbit":                 with(func(o *options) { o.fault, o.rate = faultThrottle, 1_500_000 }),
 		"throttle -rate 1Gbit":                   with(func(o *options) { o.fault, o.rate = faultThrottle, 1_000_000_000 }),
 		"throttle -rate 9600":                    with(func(o *options) { o.fault, o.rate = faultThrottle, 9600 }),
+		"signal -silence 15s":                    with(func(o *options) { o.fault = faultSignal }),
 		"dns":                                    with(func(o *options) { o.fault = faultDNS }),
 		"dns -names b.svc.,A.example,b.svc -answer drop": with(func(o *options) {
 			o.fault, o.names, o.answer = faultDNS, []string{"a.example", "b.svc"}, answerDrop

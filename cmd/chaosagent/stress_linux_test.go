@@ -182,3 +182,21 @@ func TestRoomIsTheLeastOfWhatCanBeSeen(t *testing.T) {
 		t.Errorf("of nothing that can be read: %d", room)
 	}
 }
+
+// A container's process 1, that handles SIGTERM, is the agent itself in the role of an app.
+func TestSignalEndsProcessOne(t *testing.T) {
+	app := launch(t, []string{"unshare", "--pid", "--fork", "--mount-proc"}, "cpu", "-cores", "0.01", "-for", "1m", "-silence", "1m")
+	app.say("beat")
+	if l := app.line(); l.State != stateBegun {
+		t.Fatalf("%+v; %s", l, &app.heard)
+	}
+	one := fmt.Sprint(app.worker())
+	a := launch(t, []string{"nsenter", "--pid", "--mount", "--target", one}, "signal", "-silence", "1m")
+	a.say("beat")
+	if l := a.line(); l.State != stateBegun || l.How != "SIGTERM" {
+		t.Errorf("%+v; %s", l, &a.heard)
+	}
+	if l, code := app.ended(); l.Reason != endSignal || code != codeClean {
+		t.Errorf("process 1 ended with code %d and %+v", code, l)
+	}
+}
