@@ -21,7 +21,6 @@ const usage = `chaosagent holds one fault in the pod that it runs in, and ends i
   chaosagent loss     -percent 30  [-seed 1]      [-by netem|nfqueue] [-interface eth0]
   chaosagent throttle -rate 1mbit                 [-interface eth0]
   chaosagent dns      [-names a.example,b.svc] [-answer servfail|drop] [-interface eth0]
-  chaosagent signal   [-silence 15s]  asks process 1 to end by SIGTERM, when a line is read
   chaosagent signal   asks process 1 of the container whose processes it shares to end
   chaosagent clean    removes what an agent that was killed left behind
   chaosagent version
