@@ -15,7 +15,7 @@ import (
 // faults are the rows. What a controller of the control plane makes by itself is left to it; what a kubelet, a driver or AWS's controllers write is
 // written in their words.
 func faults() []fault {
-	return slices.Concat(containerFaults(), podFaults, workloadFaults, nodeFaults, storageFaults, routeFaults, apiFaults, slowFaults, deliveryFaults)
+	return slices.Concat(containerFaults(), podFaults, workloadFaults, nodeFaults, storageFaults, routeFaults, apiFaults, slowFaults, deliveryFaults, lostFaults)
 }
 
 const missingSecret = `secret "settings" not found`

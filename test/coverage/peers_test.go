@@ -170,3 +170,14 @@ var amazon = []peer{
 	{what: "load balancer controller: subnets, certificates, permissions", faults: []string{"no load balancer", "ingress without a certificate"}, ranked: "a controller without a permission"},
 	{what: "extended support, add-on versions", why: "No fault: extended support is a finding with its price."},
 }
+
+// byHand is what is done to what runs well. It is seen within 15 seconds of the deed.
+var byHand = []peer{
+	{what: "pods evicted through the API, without a drain", faults: []string{"pod evicted by hand", "pod of a set evicted by hand", "only pod evicted by hand"}},
+	{what: "pods deleted by a person or a program", faults: []string{"pod deleted by hand", "pod of a daemonset deleted by hand"}},
+	{what: "a container's first process signalled", ranked: "a container that was signalled", alert: "AutopilotCrashLoopBackOff"},
+	{what: "CPU burnt beside a program, or by it", alert: "AutopilotHighCPU, AutopilotCPUThrottled"},
+	{what: "memory taken beside a program, or by it", alert: "AutopilotHighMemory, AutopilotOOMKilled"},
+	{what: "packets delayed, lost or slowed", ranked: "a network that is slow", alert: "AutopilotHighLatency, AutopilotSlowDependency, AutopilotHighErrorRate"},
+	{what: "names that do not resolve", ranked: "names that do not resolve", alert: "AutopilotDependencyErrors"},
+}

@@ -52,7 +52,7 @@ func TestTable(t *testing.T) {
 // TestEveryRuleIsShown holds that each rule of the ranking, and each of detection, has a test, and that each row of TestCoverage is in the table.
 func TestEveryRuleIsShown(t *testing.T) {
 	named := map[string]bool{}
-	for _, p := range slices.Concat(robusta, k8sgpt, kwatch, amazon) {
+	for _, p := range slices.Concat(robusta, k8sgpt, kwatch, amazon, byHand) {
 		for _, name := range p.faults {
 			named[name] = true
 		}
@@ -129,7 +129,7 @@ var detectors = map[engine.Class]string{
 	engine.ClassCrashLoop: "crashing", engine.ClassOOMKilled: "outOfMemory", engine.ClassImagePull: "imagePull", engine.ClassConfigError: "containerConfig, stuckCreating",
 	engine.ClassUnschedulable: "unschedulable, turnedAway, objects", engine.ClassProbeFailing: "probeFailing", engine.ClassEvicted: "evicted", engine.ClassNodeNotReady: "nodeNotReady, objects",
 	engine.ClassNodePressure: "nodePressure", engine.ClassJobFailed: "jobFailed", engine.ClassClaimPending: "claimPending", engine.ClassRolloutStuck: "rolloutStuck, objects",
-	engine.ClassReplicasMissing: "replicasMissing", engine.ClassVolumeFailing: "claimFailing, volumes", engine.ClassRouteBroken: "services, ingresses, objects",
+	engine.ClassReplicasMissing: "replicasMissing, lostPods", engine.ClassVolumeFailing: "claimFailing, volumes", engine.ClassRouteBroken: "services, ingresses, objects",
 	engine.ClassAPIDown: "hooks, objects", engine.ClassScalingStuck: "autoscalers", engine.ClassDrainBlocked: "drains", engine.ClassScheduleMissed: "cronJobs",
 	engine.ClassStuckTerminating: "terminating, namespaces", engine.ClassCertificate: "certificate, expiring",
 }
@@ -172,6 +172,7 @@ func coverage(t *testing.T) string {
 		{"k8sgpt: analyzers, and the rules of its pod analyzer", k8sgpt},
 		{"kwatch: hints by reason and by exit code, log signatures, sweeps", kwatch},
 		{"EKS's own", amazon},
+		{"What somebody takes away, or breaks, by hand", byHand},
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n| what | class | found by (engine/detect) | first cause (engine/rca) | shown by |\n|---|---|---|---|---|\n", part.title)
 		for _, p := range part.rows {
@@ -179,7 +180,7 @@ func coverage(t *testing.T) string {
 		}
 	}
 	b.WriteString("\n## What EKS does by plan raises nothing\n\nEach stands in one cluster with the faults above, seen now, four and 25 minutes ahead; `TestCoverage/quiet` holds that nothing was ever said of it.\n\n")
-	for _, q := range quiet {
+	for _, q := range allQuiet() {
 		fmt.Fprintf(&b, "- %s\n", q.name)
 	}
 	b.WriteString("\n## What is no fault of a running cluster, or is not covered\n\nAdvice on manifests opens no incident.\n\n| whose | what | why |\n|---|---|---|\n")
