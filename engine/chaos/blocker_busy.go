@@ -27,7 +27,7 @@ func (busy) Blocked(e engine.Experiment, f Field, r Rules) []string {
 		}
 	}
 	if active >= r.MaxActive {
-		reasons = append(reasons, fmt.Sprintf("%s of %s are planned or run; at most %d at a time: wait until one is over", plural(active, "experiment"), e.Cluster, r.MaxActive))
+		reasons = append(reasons, fmt.Sprintf("%s has %s planned or running; at most %d at a time: wait until one is over", e.Cluster, plural(active, "experiment"), r.MaxActive))
 	}
 	return reasons
 }

@@ -13,7 +13,7 @@ func (optedIn) Name() string { return "opt-in" }
 
 func (optedIn) Blocked(e engine.Experiment, f Field, r Rules) []string {
 	var reasons []string
-	for _, name := range namespacesOf(e, func(s engine.Strike) bool { return s.Fault != engine.FaultDrain }) {
+	for _, name := range namespacesOf(e, chosenPods) {
 		if n, ok := f.namespace(name); !ok || !n.OptedIn {
 			reasons = append(reasons, fmt.Sprintf("%s has not opted in; whoever owns it can: kubectl label namespace %s %s", name, name, r.OptIn))
 		}

@@ -6,7 +6,8 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-// share bounds how much of one workload is hit at once. Pods that were chosen never exceed it; what was asked for may.
+// share bounds how much of one workload is hit at once. Pods that were chosen never exceed it; what was asked for may, and
+// so may a workload that has shrunk since. What a drain takes away is the budgets' to say.
 type share struct{}
 
 func (share) Name() string { return "share of a workload" }
@@ -15,7 +16,7 @@ func (share) Blocked(e engine.Experiment, f Field, r Rules) []string {
 	var reasons []string
 	for _, s := range e.Strikes {
 		switch {
-		case s.Fault == engine.FaultDrain || len(s.Targets) == 0:
+		case !chosenPods(s) || len(s.Targets) == 0:
 		case s.Percent > r.MaxPercent:
 			reasons = append(reasons, fmt.Sprintf("-percent %d is more than the %d %% of a workload that may be hit at once", s.Percent, r.MaxPercent))
 		case s.Count > len(s.Targets):
@@ -24,21 +25,15 @@ func (share) Blocked(e engine.Experiment, f Field, r Rules) []string {
 		}
 	}
 	for _, w := range scopeOf(e, f).hit {
-		n, most := struck(e, w), max(f.size(w)*r.MaxPercent/100, 1)
+		n, most := 0, max(f.size(w)*r.MaxPercent/100, 1)
+		for id := range aims(e, chosenPods) {
+			if p, ok := f.pod(id); ok && p.Workload == w {
+				n++
+			}
+		}
 		if n > most {
 			reasons = append(reasons, fmt.Sprintf("%d of %s of %s would be hit; at most %d %% at once, which is %d", n, plural(f.size(w), "pod"), w, r.MaxPercent, most))
 		}
 	}
 	return reasons
-}
-
-// struck is how many pods of a workload an experiment hits.
-func struck(e engine.Experiment, w engine.Workload) int {
-	pods := map[string]bool{}
-	for _, v := range victims(e) {
-		if v.Workload == w {
-			pods[uid(v)] = true
-		}
-	}
-	return len(pods)
 }

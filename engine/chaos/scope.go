@@ -52,18 +52,21 @@ func scopeOf(e engine.Experiment, f Field) scope {
 	return s
 }
 
-// aims gives the targets of an experiment that are pods, by their UID, with how often each is struck.
-func aims(e engine.Experiment) map[string]int {
-	all := map[string]int{}
+// aims gives the UIDs of the pods that some of an experiment's strikes are at.
+func aims(e engine.Experiment, which func(engine.Strike) bool) map[string]bool {
+	all := map[string]bool{}
 	for _, s := range e.Strikes {
 		for _, t := range s.Targets {
-			if t.Workload.Kind != engine.KindNode {
-				all[t.Object.UID]++
+			if which(s) && t.Workload.Kind != engine.KindNode {
+				all[uid(t)] = true
 			}
 		}
 	}
 	return all
 }
+
+// chosenPods tells the strikes whose pods were chosen from those whose pods are all that a node has.
+func chosenPods(s engine.Strike) bool { return s.Fault != engine.FaultDrain }
 
 // victims lists the targets that are pods.
 func victims(e engine.Experiment) []engine.Victim {
