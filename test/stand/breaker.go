@@ -1,8 +1,15 @@
 package stand
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"path/filepath"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/eks-autopilot/autopilot/deploy"
 )
 
 // OptIn is the label by which a namespace of a stand lets experiments in, and AgentImage what holds their faults.
@@ -31,4 +38,25 @@ func (s *Stand) startBreaker(ctx context.Context) error {
 	}
 	s.onStop("breaker", s.Breaker.Stop)
 	return s.Breaker.Start(ctx)
+}
+
+// BreakerRules are what the account of the process that does experiments may do: to read as the bot does, and the roles that are shipped for
+// experiments.
+func BreakerRules() (rules []rbacv1.PolicyRule, err error) {
+	for _, name := range []string{"reader", "chaos"} {
+		file, err := deploy.RBAC(name)
+		if err != nil {
+			return nil, err
+		}
+		for doc := range bytes.SplitSeq(file, []byte("\n---")) {
+			var role rbacv1.ClusterRole
+			if err := yaml.Unmarshal(doc, &role); err != nil {
+				return nil, fmt.Errorf("deploy/rbac/%s.yaml: %w", name, err)
+			}
+			if role.Kind == "ClusterRole" || role.Kind == "Role" {
+				rules = append(rules, role.Rules...)
+			}
+		}
+	}
+	return rules, nil
 }

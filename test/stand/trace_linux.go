@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -159,4 +160,41 @@ func dump(namespace *os.File, family int, request uint16, body []byte, header in
 		}
 	}
 	return values, nil
+}
+
+// CPUTime is how long the processes of a pod have run so far, as the kernel counts it for the pod's control group. It fails for a pod that is
+// not there.
+func CPUTime(uid string) (time.Duration, error) {
+	for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/cpuacct", "/sys/fs/cgroup/cpu,cpuacct"} {
+		var found string
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return fs.SkipDir // it has just gone
+			case found != "":
+				return fs.SkipAll
+			case d.IsDir() && d.Name() == "pod"+uid:
+				found = path
+			}
+			return nil
+		})
+		if err != nil || found == "" {
+			continue
+		}
+		if nanos, err := os.ReadFile(filepath.Join(found, "cpuacct.usage")); err == nil {
+			n, err := strconv.ParseInt(strings.TrimSpace(string(nanos)), 10, 64)
+			return time.Duration(n), err
+		}
+		stat, err := os.ReadFile(filepath.Join(found, "cpu.stat"))
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(stat)) {
+			if micros, ok := strings.CutPrefix(line, "usage_usec "); ok {
+				n, err := strconv.ParseInt(strings.TrimSpace(micros), 10, 64)
+				return time.Duration(n) * time.Microsecond, err
+			}
+		}
+	}
+	return 0, fmt.Errorf("pod %s has no control group that counts its CPU", uid)
 }
