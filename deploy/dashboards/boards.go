@@ -116,7 +116,7 @@ func bot() *dashboard {
 	d := board("autopilot-bot", "Autopilot", "The bot itself: is it well, what waits, how soon does it notice?", "bot")
 	d.number("Database", "Whether it answered when the metrics were asked for.", "bool_yes_no", -1, 4, `min(autopilot_database_up)`)
 	d.number("Open incidents", "", "none", 0, 4, `sum(max by (severity) (autopilot_incidents_open))`)
-	d.number("Noticed within", "Median from the start of a problem to its incident, in the last hour.", "s", 60, 4, `max(autopilot_detection_delay_seconds{quantile="0.5"})`)
+	d.number("Noticed within", "Median from the start of a problem to its incident, in the last hour.", "s", 60, 4, `max(autopilot_detection_delay_median_seconds)`)
 	d.number("Tasks due", "Background tasks that should have begun.", "none", 100, 4, `sum(max by (kind) (autopilot_tasks_due)) or vector(0)`)
 	d.number("Messages waiting", "That Slack does not show yet as they should be.", "none", 50, 4, `max(autopilot_messages_waiting)`)
 	d.number("Oldest command", "For how long somebody has waited for an answer.", "s", 5, 4, `max(autopilot_payloads_waiting_age_seconds)`)
