@@ -31,7 +31,7 @@ func roomIn(root string) (room int64, of string, ok bool) {
 // memoryGroups lists the folders of the cgroups that this process is in, from its own upwards. A container's mount begins at its own,
 // so that what /proc/self/cgroup says may lead nowhere; what does not exist is skipped when it is read.
 func memoryGroups(root string) []string {
-	lines, err := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
+	lines, err := os.ReadFile(filepath.Join(root, "proc/self/cgroup")) //nolint:gosec // It is in /proc.
 	if err != nil {
 		return nil
 	}
@@ -101,7 +101,7 @@ func readField(path, name string) (int64, bool) {
 	if err != nil {
 		return 0, false
 	}
-	defer f.Close()
+	defer shut(f)
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
 		if len(fields) >= 2 && strings.TrimSuffix(fields[0], ":") == name {

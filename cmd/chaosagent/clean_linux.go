@@ -22,7 +22,7 @@ func cleanUp(args []string, out, problems io.Writer) int {
 		say.line(line{State: stateEnded, Reason: endFailed, Text: "not cleaned: " + err.Error()})
 		return codeRefused
 	}
-	defer taken.Close()
+	defer shut(taken)
 	gone, err := sweep()
 	if err != nil {
 		say.line(line{State: stateEnded, Reason: endFailed, Text: err.Error()})
@@ -42,7 +42,7 @@ func sweep() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
+	defer shut(c)
 	shaped, err := removeQdiscs(c)
 	rules, ruleErr := removeRules()
 	return append(shaped, rules...), errors.Join(err, ruleErr)

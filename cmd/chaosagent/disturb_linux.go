@@ -18,7 +18,7 @@ func disturb(o options) (fault, error) {
 	}
 	i, err := pickInterface(c, o.iface)
 	if err != nil {
-		c.Close()
+		shut(c)
 		return fault{}, err
 	}
 	if o.by != byQueue {
@@ -27,11 +27,11 @@ func disturb(o options) (fault, error) {
 			return closing(f, c), nil
 		}
 		if o.by == byNetem || !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EEXIST) {
-			c.Close()
+			shut(c)
 			return fault{}, err
 		}
 	}
-	c.Close()
+	shut(c)
 	if o.fault == faultLag {
 		return queued(i.Name, false, queueMeta, queueFailOpen|queueWhole, late(o.delay, o.jitter), byQueue)
 	}

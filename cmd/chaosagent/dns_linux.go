@@ -14,7 +14,7 @@ func mislead(o options) (fault, error) {
 		return fault{}, err
 	}
 	i, err := pickInterface(c, o.iface)
-	c.Close()
+	shut(c)
 	if err != nil {
 		return fault{}, err
 	}

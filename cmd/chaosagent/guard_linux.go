@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // What a fault does to the network outlives the process that did it. So there are two: the guard, which is the one that was started, and
@@ -47,17 +48,17 @@ func guard(ctx context.Context, o options, args []string, in io.Reader, out io.W
 	if err != nil {
 		return refuse(err)
 	}
-	defer taken.Close()
+	defer shut(taken)
 	place, err := taken.File()
 	if err != nil {
 		return refuse(err)
 	}
-	defer place.Close()
+	defer shut(place)
 	theirs, ours, err := os.Pipe()
 	if err != nil {
 		return refuse(err)
 	}
-	defer ours.Close()
+	defer shut(ours)
 	worker := exec.Command("/proc/self/exe", args...) //nolint:gosec,noctx // It is this program with its own arguments, and is asked to end rather than killed.
 	worker.Env = append(os.Environ(), guardedVariable+"=1")
 	worker.Stdin, worker.Stdout, worker.Stderr = in, out, os.Stderr
@@ -69,11 +70,15 @@ func guard(ctx context.Context, o options, args []string, in io.Reader, out io.W
 	}
 	done := make(chan error, 1)
 	go func() { done <- worker.Wait() }()
+	// A worker that is frozen would hold packets for ever.
+	frozen := time.NewTimer(o.silence + o.last + overtime)
+	defer frozen.Stop()
 	select {
 	case err = <-done:
+	case <-frozen.C:
+		err = end(worker.Process, done, 0)
 	case <-ctx.Done():
-		_ = worker.Process.Signal(syscall.SIGTERM) // one that has ended needs none
-		err = <-done
+		err = end(worker.Process, done, overtime)
 	}
 	if code := worker.ProcessState.ExitCode(); code >= 0 {
 		return code
@@ -86,6 +91,21 @@ func guard(ctx context.Context, o options, args []string, in io.Reader, out io.W
 	}
 	say.line(l)
 	return code
+}
+
+// overtime is how long an end may take; each answer of the kernel is waited for by itself.
+const overtime = 20 * time.Second
+
+// end asks a worker to end and, when it does not in time, kills it. It returns how it ended.
+func end(worker *os.Process, done <-chan error, within time.Duration) error {
+	_ = worker.Signal(syscall.SIGTERM) // one that has ended needs none
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(within):
+	}
+	_ = worker.Kill()
+	return <-done
 }
 
 // guarded is what a worker has of its guard.

@@ -199,6 +199,21 @@ func TestBeatsAreAnswered(t *testing.T) {
 	})
 }
 
+func TestWhatIsDoneInAMomentEndsAtOnce(t *testing.T) {
+	in, words := io.Pipe()
+	go func() { _, _ = io.WriteString(words, "beat\n") }()
+	done := make(chan struct{})
+	close(done)
+	var out bytes.Buffer
+	code := keep(t.Context(), options{last: time.Hour, silence: time.Hour}, in, &out, func(options) (fault, error) {
+		return fault{how: "test", done: done, end: func() error { return nil }}, nil
+	})
+	in.Close()
+	if got := spoken(t, out.Bytes()); code != codeClean || len(got) != 2 || got[0].State != stateBegun || got[1].Reason != endDone {
+		t.Errorf("code %d; it said %s", code, out.String())
+	}
+}
+
 // stuck is a reader that does not read.
 type stuck struct{ ctx context.Context }
 

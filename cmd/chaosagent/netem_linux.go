@@ -49,7 +49,7 @@ func throttle(o options) (fault, error) {
 			return closing(f, c), nil
 		}
 	}
-	c.Close()
+	shut(c)
 	return fault{}, err
 }
 
@@ -57,7 +57,7 @@ func throttle(o options) (fault, error) {
 func closing(f fault, c *netlink.Conn) fault {
 	end := f.end
 	f.end = func() error {
-		defer c.Close()
+		defer shut(c)
 		return end()
 	}
 	return f
@@ -76,8 +76,8 @@ const (
 // busy node wakes it late, and yet does not show in a measurement of a second; it is two packets at least. What waits is bounded to a fifth
 // of a second, or to sixteen packets where that is less than a connection needs to keep going.
 func tbfOptions(rate int64, mtu int) []byte {
-	bytes := uint64(rate) / 8 //nolint:gosec // It is positive.
-	packet := uint64(mtu) + etherHeader
+	bytes := uint64(rate) / 8           //nolint:gosec // It is positive.
+	packet := uint64(mtu) + etherHeader //nolint:gosec // So is this.
 	burst := min(max(bytes/100, 2*packet), math.MaxUint32/4)
 	limit := min(max(bytes/5, 16*packet)+burst, math.MaxUint32/2)
 	parms := append([]byte{0, linkEther}, make([]byte, 6)...) // struct tc_ratespec up to the rate
@@ -90,6 +90,6 @@ func tbfOptions(rate int64, mtu int) []byte {
 		if bytes > math.MaxUint32 {
 			ae.Uint64(tbfRate64, bytes)
 		}
-		ae.Uint32(tbfBurst, uint32(burst))
+		ae.Uint32(tbfBurst, uint32(burst)) //nolint:gosec // It was bounded above.
 	})
 }

@@ -5,12 +5,14 @@ import (
 	"io"
 	"math"
 	"net"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
-const lag = 100 * time.Millisecond
+const lag = 200 * time.Millisecond
 
 func TestLagIsAddedToWhatThePodSends(t *testing.T) {
 	t.Parallel()
@@ -22,9 +24,7 @@ func TestLagIsAddedToWhatThePodSends(t *testing.T) {
 	}
 	a := p.begin(t, "lag", "-delay", lag.String(), "-for", "1m", "-silence", "1m")
 	for _, address := range []string{four, six} {
-		if got := median(roundTrips(t, p.peer, address, 21)); !near(got-before[address], lag) {
-			t.Errorf("%s takes %v more, want %v", address, got-before[address], lag)
-		}
+		held(t, address+" takes longer", func() time.Duration { return median(roundTrips(t, p.peer, address, 11)) - before[address] })
 	}
 	// Its own loopback is left alone.
 	if got := median(roundTrips(t, p.name, inner, 11)); got > lag/2 {
@@ -44,7 +44,7 @@ func TestLagIsAddedToWhatThePodSends(t *testing.T) {
 func TestJitterSpreadsTheLag(t *testing.T) {
 	t.Parallel()
 	p := newPod(t)
-	const jitter = 40 * time.Millisecond
+	const jitter = 80 * time.Millisecond
 	address := p.echo(t, podIP)
 	a := p.begin(t, "lag", "-delay", lag.String(), "-jitter", jitter.String(), "-for", "1m", "-silence", "1m")
 	took := roundTrips(t, p.peer, address, 41)
@@ -52,7 +52,7 @@ func TestJitterSpreadsTheLag(t *testing.T) {
 	if first := took[0]; first < lag-jitter {
 		t.Errorf("the fastest took %v, want at least %v", first, lag-jitter)
 	}
-	// Of 41 even throws in 80 ms, the middle half spans 40 ms or so; by chance it is below 10 ms once in a billion times.
+	// Of 41 even throws in 160 ms, the middle half spans 80 ms or so; by chance it is below 20 ms once in a billion times.
 	if spread := took[30] - took[10]; spread < jitter/4 {
 		t.Errorf("the middle half spans %v, want about %v", spread, jitter)
 	}
@@ -62,15 +62,28 @@ func TestLagHoldsUnderLoad(t *testing.T) {
 	p := newPod(t)
 	const packets, perSecond = 30_000, 15_000
 	a := p.begin(t, "lag", "-delay", lag.String(), "-for", "1m", "-silence", "1m")
-	took := p.flood(t, packets, perSecond)
+	held(t, "half of the packets take", func() time.Duration {
+		took := p.flood(t, packets, perSecond)
+		if len(took) != packets {
+			t.Errorf("%d of %d packets came", len(took), packets)
+		}
+		t.Logf("of %d packets at %d/s: first %v, median %v, p99 %v, last %v", len(took), perSecond, took[0], median(took), took[len(took)*99/100], took[len(took)-1])
+		return median(took)
+	})
+	t.Logf("the agent used %v of CPU in all", used(t, a.worker()))
 	a.stop()
-	if len(took) != packets {
-		t.Errorf("%d of %d packets came", len(took), packets)
+}
+
+// held wants the lag as it was asked for, within a tenth. A machine on which much else runs gets more than one try.
+func held(t *testing.T, what string, measure func() time.Duration) {
+	t.Helper()
+	var got time.Duration
+	for range 5 {
+		if got = measure(); near(got, lag) {
+			return
+		}
 	}
-	t.Logf("of %d packets at %d/s: median %v, p99 %v, last %v", len(took), perSecond, median(took), took[len(took)*99/100], took[len(took)-1])
-	if !near(median(took), lag) {
-		t.Errorf("half took up to %v, want %v", median(took), lag)
-	}
+	t.Errorf("%s %v, want %v", what, got, lag)
 }
 
 func TestLossIsWithinItsInterval(t *testing.T) {
@@ -104,8 +117,11 @@ func TestThrottleHoldsItsRate(t *testing.T) {
 		measure func(pod, *testing.T, time.Duration) float64
 	}{
 		// Slow ones by packets that nobody waits for: a connection needs many seconds to find its pace at eight packets a second.
-		{"100kbit", 1e5, 4 * time.Second, pod.pour}, {"1mbit", 1e6, 2 * time.Second, pod.pour},
-		{"10mbit", 1e7, 2 * time.Second, pod.throughput}, {"100mbit", 1e8, time.Second, pod.throughput}, {"1gbit", 1e9, time.Second, pod.throughput},
+		{"100kbit", 1e5, 4 * time.Second, pod.pour},
+		{"1mbit", 1e6, 2 * time.Second, pod.pour},
+		{"10mbit", 1e7, 2 * time.Second, pod.throughput},
+		{"100mbit", 1e8, time.Second, pod.throughput},
+		{"1gbit", 1e9, time.Second, pod.throughput},
 	} {
 		t.Run(c.rate, func(t *testing.T) {
 			p := newPod(t)
@@ -226,4 +242,46 @@ func TestOnlyOneFaultInAPod(t *testing.T) {
 	}
 	a.stop()
 	p.begin(t, "loss", "-percent", "10").stop()
+}
+
+func TestWhatOthersChoseIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	p := newPod(t)
+	tc := exec.Command("tc", "-n", p.name, "qdisc", "add", "dev", "eth0", "root", "handle", "7:", "tbf", "rate", "500mbit", "burst", "1mb", "latency", "50ms")
+	if out, err := tc.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", tc, err, out)
+	}
+	only := func(when string) {
+		t.Helper()
+		if got := p.residue(t); !slices.Equal(got, []string{byTBF}) {
+			t.Errorf("%s there is %v", when, got)
+		}
+	}
+	a := p.start(t, "throttle", "-rate", "1mbit")
+	a.say("beat")
+	if l, code := a.ended(); code != codeRefused || !l.Clean || !strings.Contains(l.Text, "of its own (tbf)") {
+		t.Errorf("throttle: code %d, %+v", code, l)
+	}
+	only("after a throttle that was refused")
+	// What waits in a queue does not need the place.
+	p.begin(t, "lag", "-delay", "10ms", "-for", "1m", "-silence", "1m").stop()
+	only("after a lag")
+	if l, code := p.start(t, "clean").ended(); code != codeClean || l.Text != "nothing was left" {
+		t.Errorf("clean: code %d, %+v", code, l)
+	}
+	only("after clean")
+	for args, want := range map[string]string{
+		"lag -delay 10ms -interface eth9":       "eth9",
+		"throttle -rate 1mbit -interface lo":    "loopback",
+		"lag -delay 10ms -by netem":             "of its own",
+		"loss -percent 10 -interface lo":        "loopback",
+		"dns -names a.example -interface nope0": "nope0",
+	} {
+		a := p.start(t, strings.Fields(args)...)
+		a.say("beat")
+		if l, code := a.ended(); code != codeRefused || !l.Clean || !strings.Contains(l.Text, want) {
+			t.Errorf("%s: code %d, %+v, want %q in it", args, code, l, want)
+		}
+	}
+	only("after what was refused")
 }

@@ -67,16 +67,16 @@ func openQueue(copyMode uint8, flags uint32, j judge) (*queue, error) {
 	}
 	q := &queue{conn: c, judge: j, done: make(chan struct{}), broke: make(chan error, 1)}
 	if err := q.configure(copyMode, flags); err != nil {
-		c.Close()
+		shut(c)
 		return nil, fmt.Errorf("take packets from queue %d: %w", queueNumber, err)
 	}
 	if q.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		c.Close()
+		shut(c)
 		return nil, fmt.Errorf("make an event: %w", err)
 	}
 	raw, err := c.SyscallConn()
 	if err != nil {
-		c.Close()
+		shut(c)
 		return nil, err
 	}
 	go func() {
@@ -127,7 +127,7 @@ func (q *queue) end() error {
 		<-q.done
 	}
 	_ = unix.Close(q.wake)
-	q.conn.Close() // the kernel gives a queue up with its socket
+	shut(q.conn) // the kernel gives a queue up with its socket
 	return err
 }
 

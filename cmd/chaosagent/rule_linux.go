@@ -45,7 +45,7 @@ func sendTo(queue uint16, iface string, dns bool) (*rules, error) {
 			if err = batch(c, ruleMessages(queue, iface, dns, native, flags)); err == nil {
 				return &rules{conn: c}, nil
 			}
-			c.Close()
+			shut(c)
 			if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EEXIST) {
 				return nil, fmt.Errorf("add the rule for packets: %w", err)
 			}
@@ -57,7 +57,7 @@ func sendTo(queue uint16, iface string, dns bool) (*rules, error) {
 
 // end removes the rules. It fails when they are still there.
 func (r *rules) end() error {
-	defer r.conn.Close()
+	defer shut(r.conn)
 	_, err := removeTables(r.conn)
 	return err
 }
@@ -68,7 +68,7 @@ func removeRules() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
+	defer shut(c)
 	return removeTables(c)
 }
 

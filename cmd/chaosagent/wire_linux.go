@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/mdlayher/netlink"
@@ -79,3 +80,6 @@ func explain(err error) error {
 	}
 	return err
 }
+
+// shut closes what need not be closed for anything but thrift.
+func shut(c io.Closer) { c.Close() }
