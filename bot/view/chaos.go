@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ func experimentLine(e engine.Experiment, base string) string {
 	if address := Permalink(base, e.Thread); address != "" {
 		title = link(address, title)
 	}
-	parts := []string{mark + " *" + outside(state, 80) + "*: " + title, "cluster " + code(e.Cluster, 60), person(e.By)}
+	parts := []string{fmt.Sprintf("%s %d *%s*: %s", mark, e.ID, outside(state, 80), title), "cluster " + code(e.Cluster, 60), person(e.By)}
 	if e.Schedule != "" {
 		parts[2] = "schedule " + code(e.Schedule, 60)
 	}

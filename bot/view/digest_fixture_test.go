@@ -92,7 +92,8 @@ func week() engine.Digest {
 				{ID: 43, Title: "shop/cart misses replicas", Severity: engine.Warning, Started: date(11, 22), Lasted: 20 * time.Hour, Thread: deed},
 			},
 		},
-		Own: engine.OwnCost{BilledCalls: 24, BilledAmount: 240_000, Scans: 14, Queries: 8_412, Samples: 1_234_000_000, Slowest: 2100 * time.Millisecond},
+		Trust: new(trusted()),
+		Own:   engine.OwnCost{BilledCalls: 24, BilledAmount: 240_000, Scans: 14, Queries: 8_412, Samples: 1_234_000_000, Slowest: 2100 * time.Millisecond},
 		Insights: []engine.Insight{
 			{Rule: "mover", Text: "Team payments cost $911.90 more than the week before, more than half of the rise.", Amount: usd(911.9), Rows: "team payments"},
 			{Rule: "budget", Text: "Budget payments heads for $13,904 of $11,000.", Amount: usd(2_904), Rows: "budget payments"},

@@ -121,6 +121,9 @@ func hostileDigest(t *rapid.T) engine.Digest {
 			return engine.IncidentLine{Title: text(t), Workload: engine.Workload{Name: text(t)}, Severity: engine.Severity(text(t)), Lasted: time.Duration(rapid.Int64().Draw(t, "lasted"))}
 		}),
 	}
+	if rapid.Bool().Draw(t, "trust") {
+		d.Trust = new(hostileScorecard(t))
+	}
 	d.Own = engine.OwnCost{BilledAmount: amountOf(t), Queries: rapid.Int().Draw(t, "queries"), Samples: rapid.Int64().Draw(t, "samples")}
 	d.Insights = some(t, 4, func(t *rapid.T) engine.Insight { return engine.Insight{Text: text(t), Rows: text(t)} })
 	d.Corrections = some(t, 15, func(t *rapid.T) engine.Correction {

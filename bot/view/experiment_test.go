@@ -263,6 +263,56 @@ func TestHostileExperimentsKeepLimits(t *testing.T) {
 	})
 }
 
+func hostileScorecard(t *rapid.T) engine.Scorecard {
+	share := func() engine.Share {
+		of := rapid.IntRange(0, 50).Draw(t, "of")
+		return engine.Share{Of: of, Hits: rapid.IntRange(0, of).Draw(t, "hits"), Low: rapid.Float64Range(0, 1).Draw(t, "low"), High: rapid.Float64Range(0, 1).Draw(t, "high")}
+	}
+	line := func(t *rapid.T) engine.ScoreLine {
+		return engine.ScoreLine{
+			Fault: engine.Fault(text(t)), Detected: share(), Top1: share(), Top3: share(), StepRight: share(), ByWatch: share(), ByAlert: share(),
+			Median: time.Duration(rapid.Int64().Draw(t, "median")), P95: time.Duration(rapid.Int64().Draw(t, "p95")), Recovery: time.Duration(rapid.Int64().Draw(t, "recovery")),
+		}
+	}
+	s := engine.Scorecard{From: moment(t), To: moment(t), All: line(t), Lines: some(t, 10, line), Controls: share(), Stranded: share()}
+	if rapid.Bool().Draw(t, "trend") {
+		s.Before = new(line(t))
+	}
+	s.Misses = some(t, 15, func(t *rapid.T) engine.Miss {
+		return engine.Miss{Experiment: rapid.Int64().Draw(t, "experiment"), Incident: rapid.Int64().Draw(t, "incident"), Title: text(t), Text: text(t), Thread: engine.Thread{Channel: text(t), TS: text(t)}}
+	})
+	s.Reliable = some(t, 10, func(*rapid.T) engine.Reliability { return engine.Reliability{Low: 0.1, High: 0.2, Right: share()} })
+	return s
+}
+
+func TestHostileScorecardsKeepLimits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := hostileScorecard(t)
+		checkDrawing(t, "reply trust", view.Reply(engine.Reply{Scorecard: &s}, workspace))
+	})
+}
+
+// TestTrustSaysHowLittleFewRunsSay, and calls nothing better or worse that may be chance.
+func TestTrustSaysHowLittleFewRunsSay(t *testing.T) {
+	shown := func(s engine.Scorecard) string { return said(t, view.Reply(engine.Reply{Scorecard: &s}, workspace)) }
+	few, better, worse := trusted(), trusted(), trusted()
+	few.All.Detected = share(3, 3, 0.44, 1)
+	better.Before.Detected, worse.Before.Detected = share(5, 36, 0.06, 0.29), share(360, 360, 0.995, 1)
+	for _, of := range []struct {
+		name, want, not string
+		s               engine.Scorecard
+	}{
+		{"many", "No difference that could not be chance", "say little", trusted()},
+		{"few", "3 runs say little: the true share may well be anywhere from 44 % to 100 %", "Fewer than 10", few},
+		{"better", "*Better.*", "chance.", better},
+		{"worse", "*Worse.*", "chance.", worse},
+	} {
+		if got := shown(of.s); !strings.Contains(got, of.want) || strings.Contains(got, of.not) {
+			t.Errorf("%s: want %q and not %q", of.name, of.want, of.not)
+		}
+	}
+}
+
 func TestExperimentWithoutGradeHasNone(t *testing.T) {
 	if _, err := view.ExperimentGrade(under(), nil, workspace); engine.CodeOf(err) != engine.NotFound {
 		t.Errorf("error %v", err)

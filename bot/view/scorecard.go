@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,6 +90,9 @@ func trustLines(s engine.Scorecard) []string {
 			line += fmt.Sprintf(": half within *%s*, 95 %% within %s", exactly(all.Median), exactly(all.P95))
 		}
 		lines = append(lines, line)
+		if all.Recovery > 0 {
+			lines[0] += "; half were well again within " + exactly(all.Recovery)
+		}
 		if all.Top1.Of > 0 {
 			lines = append(lines, fmt.Sprintf("Right cause first in *%s*, in the first three in %s; the first step helps in %s", rate(all.Top1), rate(all.Top3), rate(all.StepRight)))
 		}
@@ -156,11 +160,13 @@ func trustTables(c *canvas, s engine.Scorecard) {
 	if len(s.Lines) == 0 {
 		return
 	}
-	noticed := [][4]string{{"Noticed", "runs", "share", "median"}}
-	ranked := [][4]string{{"Cause right", "first", "top 3", "p95"}}
+	noticed := [][4]string{{"Noticed", "runs", "share", ""}}
+	soon := [][4]string{{"How soon", "median", "p95", ""}}
+	ranked := [][4]string{{"Cause right", "first", "top 3", ""}}
 	row := func(name string, l engine.ScoreLine) {
-		noticed = append(noticed, [4]string{name, fmt.Sprint(l.Detected.Of), rate(l.Detected), speed(l.Median, l.Detected)})
-		ranked = append(ranked, [4]string{name, bare(l.Top1), bare(l.Top3), speed(l.P95, l.Detected)})
+		noticed = append(noticed, [4]string{name, fmt.Sprint(l.Detected.Of), rate(l.Detected), ""})
+		soon = append(soon, [4]string{name, speed(l.Median, l.Detected), speed(l.P95, l.Detected), ""})
+		ranked = append(ranked, [4]string{name, bare(l.Top1), bare(l.Top3), ""})
 	}
 	var few []string
 	for _, l := range s.Lines {
@@ -171,8 +177,9 @@ func trustTables(c *canvas, s engine.Scorecard) {
 		}
 	}
 	row("All", s.All)
-	c.section(table(noticed))
-	c.section(table(ranked))
+	for _, t := range [][][4]string{noticed, soon, ranked} {
+		c.section(table(t))
+	}
 	if len(few) > 0 && s.All.Detected.Of >= fewRuns {
 		c.context(fmt.Sprintf("Fewer than %d runs each, so the share of one alone says little: %s.", fewOfFault,
 			strings.Join(list(few, len(engine.Faults), func(s string) string { return outside(s, 40) }), ", ")))
@@ -216,16 +223,19 @@ func reliable(s engine.Scorecard) []string {
 
 // trustChart is what share of each fault was noticed. ok is false where there is too little to draw.
 func trustChart(s engine.Scorecard) (block slack.Block, ok bool) {
-	if len(s.Lines) < 2 {
-		return nil, false
-	}
-	lines := s.Lines[:min(chartPoints, len(s.Lines))]
-	labels := make([]string, len(lines))
+	var labels []string
 	series := [2][]slack.DataVisualizationDataPoint{}
-	for n, l := range lines {
-		labels[n] = cell(faultName(l.Fault), chartLabel)
-		series[0] = append(series[0], slack.NewDataVisualizationDataPoint(labels[n], rounded(100*l.Detected.Value())))
-		series[1] = append(series[1], slack.NewDataVisualizationDataPoint(labels[n], rounded(100*l.Top1.Value())))
+	for _, l := range s.Lines {
+		label := cell(faultName(l.Fault), chartLabel)
+		if slices.Contains(labels, label) || len(labels) == chartPoints {
+			continue // Slack wants each once
+		}
+		labels = append(labels, label)
+		series[0] = append(series[0], slack.NewDataVisualizationDataPoint(label, rounded(100*l.Detected.Value())))
+		series[1] = append(series[1], slack.NewDataVisualizationDataPoint(label, rounded(100*l.Top1.Value())))
+	}
+	if len(labels) < 2 {
+		return nil, false
 	}
 	axis := slack.NewDataVisualizationAxisConfig(labels...).WithYLabel("percent")
 	return slack.NewDataVisualizationBlock("Noticed, and understood, by fault", slack.NewDataVisualizationBarChart(axis,
