@@ -87,15 +87,25 @@ func GradeDue(e engine.Experiment, incidents []engine.Incident, recoveredAt, now
 // patience is for how long after its end an experiment waits for what it hit to be well.
 const patience = 10 * time.Minute
 
-// Explains tells whether an incident is one that an experiment brought about, or may have: on what it hits or what may feel it, while it ran
-// or shortly after. Who judges another experiment of that time leaves such an incident out.
+// Explains tells whether an incident, as it was last opened or reopened, is one that an experiment brought about, or may have: on what it
+// hits or what may feel it, while it ran or shortly after, and before it was graded. Who judges another experiment of that time leaves such
+// an incident out.
 func Explains(e engine.Experiment, i engine.Incident) bool {
 	first, last := span(e)
 	if first.IsZero() || e.Expect.Nothing {
 		return false
 	}
-	at := lastBegan(i, first.Add(-slack))
-	return !at.IsZero() && !at.After(last.Add(settle+e.Expect.Within)) && excused(e, i.Workload)
+	until := last.Add(settle + e.Expect.Within)
+	if e.Grade != nil && e.Grade.At.Before(until) {
+		until = e.Grade.At
+	}
+	at := i.DetectedAt
+	for _, ev := range i.Timeline {
+		if reopened(ev) && ev.At.After(at) {
+			at = ev.At
+		}
+	}
+	return !at.Before(first.Add(-slack)) && !at.After(until) && excused(e, i.Workload)
 }
 
 // span is from when the first fault was in place to when the last one ended, as far as it was seen; zero when none ever was.
@@ -131,7 +141,7 @@ func sift(e engine.Experiment, incidents []engine.Incident, first time.Time) (no
 	}
 	shown := map[int64]bool{}
 	for _, i := range incidents {
-		at := lastBegan(i, first.Add(-slack))
+		at := episode(i, first.Add(-slack))
 		if at.IsZero() || e.Expect.Nothing || !slices.Contains(e.Expect.Workloads, i.Workload) {
 			continue
 		}
@@ -140,7 +150,7 @@ func sift(e engine.Experiment, incidents []engine.Incident, first time.Time) (no
 	}
 	slices.SortStableFunc(noticed, func(a, b notice) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.incident.ID, b.incident.ID)) })
 	for _, i := range incidents {
-		at := lastBegan(i, first.Add(-slack))
+		at := episode(i, first.Add(-slack))
 		switch {
 		case at.IsZero() || at.After(until):
 		case !e.Expect.Nothing && (excused(e, i.Workload) || shown[i.ParentID]):
@@ -166,15 +176,18 @@ func excused(e engine.Experiment, w engine.Workload) bool {
 	return false
 }
 
-// lastBegan is when an incident was opened, or first reopened, at or after a time; zero when it was neither.
-func lastBegan(i engine.Incident, from time.Time) time.Time {
+// episode is when an incident was opened, or first reopened, at or after a time; zero when it was neither.
+func episode(i engine.Incident, from time.Time) time.Time {
 	if !i.DetectedAt.Before(from) {
 		return i.DetectedAt
 	}
 	for _, ev := range i.Timeline {
-		if (ev.Kind == "reopened" || ev.Kind == "reopened_quietly") && !ev.At.Before(from) {
+		if reopened(ev) && !ev.At.Before(from) {
 			return ev.At
 		}
 	}
 	return time.Time{}
 }
+
+// reopened tells the lines of a timeline that begin another episode.
+func reopened(e engine.Event) bool { return e.Kind == "reopened" || e.Kind == "reopened_quietly" }
