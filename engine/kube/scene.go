@@ -147,7 +147,7 @@ func (o *objects) eventsAbout(keys []string, now time.Time) []*corev1.Event {
 	var out []*corev1.Event
 	for _, key := range keys {
 		for _, e := range find[corev1.Event](o.events, byObject, key) {
-			if e.Type == corev1.EventTypeWarning && now.Sub(collect.Happened(e)) <= eventWindow {
+			if e.Type == corev1.EventTypeWarning && now.Sub(collect.Happened(e)) <= eventWindow && !collect.Guest(e) {
 				out = append(out, e)
 			}
 		}

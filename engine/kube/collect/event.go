@@ -76,9 +76,13 @@ func (s *subject) listEvents(ctx context.Context, ref engine.ObjectRef) ([]corev
 		return nil, err
 	}
 	return slices.DeleteFunc(list.Items, func(e corev1.Event) bool {
-		// What is put into a pod to look at it is no part of the workload.
-		return e.InvolvedObject.Kind != ref.Kind || e.InvolvedObject.Name != ref.Name || strings.HasPrefix(e.InvolvedObject.FieldPath, "spec.ephemeralContainers{")
+		return e.InvolvedObject.Kind != ref.Kind || e.InvolvedObject.Name != ref.Name || Guest(&e)
 	}), nil
+}
+
+// Guest tells whether an event is about a container that was put into a pod later, which is no part of the workload.
+func Guest(e *corev1.Event) bool {
+	return strings.HasPrefix(e.InvolvedObject.FieldPath, "spec.ephemeralContainers{")
 }
 
 func eventEvidence(e corev1.Event) engine.Evidence {
