@@ -3,6 +3,7 @@ package trust
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -121,7 +122,7 @@ func quantile(d []time.Duration, share float64) time.Duration {
 		return 0
 	}
 	d = slices.Sorted(slices.Values(d))
-	k := int(share*float64(len(d)) + 0.999999)
+	k := int(math.Ceil(share*float64(len(d)) - 1e-9)) // 0.95 × 20 is 19, which floating point does not know
 	return d[min(max(k, 1), len(d))-1]
 }
 
@@ -176,8 +177,12 @@ func missed(e engine.Experiment) string {
 	case g.Rank > 1:
 		text = append(text, fmt.Sprintf("the right cause came only as number %d, after %s", g.Rank, g.Cause))
 	}
-	if n := len(g.False); n > 0 && !e.Expect.Nothing {
-		text = append(text, fmt.Sprintf("%d false incident(s)", n))
+	switch n := len(g.False); {
+	case e.Expect.Nothing || n == 0:
+	case n == 1:
+		text = append(text, "1 false incident")
+	default:
+		text = append(text, fmt.Sprintf("%d false incidents", n))
 	}
 	if !g.Clean {
 		text = append(text, "a fault's end was not seen")
