@@ -1,5 +1,6 @@
 # make demo   start everything on this machine, break a workload, and print the page's address
 # make test   every test, with what it needs installed or built first
+# make images observability alerts   container images, the stack that the bot looks at, the alert rules: see deploy/
 SHELL := /bin/bash
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/autopilot
 TOOLS := $(CACHE)/tools
@@ -8,7 +9,7 @@ GOVULNCHECK := $(TOOLS)/govulncheck-v1.9.0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test race fuzz lint verify generate bench setup
+.PHONY: help build demo test race fuzz lint verify generate bench setup images observability observability-verify observability-down alerts
 
 help:
 	@grep -E '^# make|^#   ' Makefile | sed 's/^# //'
@@ -72,3 +73,21 @@ verify: $(GOVULNCHECK)
 
 bench:
 	go run ./test/bench help
+
+# images builds the container images of every architecture into dist/, without a container engine.
+images:
+	go run ./deploy/image -out dist -tag $(VERSION)
+
+# The stack that the bot looks at, on the cluster of the current context: see deploy/observability/observability.
+observability:
+	deploy/observability/observability up
+	deploy/observability/observability verify
+
+observability-verify:
+	deploy/observability/observability verify
+
+observability-down:
+	deploy/observability/observability down
+
+alerts:
+	deploy/observability/observability alerts
