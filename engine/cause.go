@@ -46,6 +46,19 @@ type Diagnosis struct {
 	LastChange *Change    `json:"last_change,omitempty"`
 	Remedies   []Remedy   `json:"remedies,omitempty"`  // what the bot could do at once, if a person says so
 	NoRemedy   string     `json:"no_remedy,omitempty"` // why it can do nothing, where one might expect that it could
+	Narrative  *Narrative `json:"narrative,omitempty"` // nil without a model
+}
+
+// Narrative is a paragraph that a model wrote from the evidence of a diagnosis. It is shown, and decides nothing.
+type Narrative struct {
+	Model     string     `json:"model"`
+	Sentences []Sentence `json:"sentences"`
+}
+
+// Sentence is one of a Narrative, with the ids of the evidence that it rests on; at least one.
+type Sentence struct {
+	Text     string   `json:"text"`
+	Evidence []string `json:"evidence"`
 }
 
 // Cause gives the cause of a rule, and the likeliest one for a rule of "".

@@ -48,7 +48,11 @@ func (h *Handlers) diagnose(ctx context.Context, t engine.Task) error {
 	}
 	d := rca.Rank(i, evidence, gaps, tallies, h.Now())
 	h.offers(ctx, c, i, &d)
-	return h.Diagnoses.SaveDiagnosis(ctx, d)
+	if err := h.Diagnoses.SaveDiagnosis(ctx, d); err != nil {
+		return err
+	}
+	h.narrate(ctx, i.ID, d.At)
+	return nil
 }
 
 // collect runs the collectors side by side, each with its deadline. A collector that fails, panics or is late leaves a gap.

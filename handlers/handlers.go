@@ -115,6 +115,7 @@ type Handlers struct {
 	Chaos     *Chaos   // nil where experiments are switched off
 	Anchoring *Anchoring
 	Reports   Reports
+	Narrator  *Narrator // nil for none
 	Policy    policy.Policy
 	Rules     incident.Rules
 	Now       func() time.Time

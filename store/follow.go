@@ -62,7 +62,7 @@ func (s *Store) SaveDiagnosis(ctx context.Context, d engine.Diagnosis) error {
 			b.Queue(`INSERT INTO diagnoses (incident_id, at, causes, evidence, gaps, last_change, remedies, no_remedy)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 				ON CONFLICT (incident_id, at) DO UPDATE SET causes = excluded.causes, evidence = excluded.evidence,
-					gaps = excluded.gaps, last_change = excluded.last_change, remedies = excluded.remedies, no_remedy = excluded.no_remedy`,
+					gaps = excluded.gaps, last_change = excluded.last_change, remedies = excluded.remedies, no_remedy = excluded.no_remedy, narrative = NULL`,
 				d.IncidentID, d.At, orEmpty(d.Causes), orEmpty(d.Evidence), orEmpty(d.Gaps), d.LastChange, orEmpty(d.Remedies), d.NoRemedy)
 			b.Queue(`DELETE FROM diagnoses WHERE incident_id = $1 AND at NOT IN
 				(SELECT at FROM diagnoses WHERE incident_id = $1 ORDER BY at DESC LIMIT $2)`, d.IncidentID, historyLength)

@@ -17,7 +17,7 @@ const (
 	eventsSQL   = `SELECT incident_id, n, at, kind, by_id, by_name, text, times FROM events WHERE incident_id = ANY ($1) ORDER BY incident_id, n`
 	verdictsSQL = `SELECT incident_id, at, by_id, by_name, rule, is_right, correction FROM verdicts
 		WHERE incident_id = ANY ($1) ORDER BY at, by_id`
-	diagnosesSQL = `SELECT DISTINCT ON (incident_id) incident_id, at, causes, evidence, gaps, last_change, remedies, no_remedy FROM diagnoses
+	diagnosesSQL = `SELECT DISTINCT ON (incident_id) incident_id, at, causes, evidence, gaps, last_change, remedies, no_remedy, narrative FROM diagnoses
 		WHERE incident_id = ANY ($1) ORDER BY incident_id, at DESC`
 )
 
@@ -51,7 +51,7 @@ func loadLists(ctx context.Context, tx pgx.Tx, list []engine.Incident) error {
 		at[id].Verdicts = append(at[id].Verdicts, v)
 	}))
 	var d engine.Diagnosis
-	b.Queue(diagnosesSQL, ids).Query(each([]any{&id, &d.At, &d.Causes, &d.Evidence, &d.Gaps, &d.LastChange, &d.Remedies, &d.NoRemedy}, func() {
+	b.Queue(diagnosesSQL, ids).Query(each([]any{&id, &d.At, &d.Causes, &d.Evidence, &d.Gaps, &d.LastChange, &d.Remedies, &d.NoRemedy, &d.Narrative}, func() {
 		if d.IncidentID = id; len(d.Remedies) == 0 {
 			d.Remedies = nil
 		}

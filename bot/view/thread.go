@@ -50,6 +50,9 @@ func Diagnosis(i engine.Incident) Message {
 	if lines := changeInFull(d.LastChange); len(lines) > 0 {
 		c.section(lines...)
 	}
+	if lines := narrative(d); len(lines) > 0 {
+		c.section(lines...)
+	}
 	c.context(gaps(d, 10))
 	if len(i.Considered) > 0 {
 		c.divider()
@@ -126,6 +129,27 @@ func evidence(q quote, now time.Time) string {
 		return line
 	}
 	return line + " " + strings.Join(source, ", ")
+}
+
+// narrative draws a model's paragraph, with the evidence that each of its sentences rests on, and says whose it is.
+func narrative(d engine.Diagnosis) []string {
+	if d.Narrative == nil {
+		return nil
+	}
+	number := map[string]int{}
+	var text, notes []string
+	for _, s := range d.Narrative.Sentences {
+		line := outside(s.Text, 400)
+		for _, e := range known(d, s.Evidence) {
+			if number[e.ID] == 0 {
+				number[e.ID] = len(number) + 1
+				notes = append(notes, fmt.Sprintf("[%d] %s", number[e.ID], code(words(e), 120)))
+			}
+			line += fmt.Sprintf(" [%d]", number[e.ID])
+		}
+		text = append(text, line)
+	}
+	return append([]string{"*In a paragraph*, written by a model (" + outside(d.Narrative.Model, 80) + ") from the evidence; it decides nothing", strings.Join(text, " ")}, notes...)
 }
 
 func changeInFull(last *engine.Change) []string {

@@ -45,6 +45,7 @@ func TestGolden(t *testing.T) {
 		"card_node":             view.Card(nodeDown(), nil, workspace),
 		"diagnosis":             view.Diagnosis(diagnosed()),
 		"diagnosis_none":        view.Diagnosis(unknownCause()),
+		"diagnosis_narrated":    view.Diagnosis(narrated()),
 		"event":                 must(view.Event(acknowledged(), 3, oncall)),
 		"escalation":            view.Escalation(diagnosed(), 2, []engine.Mention{{Group: "S0ONCALL"}, {User: "U0ANA"}, {Group: "payments-team"}}),
 		"escalation_over":       view.Escalation(acknowledged(), 2, oncall),
@@ -91,6 +92,17 @@ func must(m view.Message, err error) view.Message {
 		panic(err)
 	}
 	return m
+}
+
+// narrated is a diagnosis that a model put into words, one of which would wake everybody.
+func narrated() engine.Incident {
+	i := diagnosed()
+	i.Diagnosis.Causes, i.Diagnosis.Apart, i.Diagnosis.LastChange = i.Diagnosis.Causes[:1], "", nil
+	i.Diagnosis.Narrative = &engine.Narrative{Model: "eu.vendor.model-v1:0", Sentences: []engine.Sentence{
+		{Text: "The container ends with code 3 because db:5432 refuses it <!channel> *now*.", Evidence: []string{"log/1", "term/1"}},
+		{Text: "The service db has no endpoints.", Evidence: []string{"ref/1", "log/1", "gone"}},
+	}}
+	return i
 }
 
 func unknownCause() engine.Incident {

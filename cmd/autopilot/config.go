@@ -24,6 +24,7 @@ type Config struct {
 	Remedies    RemediesConfig      `yaml:"remedies"`
 	People      map[string]string   `yaml:"people"` // GitHub login by Slack user id
 	Audit       AuditConfig         `yaml:"audit"`
+	Narrator    NarratorConfig      `yaml:"narrator"`
 	Reports     ReportsConfig       `yaml:"reports"`
 	Rehearsal   RehearsalConfig     `yaml:"rehearsal"`
 	Logs        LogsConfig          `yaml:"logs"`

@@ -111,6 +111,7 @@ func (v *validator) config(c Config) {
 	}
 	v.slack(c.Slack)
 	v.anomalies(c)
+	v.narrator(c.Narrator)
 	for i, r := range c.Roles {
 		v.role(at{"roles", i}, r)
 	}

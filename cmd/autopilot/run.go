@@ -72,6 +72,10 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
+	narrator, err := cfg.narrator(ctx, st)
+	if err != nil {
+		return err
+	}
 	pagers, err := connectPagers(cfg, secrets)
 	if err != nil {
 		return err
@@ -80,7 +84,7 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	h := &handlers.Handlers{
 		Incidents: st, Stories: st, Decisions: st, Progress: st, Diagnoses: st, Signals: st,
 		Pagers: pagers, Clusters: withStrange(cfg, edges(cfg, clusters), st), Waste: lookFor, Changes: changes, Remedies: handlers.Remedies{Log: st, Allowed: cfg.Remedies.kinds()}, Anchoring: anchoring,
-		Reports: reports, Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
+		Reports: reports, Narrator: narrator, Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
 	}
 	b := bot.New(bot.Config{
 		BotToken: secrets.SlackBotToken, AppToken: secrets.SlackAppToken, APIURL: cfg.Slack.APIURL,

@@ -33,6 +33,11 @@ func Mails() Grant {
 	return Grant{Part: "report-mail", Actions: []string{"ses:GetEmailIdentity", "ses:SendEmail"}, Behind: []string{"ses:SendRawEmail"}}
 }
 
+// Invokes is what Model calls.
+func Invokes() Grant {
+	return Grant{Part: "narrator", Actions: []string{"bedrock:InvokeModel"}}
+}
+
 // Files is what Depot calls.
 func Files() Grant {
 	return Grant{Part: "report-files", Actions: []string{"s3:PutObject"}}

@@ -40,16 +40,17 @@ func TestGrantsAreWhatIsCalled(t *testing.T) {
 			t.Errorf("%s does more than look", action)
 		}
 	}
-	for file, grant := range map[string]Grant{"remove.go": Removes(), "anchor.go": Keeps(), "mail.go": Mails(), "depot.go": Files()} {
+	for file, grant := range map[string]Grant{"remove.go": Removes(), "anchor.go": Keeps(), "mail.go": Mails(), "depot.go": Files(), "narrate.go": Invokes()} {
 		if diff := cmp.Diff(slices.Sorted(maps.Keys(all[file])), grant.Actions); diff != "" {
 			t.Errorf("actions of %s (-called +granted):\n%s", file, diff)
 		}
 	}
 }
 
-// Permissions of S3 that are not named as the calls are. An object is asked for by its version.
+// Permissions that are not named as the calls are. An object is asked for by its version.
 var named = map[string]string{
 	"s3:GetObject": "s3:GetObjectVersion", "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration", "s3:ListObjectVersions": "s3:ListBucketVersions",
+	"bedrock:Converse": "bedrock:InvokeModel",
 }
 
 // called gives the actions that each file calls which has a role of its own, by its name, and under "" those that all others do.
@@ -60,9 +61,9 @@ func called(t *testing.T) map[string]map[string]bool {
 		t.Fatal(err)
 	}
 	prefixes := map[string]string{
-		"ec2": "ec2", "autoscaling": "autoscaling", "eks": "eks", "pricing": "pricing", "costexplorer": "ce", "athena": "athena", "sts": "sts", "s3": "s3", "sesv2": "ses",
+		"ec2": "ec2", "autoscaling": "autoscaling", "eks": "eks", "pricing": "pricing", "costexplorer": "ce", "athena": "athena", "sts": "sts", "s3": "s3", "sesv2": "ses", "bedrockruntime": "bedrock",
 	}
-	all := map[string]map[string]bool{"": {}, "remove.go": {}, "anchor.go": {}, "mail.go": {}, "depot.go": {}}
+	all := map[string]map[string]bool{"": {}, "remove.go": {}, "anchor.go": {}, "mail.go": {}, "depot.go": {}, "narrate.go": {}}
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
 			continue

@@ -58,6 +58,9 @@ func (s *Server) understand(r *http.Request, body []byte) (*call, *refusal) {
 	case sc.service == "ses":
 		c.proto, c.form = restJSON, r.URL.Query()
 		c.sesAction(r.Method, r.URL.Path)
+	case sc.service == "bedrock":
+		c.proto = restJSON
+		c.bedrockAction(r)
 	case sc.service == "s3":
 		c.proto, c.form = restXML, r.URL.Query()
 		c.s3Action(r)

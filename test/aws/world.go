@@ -20,6 +20,7 @@ type World struct {
 	Buckets    []Bucket
 	Senders    []Sender
 	Mails      []Mail // that were taken
+	Models     []Model
 }
 
 // Instance is an EC2 instance.
