@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// disturb has packets that leave the pod come late or not at all: by netem, or, where the kernel has none or the interface has a queueing
+// disturb has packets of the pod come late or not at all: what it sends by netem, or, where the kernel has none or the interface has a queueing
 // discipline of its own, by a queue that we serve.
 func disturb(o options) (fault, error) {
 	c, err := speak(unix.NETLINK_ROUTE)
@@ -33,9 +33,11 @@ func disturb(o options) (fault, error) {
 	}
 	shut(c)
 	if o.fault == faultLag {
-		return queued(i.Name, false, queueMeta, queueFailOpen|queueWhole, late(o.delay, o.jitter), byQueue)
+		// A round trip takes as much longer by what comes in late as by what leaves late. What leaves would count against its socket while
+		// it waits in a queue (netem takes it off), so that a connection could have a few packets on their way only.
+		return queued(catch{iface: i.Name, inbound: true}, queueMeta, queueFailOpen|queueWhole, late(o.delay, o.jitter), byQueue)
 	}
-	return queued(i.Name, false, queueMeta, queueFailOpen, lossy(o.percent, o.seed), byQueue)
+	return queued(catch{iface: i.Name}, queueMeta, queueFailOpen, lossy(o.percent, o.seed), byQueue)
 }
 
 // late holds each packet for the delay, give or take up to the jitter.
@@ -60,7 +62,7 @@ func lossy(percent float64, seed uint64) judge {
 }
 
 // queued is a fault that is a queue which we serve and the rule that sends packets to it. The queue is there before the rule, and after it.
-func queued(iface string, dns bool, copyMode uint8, flags uint32, j judge, how string) (fault, error) {
+func queued(of catch, copyMode uint8, flags uint32, j judge, how string) (fault, error) {
 	// What an agent that was killed left of its rules would be in the way.
 	if _, err := removeRules(); err != nil {
 		return fault{}, err
@@ -69,7 +71,7 @@ func queued(iface string, dns bool, copyMode uint8, flags uint32, j judge, how s
 	if err != nil {
 		return fault{}, err
 	}
-	r, err := sendTo(queueNumber, iface, dns)
+	r, err := sendTo(queueNumber, of)
 	if err != nil {
 		return fault{}, errors.Join(err, q.end())
 	}

@@ -26,7 +26,7 @@ func mislead(o options) (fault, error) {
 			how += ", as no answer can be sent: " + err.Error()
 		}
 	}
-	f, err := queued(i.Name, true, queueCopy, queueFailOpen, func(payload []byte) (uint32, time.Duration) {
+	f, err := queued(catch{iface: i.Name, dns: true}, queueCopy, queueFailOpen, func(payload []byte) (uint32, time.Duration) {
 		if !asksFor(payload, o.names) {
 			return verdictAccept, 0
 		}

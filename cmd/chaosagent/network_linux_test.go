@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"math"
@@ -14,7 +15,7 @@ import (
 
 const lag = 200 * time.Millisecond
 
-func TestLagIsAddedToWhatThePodSends(t *testing.T) {
+func TestLagIsAddedToARoundTrip(t *testing.T) {
 	t.Parallel()
 	p := newPod(t)
 	four, six, inner := p.echo(t, podIP), p.echo(t, podIP6), p.echo(t, "127.0.0.1")
@@ -63,7 +64,7 @@ func TestLagHoldsUnderLoad(t *testing.T) {
 	const packets, perSecond = 30_000, 15_000
 	a := p.begin(t, "lag", "-delay", lag.String(), "-for", "1m", "-silence", "1m")
 	held(t, "half of the packets take", func() time.Duration {
-		took := p.flood(t, packets, perSecond)
+		took := p.flood(t, true, packets, perSecond)
 		if len(took) != packets {
 			t.Errorf("%d of %d packets came", len(took), packets)
 		}
@@ -95,13 +96,13 @@ func TestLossIsWithinItsInterval(t *testing.T) {
 			const packets = 10_000
 			share := map[string]float64{"30": 0.3, "100": 1, "0.5": 0.005}[percent]
 			a := p.begin(t, "loss", "-percent", percent, "-for", "1m", "-silence", "1m")
-			lost := float64(packets - len(p.flood(t, packets, 10_000)))
+			lost := float64(packets - len(p.flood(t, false, packets, 10_000)))
 			a.stop()
 			// Five standard deviations: by chance once in two million runs.
 			if off := math.Abs(lost - packets*share); off > 5*math.Sqrt(packets*share*(1-share)) {
 				t.Errorf("%v of %d packets were lost, want %v %%", lost, packets, percent)
 			}
-			if came := len(p.flood(t, 1000, 10_000)); came != 1000 {
+			if came := len(p.flood(t, false, 1000, 10_000)); came != 1000 {
 				t.Errorf("after the end %d of 1000 packets came", came)
 			}
 		})
@@ -217,6 +218,46 @@ func (p pod) throughput(t *testing.T, during time.Duration) float64 {
 		total += n
 	}
 	return float64(total) * 8 / last.Sub(began).Seconds()
+}
+
+// What goes through the queue in one piece, though the card would cut it, comes whole.
+func TestBulkComesWholeUnderLagAndLoss(t *testing.T) {
+	t.Parallel()
+	for _, c := range [][]string{{"lag", "-delay", "5ms", "-jitter", "2ms"}, {"loss", "-percent", "1"}} {
+		t.Run(c[0], func(t *testing.T) {
+			t.Parallel()
+			p := newPod(t)
+			sent := make([]byte, 4<<20)
+			for i := range sent {
+				sent[i] = byte(i * 7 >> 3)
+			}
+			a := p.begin(t, append(c, "-for", "1m", "-silence", "1m")...)
+			for _, address := range []string{peerIP, "[" + peerIP6 + "]"} {
+				l := inside(t, p.peer, func() (net.Listener, error) { return net.Listen("tcp", address+":0") })
+				defer l.Close()
+				from := inside(t, p.name, func() (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) })
+				go func() {
+					defer from.Close()
+					_, _ = from.Write(sent)
+				}()
+				to, err := l.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer to.Close()
+				if err := to.SetReadDeadline(time.Now().Add(patient)); err != nil {
+					t.Fatal(err)
+				}
+				began := time.Now()
+				got, err := io.ReadAll(to)
+				if err != nil || !bytes.Equal(got, sent) {
+					t.Errorf("%s: %d of %d bytes came, equal: %v, %v", address, len(got), len(sent), bytes.Equal(got, sent), err)
+				}
+				t.Logf("%s by %s: %d bytes in %v", address, c[0], len(got), time.Since(began))
+			}
+			a.stop()
+		})
+	}
 }
 
 // endless is a source of as much as anybody reads.

@@ -80,16 +80,20 @@ func near[N ~int64 | ~float64](got, want N) bool {
 	return float64(got) >= 0.9*float64(want) && float64(got) <= 1.1*float64(want)
 }
 
-// flood has a pod send packets to its peer, so many a second, and returns how long each was on its way, sorted; those that were lost are
+// flood has a pod send packets to its peer (or the peer to the pod), so many a second, and returns how long each was on its way, sorted; those that were lost are
 // not among them.
-func (p pod) flood(t *testing.T, packets, perSecond int) []time.Duration {
+func (p pod) flood(t *testing.T, inbound bool, packets, perSecond int) []time.Duration {
 	t.Helper()
-	to := inside(t, p.peer, func() (*net.UDPConn, error) { return listenUDP(peerIP) })
+	source, sink, address := p.name, p.peer, peerIP
+	if inbound {
+		source, sink, address = p.peer, p.name, podIP
+	}
+	to := inside(t, sink, func() (*net.UDPConn, error) { return listenUDP(address) })
 	defer to.Close()
 	if err := to.SetReadBuffer(64 << 20); err != nil {
 		t.Fatal(err)
 	}
-	from := inside(t, p.name, func() (net.Conn, error) { return dialUDP(to.LocalAddr().String()) })
+	from := inside(t, source, func() (net.Conn, error) { return dialUDP(to.LocalAddr().String()) })
 	defer from.Close()
 	if err := from.(*net.UDPConn).SetWriteBuffer(64 << 20); err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ var filterFamilies = []uint8{unix.NFPROTO_IPV4, unix.NFPROTO_IPV6}
 // The numbers of the kernel's own include/uapi/linux/netfilter/nf_tables.h that golang.org/x/sys does not have under these names.
 const (
 	tableOwned    = 2 // the table goes with the socket that made it; since 5.12
+	hookIn        = 1 // NF_INET_LOCAL_IN
 	hookPost      = 4 // NF_INET_POST_ROUTING
 	afterNAT      = 300
 	queueBypass   = 1
@@ -29,12 +30,19 @@ const (
 // rules is what sends packets to a queue.
 type rules struct{ conn *netlink.Conn }
 
-// sendTo has packets that leave by an interface (of a DNS server's port only, if so wanted) go to a queue, and pass when nobody takes them
-// from it. They are caught after all address translation, so that what a mesh's sidecar takes over is hurt once, on its way out.
+// catch says which packets go to the queue: those that come in by an interface, or leave by it, of all or of a DNS server's port only.
+type catch struct {
+	iface   string
+	inbound bool
+	dns     bool
+}
+
+// sendTo has packets go to a queue, and pass when nobody takes them from it. They are caught after all address translation, so that what a
+// mesh's sidecar takes over is hurt once, on the outside.
 //
 // The kernel has two ways to say it, its own queue expression and iptables' NFQUEUE, of which many have one only; and since 5.12 it removes
 // the rules of a process that died.
-func sendTo(queue uint16, iface string, dns bool) (*rules, error) {
+func sendTo(queue uint16, of catch) (*rules, error) {
 	var problems []error
 	for _, native := range []bool{true, false} {
 		for _, flags := range []uint32{tableOwned, 0} {
@@ -42,7 +50,7 @@ func sendTo(queue uint16, iface string, dns bool) (*rules, error) {
 			if err != nil {
 				return nil, err
 			}
-			if err = batch(c, ruleMessages(queue, iface, dns, native, flags)); err == nil {
+			if err = batch(c, ruleMessages(queue, of, native, flags)); err == nil {
 				return &rules{conn: c}, nil
 			}
 			shut(c)
@@ -173,8 +181,12 @@ func tableMessage(kind uint16, family uint8, flags netlink.HeaderFlags, more fun
 }
 
 // ruleMessages makes a table, a chain and the rules in it, for both families.
-func ruleMessages(queue uint16, iface string, dns, native bool, flags uint32) []netlink.Message {
-	const chain = "out"
+func ruleMessages(queue uint16, of catch, native bool, flags uint32) []netlink.Message {
+	const chain = "caught"
+	hook := uint32(hookPost)
+	if of.inbound {
+		hook = hookIn
+	}
 	var all []netlink.Message
 	for _, family := range filterFamilies {
 		all = append(all, tableMessage(unix.NFT_MSG_NEWTABLE, family, netlink.Create|netlink.Excl, func(ae *netlink.AttributeEncoder) {
@@ -182,20 +194,20 @@ func ruleMessages(queue uint16, iface string, dns, native bool, flags uint32) []
 		}), tableMessage(unix.NFT_MSG_NEWCHAIN, family, netlink.Create, func(ae *netlink.AttributeEncoder) {
 			ae.String(unix.NFTA_CHAIN_NAME, chain)
 			nested(ae, unix.NFTA_CHAIN_HOOK, func(ae *netlink.AttributeEncoder) {
-				ae.Uint32(unix.NFTA_HOOK_HOOKNUM, hookPost)
+				ae.Uint32(unix.NFTA_HOOK_HOOKNUM, hook)
 				ae.Uint32(unix.NFTA_HOOK_PRIORITY, afterNAT)
 			})
 			ae.String(unix.NFTA_CHAIN_TYPE, "filter")
 		}))
 		protocols := []uint8{0}
-		if dns {
+		if of.dns {
 			protocols = []uint8{unix.IPPROTO_UDP, unix.IPPROTO_TCP}
 		}
 		for _, protocol := range protocols {
 			all = append(all, tableMessage(unix.NFT_MSG_NEWRULE, family, netlink.Create|netlink.Append, func(ae *netlink.AttributeEncoder) {
 				ae.String(unix.NFTA_RULE_CHAIN, chain)
 				nested(ae, unix.NFTA_RULE_EXPRESSIONS, func(ae *netlink.AttributeEncoder) {
-					ruleExpressions(ae, queue, iface, protocol, native)
+					ruleExpressions(ae, queue, of, protocol, native)
 				})
 			}))
 		}
@@ -203,8 +215,8 @@ func ruleMessages(queue uint16, iface string, dns, native bool, flags uint32) []
 	return all
 }
 
-// ruleExpressions says: packets that leave by the interface, to the port of DNS if a protocol is named, go to the queue.
-func ruleExpressions(list *netlink.AttributeEncoder, queue uint16, iface string, protocol uint8, native bool) {
+// ruleExpressions says: packets of the interface, to the port of DNS if a protocol is named, go to the queue.
+func ruleExpressions(list *netlink.AttributeEncoder, queue uint16, of catch, protocol uint8, native bool) {
 	expression := func(name string, fill func(*netlink.AttributeEncoder)) {
 		nested(list, unix.NFTA_LIST_ELEM, func(ae *netlink.AttributeEncoder) {
 			ae.String(unix.NFTA_EXPR_NAME, name)
@@ -225,8 +237,12 @@ func ruleExpressions(list *netlink.AttributeEncoder, queue uint16, iface string,
 		})
 	}
 	name := make([]byte, unix.IFNAMSIZ)
-	copy(name, iface)
-	meta(unix.NFT_META_OIFNAME)
+	copy(name, of.iface)
+	if of.inbound {
+		meta(unix.NFT_META_IIFNAME)
+	} else {
+		meta(unix.NFT_META_OIFNAME)
+	}
 	equal(name)
 	if protocol != 0 {
 		meta(unix.NFT_META_L4PROTO)
