@@ -7,11 +7,7 @@ import (
 )
 
 // agents bounds how many agents are put into one pod: an ephemeral container stays part of its pod for as long as that lives.
-type agents struct{}
-
-func (agents) Name() string { return "agents of a pod" }
-
-func (agents) Blocked(e engine.Experiment, f Field, r Rules) []string {
+func agents(e engine.Experiment, f Field, r Rules) []string {
 	var reasons []string
 	more := map[string]int{}
 	for _, s := range e.Strikes {

@@ -9,11 +9,7 @@ import (
 )
 
 // alarm refuses while something is wrong already with what would be hit, with its nodes, or with what it depends on.
-type alarm struct{}
-
-func (alarm) Name() string { return "alarm" }
-
-func (alarm) Blocked(e engine.Experiment, f Field, _ Rules) []string {
+func alarm(e engine.Experiment, f Field, _ Rules) []string {
 	var reasons []string
 	for _, text := range alarms(e, f) {
 		if !slices.Contains(reasons, text) {

@@ -8,11 +8,7 @@ import (
 
 // budget refuses evictions that a disruption budget would not allow all at once, before the API server has to. What a drain evicts is tried
 // again until its budget has room, as every drain does; it is refused only where there is no room at all.
-type budget struct{}
-
-func (budget) Name() string { return "disruption budget" }
-
-func (budget) Blocked(e engine.Experiment, f Field, _ Rules) []string {
+func budget(e engine.Experiment, f Field, _ Rules) []string {
 	var reasons []string
 	for _, b := range f.Budgets {
 		covers := map[string]bool{}

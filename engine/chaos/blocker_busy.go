@@ -9,11 +9,7 @@ import (
 )
 
 // busy allows one experiment of a namespace at a time, and so many of a cluster.
-type busy struct{}
-
-func (busy) Name() string { return "one experiment at a time" }
-
-func (busy) Blocked(e engine.Experiment, f Field, r Rules) []string {
+func busy(e engine.Experiment, f Field, r Rules) []string {
 	var reasons []string
 	active := 0
 	for _, other := range f.Experiments {

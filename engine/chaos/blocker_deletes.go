@@ -7,11 +7,7 @@ import (
 )
 
 // deletes refuses plain deletes where the rules do not allow them.
-type deletes struct{}
-
-func (deletes) Name() string { return "plain delete" }
-
-func (deletes) Blocked(e engine.Experiment, _ Field, r Rules) []string {
+func deletes(e engine.Experiment, _ Field, r Rules) []string {
 	forced := slices.ContainsFunc(e.Strikes, func(s engine.Strike) bool {
 		return s.Dose.Force || slices.ContainsFunc(s.Targets, func(t engine.Victim) bool { return t.Mechanism == engine.ByDelete })
 	})

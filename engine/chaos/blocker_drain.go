@@ -8,11 +8,7 @@ import (
 )
 
 // drainedNamespace refuses a drain that would evict a pod of a namespace that has not opted in, and one after which there is no node left.
-type drainedNamespace struct{}
-
-func (drainedNamespace) Name() string { return "drain" }
-
-func (drainedNamespace) Blocked(e engine.Experiment, f Field, r Rules) []string {
+func drainedNamespace(e engine.Experiment, f Field, r Rules) []string {
 	var reasons []string
 	for _, s := range e.Strikes {
 		if s.Fault != engine.FaultDrain {

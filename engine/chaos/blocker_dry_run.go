@@ -8,11 +8,7 @@ import (
 )
 
 // dryRun refuses what the API server refused when it was asked with dryRun=All.
-type dryRun struct{}
-
-func (dryRun) Name() string { return "dry run" }
-
-func (dryRun) Blocked(e engine.Experiment, _ Field, _ Rules) []string {
+func dryRun(e engine.Experiment, _ Field, _ Rules) []string {
 	var reasons []string
 	count := map[string]int{}
 	var order []string

@@ -7,11 +7,7 @@ import (
 )
 
 // duration bounds how long a fault lasts, and how long the whole experiment does.
-type duration struct{}
-
-func (duration) Name() string { return "duration" }
-
-func (duration) Blocked(e engine.Experiment, _ Field, r Rules) []string {
+func duration(e engine.Experiment, _ Field, r Rules) []string {
 	var reasons []string
 	for _, s := range e.Strikes {
 		if d := lasts(s); d <= 0 {

@@ -8,11 +8,7 @@ import (
 )
 
 // freeze refuses what would begin in a freeze window or in quiet hours. A drain concerns its cluster, also where it evicts nothing.
-type freeze struct{}
-
-func (freeze) Name() string { return "freeze" }
-
-func (freeze) Blocked(e engine.Experiment, f Field, r Rules) []string {
+func freeze(e engine.Experiment, f Field, r Rules) []string {
 	if r.Quiet == nil {
 		return nil
 	}

@@ -8,11 +8,7 @@ import (
 )
 
 // hostNetwork refuses network faults on pods that are on their node's network: the fault would be the node's.
-type hostNetwork struct{}
-
-func (hostNetwork) Name() string { return "host network" }
-
-func (hostNetwork) Blocked(e engine.Experiment, f Field, _ Rules) []string {
+func hostNetwork(e engine.Experiment, f Field, _ Rules) []string {
 	var reasons []string
 	for _, s := range e.Strikes {
 		if _, network := meshKinds[s.Fault]; !network {

@@ -9,11 +9,7 @@ import (
 
 // limits refuses stress where nothing bounds it, and a dose that is beyond what does: the node, or the kernel's choice of whom to kill for
 // its memory, would be hit and not the pod.
-type limits struct{}
-
-func (limits) Name() string { return "limits" }
-
-func (limits) Blocked(e engine.Experiment, f Field, _ Rules) []string {
+func limits(e engine.Experiment, f Field, _ Rules) []string {
 	var reasons []string
 	for _, s := range e.Strikes {
 		for _, t := range s.Targets {
@@ -30,7 +26,8 @@ func (limits) Blocked(e engine.Experiment, f Field, _ Rules) []string {
 }
 
 func unbounded(s engine.Strike, t engine.Victim, p Pod) string {
-	what, limited := "", func(Container) bool { return true }
+	var what string
+	var limited func(Container) bool
 	switch s.Fault {
 	case engine.FaultCPU:
 		what, limited = "CPU", func(c Container) bool { return c.CPU > 0 }

@@ -9,11 +9,7 @@ import (
 
 // mechanism refuses targets that no mechanism can bring the fault to. What the limits, the host network or the rule on deletes say is
 // theirs to tell.
-type mechanism struct{}
-
-func (mechanism) Name() string { return "mechanism" }
-
-func (mechanism) Blocked(e engine.Experiment, f Field, r Rules) []string {
+func mechanism(e engine.Experiment, f Field, r Rules) []string {
 	var reasons []string
 	for _, s := range e.Strikes {
 		for _, t := range s.Targets {

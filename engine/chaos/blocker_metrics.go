@@ -3,11 +3,7 @@ package chaos
 import "github.com/eks-autopilot/autopilot/engine"
 
 // metrics fails closed: where Prometheus cannot be asked, nobody would see what an experiment does.
-type metrics struct{}
-
-func (metrics) Name() string { return "metrics" }
-
-func (metrics) Blocked(_ engine.Experiment, f Field, _ Rules) []string {
+func metrics(_ engine.Experiment, f Field, _ Rules) []string {
 	if f.NoMetrics == "" {
 		return nil
 	}

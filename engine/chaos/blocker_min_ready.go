@@ -7,11 +7,7 @@ import (
 )
 
 // minReady keeps a number of ready pods of each workload untouched. A drain may take all of a workload only where a disruption budget paces it.
-type minReady struct{}
-
-func (minReady) Name() string { return "minimum ready" }
-
-func (minReady) Blocked(e engine.Experiment, f Field, r Rules) []string {
+func minReady(e engine.Experiment, f Field, r Rules) []string {
 	var reasons []string
 	s := scopeOf(e, f)
 	for _, w := range s.hit {

@@ -6,12 +6,8 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-// optedIn refuses namespaces that do not carry the label. Those of a drain's pods are drainedNamespace's.
-type optedIn struct{}
-
-func (optedIn) Name() string { return "opt-in" }
-
-func (optedIn) Blocked(e engine.Experiment, f Field, r Rules) []string {
+// optedIn refuses namespaces that do not carry the label. A drain's are for drainedNamespace to refuse.
+func optedIn(e engine.Experiment, f Field, r Rules) []string {
 	var reasons []string
 	for _, name := range namespacesOf(e, chosenPods) {
 		if n, ok := f.namespace(name); !ok || !n.OptedIn {

@@ -8,11 +8,7 @@ import (
 
 // podCap bounds how many pods one experiment hits, and refuses one that hits none. How many a drain evicts is the node's to say; it has a
 // role of its own, and keeps to disruption budgets.
-type podCap struct{}
-
-func (podCap) Name() string { return "pods of an experiment" }
-
-func (podCap) Blocked(e engine.Experiment, _ Field, r Rules) []string {
+func podCap(e engine.Experiment, _ Field, r Rules) []string {
 	var reasons []string
 	if n := len(aims(e, chosenPods)); n > r.MaxPods {
 		reasons = append(reasons, fmt.Sprintf("it would hit %s; at most %d are allowed at once: ask for fewer, such as -count %d", plural(n, "pod"), r.MaxPods, max(r.MaxPods, 1)))

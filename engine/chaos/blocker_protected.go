@@ -12,11 +12,7 @@ import (
 var system = []string{"kube-system", "kube-public", "kube-node-lease"}
 
 // protectedNamespace refuses namespaces that nobody can opt in. It looks at the targets too, not only at what was asked for.
-type protectedNamespace struct{}
-
-func (protectedNamespace) Name() string { return "protected namespace" }
-
-func (protectedNamespace) Blocked(e engine.Experiment, _ Field, r Rules) []string {
+func protectedNamespace(e engine.Experiment, _ Field, r Rules) []string {
 	var reasons []string
 	for _, n := range e.Namespaces() {
 		switch by := isProtected(n, r); {

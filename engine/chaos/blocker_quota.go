@@ -8,11 +8,7 @@ import (
 )
 
 // quota bounds how many experiments one person begins within a day. What was refused, or never began, costs nothing.
-type quota struct{}
-
-func (quota) Name() string { return "quota" }
-
-func (quota) Blocked(e engine.Experiment, f Field, r Rules) []string {
+func quota(e engine.Experiment, f Field, r Rules) []string {
 	if e.By.IsZero() {
 		return nil // a schedule's
 	}

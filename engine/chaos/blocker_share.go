@@ -8,11 +8,7 @@ import (
 
 // share bounds how much of one workload is hit at once. Pods that were chosen never exceed it; what was asked for may, and
 // so may a workload that has shrunk since. What a drain takes away is the budgets' to say.
-type share struct{}
-
-func (share) Name() string { return "share of a workload" }
-
-func (share) Blocked(e engine.Experiment, f Field, r Rules) []string {
+func share(e engine.Experiment, f Field, r Rules) []string {
 	var reasons []string
 	for _, s := range e.Strikes {
 		switch {

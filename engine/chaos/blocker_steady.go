@@ -3,11 +3,7 @@ package chaos
 import "github.com/eks-autopilot/autopilot/engine"
 
 // steady refuses where something is not well beforehand: its own state would be taken for the experiment's doing.
-type steady struct{}
-
-func (steady) Name() string { return "steady state" }
-
-func (steady) Blocked(e engine.Experiment, f Field, _ Rules) []string {
+func steady(e engine.Experiment, f Field, _ Rules) []string {
 	var reasons []string
 	for _, s := range Steady(e, f) {
 		if !s.OK {

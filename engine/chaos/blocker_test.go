@@ -49,8 +49,12 @@ func TestBlockers(t *testing.T) {
 		want                   string // "" for a near miss
 	}{
 		{"a protected pattern", "protected namespace", "kill shop/api", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) { r.Protected = []string{"sh*"} }, nil, `shop is protected by "sh*"`},
-		{"another pattern", "protected namespace", "kill shop/api", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) { r.Protected = []string{"shop-*"} }, nil, ""},
-		{"a pattern that cannot be read", "protected namespace", "kill shop/api", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) { r.Protected = []string{"[x"} }, nil, "shop is protected"},
+		{"another pattern", "protected namespace", "kill shop/api", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) {
+			r.Protected = []string{"shop-*"}
+		}, nil, ""},
+		{"a pattern that cannot be read", "protected namespace", "kill shop/api", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) {
+			r.Protected = []string{"[x"}
+		}, nil, "shop is protected"},
 		{"kube-system, though it opted in", "protected namespace", "kill kube-system", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
 			f.Pods = append(f.Pods, pods(workload("kube-system", "Deployment", "coredns"), 4)...)
 		}, nil, "kube-system is protected and never hit"},
@@ -62,8 +66,12 @@ func TestBlockers(t *testing.T) {
 			f.Pods = append(f.Pods, pods(workload("closed", "Deployment", "x"), 4)...)
 		}, nil, "kubectl label namespace closed autopilot.dev/chaos=enabled"},
 		{"opted in", "opt-in", "kill shop/api", nil, nil, ""},
-		{"opted out since", "opt-in", "kill shop/api", nil, func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { f.Namespaces[0].OptedIn = false }, "shop has not opted in"},
-		{"gone since", "opt-in", "kill shop/api", nil, func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { f.Namespaces = nil }, "shop has not opted in"},
+		{"opted out since", "opt-in", "kill shop/api", nil, func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			f.Namespaces[0].OptedIn = false
+		}, "shop has not opted in"},
+		{"gone since", "opt-in", "kill shop/api", nil, func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			f.Namespaces = nil
+		}, "shop has not opted in"},
 
 		{"a drain of others' pods", "drain", "node-drain n1", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
 			f.Pods = append(f.Pods, pods(workload("closed", "Deployment", "x"), 1)...)
@@ -72,21 +80,35 @@ func TestBlockers(t *testing.T) {
 			f.Pods = append(f.Pods, pods(workload("closed", "DaemonSet", "x"), 1)...)
 			pod(f, "x-0").Daemon = true
 		}, nil, ""},
-		{"no other node", "drain", "node-drain n1", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { f.Nodes[1].Cordoned = true }, nil, "no other node is ready"},
-		{"somebody else's cordon", "drain", "node-drain n1", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { f.Nodes[0].Cordoned = true }, nil, "n1 is cordoned already"},
+		{"no other node", "drain", "node-drain n1", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			f.Nodes[1].Cordoned = true
+		}, nil, "no other node is ready"},
+		{"somebody else's cordon", "drain", "node-drain n1", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			f.Nodes[0].Cordoned = true
+		}, nil, "n1 is cordoned already"},
 		{"kills do not ask for nodes", "drain", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { f.Nodes = nil }, nil, ""},
 
 		{"a delete", "plain delete", "kill shop/api -force", nil, nil, "leave out -force"},
-		{"a delete where it is allowed", "plain delete", "kill shop/api -force", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) { r.Deletes = true }, nil, ""},
+		{"a delete where it is allowed", "plain delete", "kill shop/api -force", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) {
+			r.Deletes = true
+		}, nil, ""},
 		{"an eviction that became a delete", "plain delete", "kill shop/api", nil, func(e *engine.Experiment, _ *chaos.Field, _ *chaos.Rules) {
 			e.Strikes[0].Targets[0].Mechanism = engine.ByDelete
 		}, "plain deletes break disruption budgets"},
 		{"an eviction", "plain delete", "kill shop/api", nil, nil, ""},
 
-		{"too many pods", "pods of an experiment", "kill shop/api -count 2", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) { r.MaxPods = 1 }, nil, "it would hit 2 pods; at most 1"},
-		{"as many as are allowed", "pods of an experiment", "kill shop/api -count 2", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) { r.MaxPods = 2 }, nil, ""},
-		{"none", "pods of an experiment", "kill shop/api", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) { r.MinReady = 4 }, nil, "shop/api has no pod that may be hit"},
-		{"a drain of more", "pods of an experiment", "node-drain n1", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) { r.MaxPods = 1 }, nil, ""},
+		{"too many pods", "pods of an experiment", "kill shop/api -count 2", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) {
+			r.MaxPods = 1
+		}, nil, "it would hit 2 pods; at most 1"},
+		{"as many as are allowed", "pods of an experiment", "kill shop/api -count 2", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) {
+			r.MaxPods = 2
+		}, nil, ""},
+		{"none", "pods of an experiment", "kill shop/api", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) {
+			r.MinReady = 4
+		}, nil, "shop/api has no pod that may be hit"},
+		{"a drain of more", "pods of an experiment", "node-drain n1", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) {
+			r.MaxPods = 1
+		}, nil, ""},
 
 		{"a larger share", "share of a workload", "kill shop/api -percent 75", nil, nil, "-percent 75 is more than the 50 %"},
 		{"the share", "share of a workload", "kill shop/api -percent 50", nil, nil, ""},
@@ -107,7 +129,9 @@ func TestBlockers(t *testing.T) {
 			}
 		}, "only 0 ready of shop/db would stay untouched; at least 1"},
 		{"one stays", "minimum ready", "kill shop/db", nil, nil, ""},
-		{"a drain of all", "minimum ready", "node-drain n1", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { pod(f, "db-1").Node = "n1" }, nil, "only 0 ready of shop/db"},
+		{"a drain of all", "minimum ready", "node-drain n1", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			pod(f, "db-1").Node = "n1"
+		}, nil, "only 0 ready of shop/db"},
 		{"a drain of all, paced by a budget", "minimum ready", "node-drain n1", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
 			pod(f, "db-1").Node = "n1"
 			f.Budgets = []chaos.Budget{budgetOf(1, ref("shop", "db-0"), ref("shop", "db-1"))}
@@ -121,7 +145,9 @@ func TestBlockers(t *testing.T) {
 		{"as long as may be", "duration", "network-lag shop/api -duration 10m", nil, nil, ""},
 		{"too late", "duration", "kill shop/api -after 61m", nil, nil, "-after 1h1m is too late"},
 		{"late", "duration", "kill shop/api -after 60m", nil, nil, ""},
-		{"no time at all", "duration", "network-lag shop/api", nil, func(e *engine.Experiment, _ *chaos.Field, _ *chaos.Rules) { e.Strikes[0].Duration = 0 }, "network-lag wants a -duration"},
+		{"no time at all", "duration", "network-lag shop/api", nil, func(e *engine.Experiment, _ *chaos.Field, _ *chaos.Rules) {
+			e.Strikes[0].Duration = 0
+		}, "network-lag wants a -duration"},
 
 		{"no CPU limit", "limits", "cpu-stress shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
 			unlimited(f, func(c *chaos.Container) { c.CPU = 0 })
@@ -173,7 +199,9 @@ func TestBlockers(t *testing.T) {
 			f.Budgets = []chaos.Budget{budgetOf(1, apiPods()...)}
 		}, nil, ""},
 
-		{"no way", "mechanism", "network-lag shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { f.Namespaces[0].Security = "baseline" }, nil, "Pod Security \"baseline\" of shop forbids NET_ADMIN"},
+		{"no way", "mechanism", "network-lag shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			f.Namespaces[0].Security = "baseline"
+		}, nil, "Pod Security \"baseline\" of shop forbids NET_ADMIN"},
 		{"Chaos Mesh", "mechanism", "network-lag shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
 			f.Namespaces[0].Security, f.Meshes = "baseline", []string{"NetworkChaos"}
 		}, nil, ""},
@@ -188,17 +216,29 @@ func TestBlockers(t *testing.T) {
 		}, "pods is forbidden (and 1 pod more)"},
 		{"taken by the API server", "dry run", "kill shop/api -count 2", nil, nil, ""},
 
-		{"a freeze", "freeze", "kill shop/api", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) { r.Quiet = quiet("shop") }, nil, "shop: quiet until Monday"},
+		{"a freeze", "freeze", "kill shop/api", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) {
+			r.Quiet = quiet("shop")
+		}, nil, "shop: quiet until Monday"},
 		{"a freeze of others", "freeze", "kill shop/api", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) { r.Quiet = quiet("edge") }, nil, ""},
-		{"a freeze of a namespace that a drain touches", "freeze", "node-drain n1", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) { r.Quiet = quiet("edge") }, nil, "edge: quiet until Monday"},
+		{"a freeze of a namespace that a drain touches", "freeze", "node-drain n1", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) {
+			r.Quiet = quiet("edge")
+		}, nil, "edge: quiet until Monday"},
 
-		{"the quota", "quota", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { f.Experiments = begun(20, "U1", time.Hour) }, nil, "you began 20 experiments within 24 h"},
-		{"one less", "quota", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { f.Experiments = begun(19, "U1", time.Hour) }, nil, ""},
+		{"the quota", "quota", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			f.Experiments = begun(20, "U1", time.Hour)
+		}, nil, "you began 20 experiments within 24 h"},
+		{"one less", "quota", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			f.Experiments = begun(19, "U1", time.Hour)
+		}, nil, ""},
 		{"yesterday's", "quota", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
 			f.Experiments = begun(20, "U1", 24*time.Hour)
 		}, nil, ""},
-		{"others'", "quota", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { f.Experiments = begun(20, "U2", time.Hour) }, nil, ""},
-		{"a schedule's", "quota", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { f.Experiments = begun(20, "", time.Hour) }, func(e *engine.Experiment, _ *chaos.Field, _ *chaos.Rules) { e.By = engine.Person{} }, ""},
+		{"others'", "quota", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			f.Experiments = begun(20, "U2", time.Hour)
+		}, nil, ""},
+		{"a schedule's", "quota", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { f.Experiments = begun(20, "", time.Hour) }, func(e *engine.Experiment, _ *chaos.Field, _ *chaos.Rules) {
+			e.By = engine.Person{}
+		}, ""},
 
 		{"another of the namespace", "one experiment at a time", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
 			f.Experiments = []engine.Experiment{active(9, engine.ExperimentRunning, "shop")}
@@ -227,7 +267,9 @@ func TestBlockers(t *testing.T) {
 			f.Experiments = []engine.Experiment{active(9, engine.ExperimentConfirmed, "edge")}
 		}, nil, "prod has 1 experiment planned or running; at most 1 at a time"},
 
-		{"no metrics", "metrics", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { f.NoMetrics = "connection refused" }, nil, "connection refused"},
+		{"no metrics", "metrics", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			f.NoMetrics = "connection refused"
+		}, nil, "connection refused"},
 		{"metrics", "metrics", "kill shop/api", nil, nil, ""},
 
 		{"an alert on the target", "alarm", "kill shop/api", alerted(api, engine.Warning), nil, "Burning fires on shop/api (warning): it burns"},
@@ -256,16 +298,28 @@ func TestBlockers(t *testing.T) {
 			f.Incidents = []engine.Incident{{ID: 5, Workload: db, Status: engine.Resolved}}
 		}, nil, ""},
 
-		{"not steady", "steady state", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { unit(f, api).Ready = 3 }, nil, "shop/api: 3 of 4 ready; let it be well"},
-		{"what it depends on is not steady", "steady state", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { unit(f, db).Ready = 1 }, nil, "shop/db, which it depends on: 1 of 2 ready"},
-		{"a rollout", "steady state", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { unit(f, api).Rolling = true }, nil, "a rollout is on its way"},
+		{"not steady", "steady state", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			unit(f, api).Ready = 3
+		}, nil, "shop/api: 3 of 4 ready; let it be well"},
+		{"what it depends on is not steady", "steady state", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			unit(f, db).Ready = 1
+		}, nil, "shop/db, which it depends on: 1 of 2 ready"},
+		{"a rollout", "steady state", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			unit(f, api).Rolling = true
+		}, nil, "a rollout is on its way"},
 		{"a node that is not ready", "steady state", "kill shop/api -count 2", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
 			each(f, func(p *chaos.Pod) { p.Node = "n2" })
 			f.Nodes[1].Ready = false
 		}, nil, "node n2: not ready"},
-		{"a node that is not known", "steady state", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { f.Nodes = nil }, nil, "its state is not known"},
-		{"who calls it is not steady", "steady state", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { unit(f, web).Ready = 0 }, nil, ""},
-		{"more than it wants", "steady state", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { unit(f, api).Ready = 5 }, nil, ""},
+		{"a node that is not known", "steady state", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			f.Nodes = nil
+		}, nil, "its state is not known"},
+		{"who calls it is not steady", "steady state", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			unit(f, web).Ready = 0
+		}, nil, ""},
+		{"more than it wants", "steady state", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			unit(f, api).Ready = 5
+		}, nil, ""},
 	} {
 		t.Run(c.blocker+"/"+c.name, func(t *testing.T) {
 			f, r := field(), rules()

@@ -138,6 +138,7 @@ func dose(s engine.Strike) string {
 		if d.Force {
 			return "by plain delete"
 		}
+	case engine.FaultContainerKill, engine.FaultDrain, engine.FaultNothing:
 	}
 	return ""
 }

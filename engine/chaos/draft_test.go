@@ -16,7 +16,8 @@ import (
 func parsed(t interface {
 	Helper()
 	Fatal(...any)
-}, text string) chaos.Request {
+}, text string,
+) chaos.Request {
 	t.Helper()
 	q, err := chaos.Parse(strings.Fields(text))
 	if err != nil {

@@ -65,7 +65,8 @@ func rules() chaos.Rules {
 func mustDraft(t interface {
 	Helper()
 	Fatal(...any)
-}, q chaos.Request, f chaos.Field, r chaos.Rules) engine.Experiment {
+}, q chaos.Request, f chaos.Field, r chaos.Rules,
+) engine.Experiment {
 	t.Helper()
 	e, err := chaos.Draft(q, f, r, 42)
 	if err != nil {

@@ -33,6 +33,7 @@ func Ladder(s engine.Strike, p Pod, f Field, r Rules) []Rung {
 		return stresses(p, f, r, "memory", func(c Container) bool { return c.Memory > 0 })
 	case engine.FaultLag, engine.FaultLoss, engine.FaultThrottle, engine.FaultDNS:
 		return networks(s.Fault, p, f, r)
+	case engine.FaultNothing:
 	}
 	return []Rung{{Mechanism: engine.ByNothing, Why: "a control does nothing"}}
 }

@@ -26,24 +26,48 @@ func TestConfirmable(t *testing.T) {
 		code   engine.Code
 		want   string
 	}{
-		"the asker":                 {by: asker},
-		"another":                   {by: other},
-		"just in time":              {by: other, at: noon.Add(15*time.Minute - time.Second)},
-		"a day later":               {by: other, at: noon.Add(24 * time.Hour), code: engine.Conflict, want: "was good until 2026-11-23 12:15 UTC"},
-		"as it lapses":              {by: other, at: noon.Add(15 * time.Minute), code: engine.Conflict, want: "was good until"},
-		"nobody":                    {code: engine.Forbidden, want: "only a person"},
-		"the asker, of two":         {change: func(_ *engine.Experiment, r *chaos.Rules) { r.TwoPeople = true }, by: asker, code: engine.Forbidden, want: "somebody else"},
-		"another, of two":           {change: func(_ *engine.Experiment, r *chaos.Rules) { r.TwoPeople = true }, by: other},
-		"a need that was shown":     {change: func(e *engine.Experiment, _ *chaos.Rules) { e.Need.NotProposer = true; e.Hash = chaos.Hash(*e) }, by: asker, code: engine.Forbidden, want: "somebody else"},
-		"twice":                     {change: func(e *engine.Experiment, _ *chaos.Rules) { e.Approvals = []engine.Approval{{By: other, Hash: e.Hash}} }, by: other, code: engine.Conflict, want: "already"},
-		"confirmed":                 {change: func(e *engine.Experiment, _ *chaos.Rules) { e.Status = engine.ExperimentConfirmed }, by: other, code: engine.Conflict, want: "confirmed already"},
-		"over":                      {change: func(e *engine.Experiment, _ *chaos.Rules) { e.Status = engine.ExperimentOver }, by: other, code: engine.Conflict, want: "confirmed already"},
-		"still planned":             {change: func(e *engine.Experiment, _ *chaos.Rules) { e.Status = engine.ExperimentAsked }, by: other, code: engine.Conflict, want: "still being planned"},
-		"refused":                   {change: func(e *engine.Experiment, _ *chaos.Rules) { e.Status = engine.ExperimentRefused }, by: other, code: engine.Conflict, want: "was refused"},
-		"with a refusal":            {change: func(e *engine.Experiment, _ *chaos.Rules) { e.Refusals = []engine.Refusal{{Text: "no"}} }, by: other, code: engine.Conflict, want: "was refused"},
-		"stopped before it began":   {change: func(e *engine.Experiment, _ *chaos.Rules) { e.StopAt = noon }, by: other, code: engine.Conflict, want: "stopped"},
-		"a plan that was made anew": {change: func(e *engine.Experiment, _ *chaos.Rules) { e.Seed++; e.Hash = chaos.Hash(*e) }, by: other, code: engine.Conflict, want: "changed since"},
-		"a row that was written to": {change: func(e *engine.Experiment, _ *chaos.Rules) { e.Strikes[0].Targets[0].Object.Name = "db-0" }, by: other, code: engine.Conflict, want: "changed since"},
+		"the asker":    {by: asker},
+		"another":      {by: other},
+		"just in time": {by: other, at: noon.Add(15*time.Minute - time.Second)},
+		"a day later":  {by: other, at: noon.Add(24 * time.Hour), code: engine.Conflict, want: "was good until 2026-11-23 12:15 UTC"},
+		"as it lapses": {by: other, at: noon.Add(15 * time.Minute), code: engine.Conflict, want: "was good until"},
+		"nobody":       {code: engine.Forbidden, want: "only a person"},
+		"the asker, of two": {change: func(_ *engine.Experiment, r *chaos.Rules) {
+			r.TwoPeople = true
+		}, by: asker, code: engine.Forbidden, want: "somebody else"},
+		"another, of two": {change: func(_ *engine.Experiment, r *chaos.Rules) { r.TwoPeople = true }, by: other},
+		"a need that was shown": {change: func(e *engine.Experiment, _ *chaos.Rules) {
+			e.Need.NotProposer = true
+			e.Hash = chaos.Hash(*e)
+		}, by: asker, code: engine.Forbidden, want: "somebody else"},
+		"twice": {change: func(e *engine.Experiment, _ *chaos.Rules) {
+			e.Approvals = []engine.Approval{{By: other, Hash: e.Hash}}
+		}, by: other, code: engine.Conflict, want: "already"},
+		"confirmed": {change: func(e *engine.Experiment, _ *chaos.Rules) {
+			e.Status = engine.ExperimentConfirmed
+		}, by: other, code: engine.Conflict, want: "confirmed already"},
+		"over": {change: func(e *engine.Experiment, _ *chaos.Rules) {
+			e.Status = engine.ExperimentOver
+		}, by: other, code: engine.Conflict, want: "confirmed already"},
+		"still planned": {change: func(e *engine.Experiment, _ *chaos.Rules) {
+			e.Status = engine.ExperimentAsked
+		}, by: other, code: engine.Conflict, want: "still being planned"},
+		"refused": {change: func(e *engine.Experiment, _ *chaos.Rules) {
+			e.Status = engine.ExperimentRefused
+		}, by: other, code: engine.Conflict, want: "was refused"},
+		"with a refusal": {change: func(e *engine.Experiment, _ *chaos.Rules) {
+			e.Refusals = []engine.Refusal{{Text: "no"}}
+		}, by: other, code: engine.Conflict, want: "was refused"},
+		"stopped before it began": {change: func(e *engine.Experiment, _ *chaos.Rules) {
+			e.StopAt = noon
+		}, by: other, code: engine.Conflict, want: "stopped"},
+		"a plan that was made anew": {change: func(e *engine.Experiment, _ *chaos.Rules) {
+			e.Seed++
+			e.Hash = chaos.Hash(*e)
+		}, by: other, code: engine.Conflict, want: "changed since"},
+		"a row that was written to": {change: func(e *engine.Experiment, _ *chaos.Rules) {
+			e.Strikes[0].Targets[0].Object.Name = "db-0"
+		}, by: other, code: engine.Conflict, want: "changed since"},
 	} {
 		e, r := mustDraft(t, parsed(t, "kill shop/api"), field(), rules()), rules()
 		hash, at := e.Hash, c.at
@@ -210,15 +234,33 @@ func TestInterrupt(t *testing.T) {
 			}
 			unit(f, api).Ready = 2
 		}},
-		"not running":                    {change: func(e *engine.Experiment, f *chaos.Field) { e.Status, f.NoMetrics = engine.ExperimentOver, "gone" }},
-		"somebody's word":                {change: func(e *engine.Experiment, _ *chaos.Field) { e.StopAt = noon.Add(30 * time.Second) }, want: "somebody stopped it"},
-		"its time":                       {change: func(e *engine.Experiment, _ *chaos.Field) { e.EndsAt = noon }, want: "its time is over"},
-		"Prometheus":                     {change: func(_ *engine.Experiment, f *chaos.Field) { f.NoMetrics = "connection refused" }, want: "cannot be asked any more: connection refused"},
-		"an alert that it brought about": {change: func(_ *engine.Experiment, f *chaos.Field) { f.Alerts = []engine.Signal{since(api, 5*time.Second)} }},
-		"an alert told in whole seconds": {change: func(_ *engine.Experiment, f *chaos.Field) { f.Alerts = []engine.Signal{since(api, -time.Second)} }},
-		"an alert on who calls it":       {change: func(_ *engine.Experiment, f *chaos.Field) { f.Alerts = []engine.Signal{since(web, 5*time.Second)} }},
-		"an alert from before":           {change: func(_ *engine.Experiment, f *chaos.Field) { f.Alerts = []engine.Signal{since(api, -time.Minute)} }, want: "Burning fires on shop/api"},
-		"an alert on what it calls":      {change: func(_ *engine.Experiment, f *chaos.Field) { f.Alerts = []engine.Signal{since(db, 5*time.Second)} }, want: "Burning fires on shop/db"},
+		"not running": {change: func(e *engine.Experiment, f *chaos.Field) {
+			e.Status, f.NoMetrics = engine.ExperimentOver, "gone"
+		}},
+		"somebody's word": {change: func(e *engine.Experiment, _ *chaos.Field) {
+			e.StopAt = noon.Add(30 * time.Second)
+		}, want: "somebody stopped it"},
+		"its time": {change: func(e *engine.Experiment, _ *chaos.Field) {
+			e.EndsAt = noon
+		}, want: "its time is over"},
+		"Prometheus": {change: func(_ *engine.Experiment, f *chaos.Field) {
+			f.NoMetrics = "connection refused"
+		}, want: "cannot be asked any more: connection refused"},
+		"an alert that it brought about": {change: func(_ *engine.Experiment, f *chaos.Field) {
+			f.Alerts = []engine.Signal{since(api, 5*time.Second)}
+		}},
+		"an alert told in whole seconds": {change: func(_ *engine.Experiment, f *chaos.Field) {
+			f.Alerts = []engine.Signal{since(api, -time.Second)}
+		}},
+		"an alert on who calls it": {change: func(_ *engine.Experiment, f *chaos.Field) {
+			f.Alerts = []engine.Signal{since(web, 5*time.Second)}
+		}},
+		"an alert from before": {change: func(_ *engine.Experiment, f *chaos.Field) {
+			f.Alerts = []engine.Signal{since(api, -time.Minute)}
+		}, want: "Burning fires on shop/api"},
+		"an alert on what it calls": {change: func(_ *engine.Experiment, f *chaos.Field) {
+			f.Alerts = []engine.Signal{since(db, 5*time.Second)}
+		}, want: "Burning fires on shop/db"},
 		"an alert on its node": {change: func(_ *engine.Experiment, f *chaos.Field) {
 			f.Alerts = []engine.Signal{since(onNode("n1"), time.Second), since(onNode("n2"), time.Second)}
 		}, want: "Burning fires on n"},
@@ -235,9 +277,13 @@ func TestInterrupt(t *testing.T) {
 		"too few are left": {change: func(_ *engine.Experiment, f *chaos.Field) {
 			each(f, func(p *chaos.Pod) { p.Ready = p.Workload != api })
 		}, want: "only 0 other pods of shop/api are ready"},
-		"what it calls suffers": {change: func(_ *engine.Experiment, f *chaos.Field) { unit(f, db).Ready = 1 }, want: "shop/db, which it depends on, is not well: 1 of 2"},
-		"others suffer":         {change: func(_ *engine.Experiment, f *chaos.Field) { unit(f, front).Ready = 0 }},
-		"its nodes":             {change: func(_ *engine.Experiment, f *chaos.Field) { f.Nodes[0].Ready, f.Nodes[1].Ready = false, false }, want: "is not ready"},
+		"what it calls suffers": {change: func(_ *engine.Experiment, f *chaos.Field) {
+			unit(f, db).Ready = 1
+		}, want: "shop/db, which it depends on, is not well: 1 of 2"},
+		"others suffer": {change: func(_ *engine.Experiment, f *chaos.Field) { unit(f, front).Ready = 0 }},
+		"its nodes": {change: func(_ *engine.Experiment, f *chaos.Field) {
+			f.Nodes[0].Ready, f.Nodes[1].Ready = false, false
+		}, want: "is not ready"},
 		"a drain alarms its node": {command: "node-drain n1", change: func(_ *engine.Experiment, f *chaos.Field) {
 			f.Alerts = []engine.Signal{since(onNode("n1"), time.Second)}
 			each(f, func(p *chaos.Pod) { p.Ready = p.Workload != db })
@@ -272,34 +318,58 @@ func TestLadder(t *testing.T) {
 		want    []engine.Mechanism // that are not refused
 		no      string             // part of why the first that is refused is
 	}{
-		"a kill":                   {"kill shop/api", nil, []engine.Mechanism{engine.ByEviction}, ""},
-		"a delete":                 {"kill shop/api -force", func(_ *chaos.Field, r *chaos.Rules) { r.Deletes = true }, []engine.Mechanism{engine.ByDelete}, ""},
+		"a kill": {"kill shop/api", nil, []engine.Mechanism{engine.ByEviction}, ""},
+		"a delete": {"kill shop/api -force", func(_ *chaos.Field, r *chaos.Rules) {
+			r.Deletes = true
+		}, []engine.Mechanism{engine.ByDelete}, ""},
 		"a delete that may not be": {"kill shop/api -force", nil, nil, "leave out -force"},
 		"a signal":                 {"container-kill shop/api", nil, []engine.Mechanism{engine.ByExec, engine.ByAgent}, ""},
-		"nothing runs":             {"container-kill shop/api", func(f *chaos.Field, _ *chaos.Rules) { unlimited(f, func(c *chaos.Container) { c.Running = false }) }, nil, "no container of it runs"},
-		"stress":                   {"cpu-stress shop/api", nil, []engine.Mechanism{engine.ByExec, engine.ByAgent}, ""},
-		"stress under baseline":    {"cpu-stress shop/api", func(f *chaos.Field, _ *chaos.Rules) { f.Namespaces[0].Security = "baseline" }, []engine.Mechanism{engine.ByExec, engine.ByAgent}, ""},
+		"nothing runs": {"container-kill shop/api", func(f *chaos.Field, _ *chaos.Rules) {
+			unlimited(f, func(c *chaos.Container) {
+				c.Running = false
+			})
+		}, nil, "no container of it runs"},
+		"stress": {"cpu-stress shop/api", nil, []engine.Mechanism{engine.ByExec, engine.ByAgent}, ""},
+		"stress under baseline": {"cpu-stress shop/api", func(f *chaos.Field, _ *chaos.Rules) {
+			f.Namespaces[0].Security = "baseline"
+		}, []engine.Mechanism{engine.ByExec, engine.ByAgent}, ""},
 		"a sidecar without a limit": {"cpu-stress shop/api", func(f *chaos.Field, _ *chaos.Rules) {
 			each(f, func(p *chaos.Pod) { p.Containers = append(p.Containers, chaos.Container{Name: "side", Running: true}) })
 		}, []engine.Mechanism{engine.ByExec}, "container side has no CPU limit"},
-		"no limits": {"memory-stress shop/api", func(f *chaos.Field, _ *chaos.Rules) { unlimited(f, func(c *chaos.Container) { c.Memory = 0 }) }, nil, "set resources.limits"},
-		"no agent":  {"memory-stress shop/api", func(_ *chaos.Field, r *chaos.Rules) { r.AgentImage = "" }, []engine.Mechanism{engine.ByExec}, "no image of the agent"},
-		"a lag":     {"network-lag shop/api", nil, []engine.Mechanism{engine.ByAgent}, "not installed"},
+		"no limits": {"memory-stress shop/api", func(f *chaos.Field, _ *chaos.Rules) {
+			unlimited(f, func(c *chaos.Container) {
+				c.Memory = 0
+			})
+		}, nil, "set resources.limits"},
+		"no agent": {"memory-stress shop/api", func(_ *chaos.Field, r *chaos.Rules) {
+			r.AgentImage = ""
+		}, []engine.Mechanism{engine.ByExec}, "no image of the agent"},
+		"a lag": {"network-lag shop/api", nil, []engine.Mechanism{engine.ByAgent}, "not installed"},
 		"on the host": {"network-lag shop/api", func(f *chaos.Field, _ *chaos.Rules) {
 			each(f, func(p *chaos.Pod) { p.HostNetwork = true })
 			f.Meshes = []string{"NetworkChaos"}
 		}, nil, "its node's network"},
-		"restricted": {"network-lag shop/api", func(f *chaos.Field, _ *chaos.Rules) { f.Namespaces[0].Security = "restricted" }, nil, "pod-security.kubernetes.io/enforce=privileged"},
-		"privileged": {"network-lag shop/api", func(f *chaos.Field, _ *chaos.Rules) { f.Namespaces[0].Security = "privileged" }, []engine.Mechanism{engine.ByAgent}, "not installed"},
+		"restricted": {"network-lag shop/api", func(f *chaos.Field, _ *chaos.Rules) {
+			f.Namespaces[0].Security = "restricted"
+		}, nil, "pod-security.kubernetes.io/enforce=privileged"},
+		"privileged": {"network-lag shop/api", func(f *chaos.Field, _ *chaos.Rules) {
+			f.Namespaces[0].Security = "privileged"
+		}, []engine.Mechanism{engine.ByAgent}, "not installed"},
 		"restricted, with a mesh": {"network-lag shop/api", func(f *chaos.Field, _ *chaos.Rules) {
 			f.Namespaces[0].Security, f.Meshes = "restricted", []string{"NetworkChaos"}
 		}, []engine.Mechanism{engine.ByChaosMesh}, "NET_ADMIN"},
-		"restricted, with FIS": {"network-loss shop/api", func(f *chaos.Field, r *chaos.Rules) { f.Namespaces[0].Security, r.FIS = "restricted", true }, []engine.Mechanism{engine.ByFIS}, "NET_ADMIN"},
+		"restricted, with FIS": {"network-loss shop/api", func(f *chaos.Field, r *chaos.Rules) {
+			f.Namespaces[0].Security, r.FIS = "restricted", true
+		}, []engine.Mechanism{engine.ByFIS}, "NET_ADMIN"},
 		"FIS has no DNS": {"dns-fail shop/api", func(f *chaos.Field, r *chaos.Rules) {
 			f.Namespaces[0].Security, f.Meshes, r.FIS = "restricted", []string{"NetworkChaos"}, true
 		}, nil, "NET_ADMIN"},
-		"agents used up": {"network-throttle shop/api", func(f *chaos.Field, _ *chaos.Rules) { each(f, func(p *chaos.Pod) { p.Agents = 5 }) }, nil, "restart the pod"},
-		"nothing":        {"nothing shop/api", nil, []engine.Mechanism{engine.ByNothing}, ""},
+		"agents used up": {"network-throttle shop/api", func(f *chaos.Field, _ *chaos.Rules) {
+			each(f, func(p *chaos.Pod) {
+				p.Agents = 5
+			})
+		}, nil, "restart the pod"},
+		"nothing": {"nothing shop/api", nil, []engine.Mechanism{engine.ByNothing}, ""},
 	} {
 		f, r := field(), rules()
 		if c.change != nil {

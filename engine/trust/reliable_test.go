@@ -62,7 +62,8 @@ func TestClaims(t *testing.T) {
 	control := grade(engine.Grade{Counts: true, Detected: true, Cause: "a", Confidence: 0.5, Rank: 1})
 	control.Expect.Nothing = true
 	got := trust.OfExperiments([]engine.Experiment{
-		{}, grade(engine.Grade{Counts: true, Detected: true, Cause: "a", Confidence: 0.9, Rank: 1}), grade(engine.Grade{Counts: true, Detected: true, Cause: "b", Confidence: 0.6, Rank: 2}),
+		{},
+		grade(engine.Grade{Counts: true, Detected: true, Cause: "a", Confidence: 0.9, Rank: 1}), grade(engine.Grade{Counts: true, Detected: true, Cause: "b", Confidence: 0.6, Rank: 2}),
 		grade(engine.Grade{Detected: true, Cause: "a", Confidence: 0.9, Rank: 1}), grade(engine.Grade{Counts: true, Cause: "a", Confidence: 0.9}), grade(engine.Grade{Counts: true, Detected: true}), control,
 	})
 	if want := []trust.Claim{{0.9, true}, {0.6, false}}; !cmp.Equal(want, got) {

@@ -47,7 +47,8 @@ func TestScore(t *testing.T) {
 		graded(5, engine.FaultKill, 5, seen(30*time.Second, 0)), never, control, noisy, ungraded,
 		graded(6, engine.FaultKill, 7*24, seen(time.Second, 1)),  // as the span ends: not in it
 		graded(7, engine.FaultKill, -1, seen(10*time.Second, 3)), // the span before
-		graded(9, engine.FaultKill, -7*24-1, seen(time.Second, 1)), {ID: 10},
+		graded(9, engine.FaultKill, -7*24-1, seen(time.Second, 1)),
+		{ID: 10},
 	}, from, to)
 	if diff := cmp.Diff(engine.ScoreLine{
 		Detected: trust.Wilson(4, 5), ByWatch: trust.Wilson(4, 5), ByAlert: trust.Wilson(1, 5), Top1: trust.Wilson(2, 4), Top3: trust.Wilson(3, 4), StepRight: trust.Wilson(2, 4),
