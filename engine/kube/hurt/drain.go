@@ -107,6 +107,9 @@ func (b *blow) empty(ctx context.Context, node string, pods []corev1.Pod) (evict
 			case engine.NotFound:
 				return true
 			}
+			if ctx.Err() != nil {
+				err = engine.Errorf(engine.Unavailable, "the time was over before pod %s", describe(p))
+			}
 			kept = append(kept, message(err))
 			return false
 		})
@@ -140,8 +143,7 @@ func (b *blow) cordon(ctx context.Context, name string, dry bool) (ours bool, er
 	return true, b.patchNode(ctx, n, true, &note, dry)
 }
 
-// uncordon lets pods on a node again, if it is the drain of this handle that keeps them off. One that others cordoned since then, after
-// they let pods on, is theirs: the note went with that, as far as they use it, and what is left is taken away with the cordon.
+// uncordon lets pods on a node again, if it is the drain of this handle that keeps them off.
 func (h *Injector) uncordon(ctx context.Context, name, handle string) error {
 	const tries = 5
 	for try := 1; ; try++ {

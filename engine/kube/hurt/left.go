@@ -113,12 +113,12 @@ func (h *Injector) leftProcesses(ctx context.Context, t engine.Victim, handle st
 	}
 	var found string
 	if h.until(ctx, h.silence, func(ctx context.Context) bool {
-		found, err = h.run(ctx, t.Object, c.Name, "sh", "-c", lookScript, handle)
+		found, err = h.sought(ctx, t.Object, c.Name, handle)
 		return err == nil && found == ""
 	}) {
 		return "", nil
 	}
-	return fmt.Sprintf("pod %s/%s: processes of %s do not end: %s", p.Namespace, p.Name, handle, strings.Join(strings.Fields(found), ", ")), err
+	return fmt.Sprintf("pod %s/%s: processes of %s do not end: %s", p.Namespace, p.Name, handle, found), err
 }
 
 // Sweep uncordons the nodes whose drain is over by the time that is noted on them, whoever drained them.

@@ -48,7 +48,7 @@ func (h *Injector) open(ctx context.Context, sub string, of engine.ObjectRef, pa
 		defer close(done)
 		defer cancel()
 		s.err = h.stream(ctx, sub, of, params, remotecommand.StreamOptions{Stdin: in, Stdout: &liner{ctx: ctx, to: lines}, Stderr: io.Discard})
-		_ = in.CloseWithError(io.ErrClosedPipe) // whoever still says something hears that nobody listens
+		_ = out.Close() // whoever still says something hears that nobody listens
 	}()
 	return s
 }
@@ -73,7 +73,7 @@ func (h *Injector) stream(ctx context.Context, sub string, of engine.ObjectRef, 
 	return run.StreamWithContext(ctx, o)
 }
 
-// say sends a word, if it can be taken within the time of one beat.
+// say sends a word. It waits until that is taken, or the session is over.
 func (s *session) say(word string) {
 	_, _ = io.WriteString(s.in, word+"\n") // a session that is over says why itself
 }

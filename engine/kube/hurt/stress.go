@@ -3,7 +3,6 @@ package hurt
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -22,10 +21,10 @@ var (
 	holdScript string
 )
 
-// lookScript lists the processes that carry a handle in their environment, and ends them.
+// lookScript lists the processes that carry a handle in their environment, ends them, and says at last that it has seen all.
 const lookScript = `for p in /proc/[0-9]*; do
   case "$(cat "$p/environ" 2>/dev/null | tr '\000' ' ')" in *"AUTOPILOT_CHAOS=$0 "*) kill -9 "${p#/proc/}" 2>/dev/null && echo "${p#/proc/}" ;; esac
-done; true`
+done; echo seen`
 
 // beginWithin is how long a fault may take to be in place once there is somebody to ask for it.
 const beginWithin = 30 * time.Second
@@ -156,7 +155,7 @@ func (b *blow) lost(ctx context.Context, container, was string, cause error) (st
 		if ended, err = b.ended(ctx, container, was); ended || err != nil {
 			return ended
 		}
-		found, err = b.run(ctx, b.target.Object, container, "sh", "-c", lookScript, b.handle)
+		found, err = b.sought(ctx, b.target.Object, container, b.handle)
 		return err == nil && found == ""
 	})
 	switch {
@@ -165,15 +164,23 @@ func (b *blow) lost(ctx context.Context, container, was string, cause error) (st
 	case err != nil:
 		return text + "; it cannot be seen whether its processes have ended: " + message(err), false
 	}
-	return text + "; its processes do not end: " + strings.Join(strings.Fields(found), ", "), false
+	return text + "; its processes do not end: " + found, false
+}
+
+// sought ends the processes in a container that carry a handle, and lists those that there were; "" when there were none.
+func (h *Injector) sought(ctx context.Context, of engine.ObjectRef, container, handle string) (string, error) {
+	text, err := h.run(ctx, of, container, "sh", "-c", lookScript, handle)
+	if err != nil {
+		return "", err
+	}
+	found, all := strings.CutSuffix(text, "seen")
+	if !all {
+		return "", engine.Errorf(engine.Unavailable, "the processes of container %s could not all be seen", container)
+	}
+	return strings.Join(strings.Fields(found), ", "), nil
 }
 
 // ended tells whether a container has ended since, and all processes in it with it.
-func (h *Injector) endedSince(p *corev1.Pod, container, was string) bool {
-	now := running(p, container)
-	return now == nil || now.ContainerID != was
-}
-
 func (b *blow) ended(ctx context.Context, container, was string) (bool, error) {
 	p, err := b.pod(ctx, b.target)
 	if engine.CodeOf(err) == engine.NotFound {
@@ -182,7 +189,8 @@ func (b *blow) ended(ctx context.Context, container, was string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return b.endedSince(p, container, was), nil
+	now := running(p, container)
+	return now == nil || now.ContainerID != was, nil
 }
 
 // tryStress says whether a container can be stressed by processes in it.
@@ -198,8 +206,6 @@ func (h *Injector) tryStress(ctx context.Context, p *corev1.Pod, s engine.Strike
 	if s.Fault == engine.FaultMemory {
 		tools += " && command -v dd"
 	}
-	if _, err := h.run(ctx, reference(p), c.Name, "sh", "-c", tools); err != nil {
-		return fmt.Errorf("%w", err)
-	}
-	return nil
+	_, err = h.run(ctx, reference(p), c.Name, "sh", "-c", tools)
+	return err
 }

@@ -1,0 +1,441 @@
+package hurt_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/test/cluster"
+)
+
+// A child of this test holds a blow until it is killed.
+const childVariable = "HURT_CHILD"
+
+type held struct {
+	Kubeconfig string
+	Strike     engine.Strike
+	Target     engine.Victim
+	Handle     string
+}
+
+func TestMain(m *testing.M) {
+	if text := os.Getenv(childVariable); text != "" {
+		var b held
+		if err := json.Unmarshal([]byte(text), &b); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		fmt.Println(injector(&testing.T{}, b.Kubeconfig).Inject(context.Background(), b.Strike, b.Target, b.Handle, time.Now().Add(10*time.Minute), func() { fmt.Println("begun") }).Outcome)
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func TestHurt(t *testing.T) {
+	if cluster.Auto.Resolve() != cluster.Node {
+		t.Logf("not root on Linux: there are no containers here to be hurt")
+		return
+	}
+	w := newWorld(t)
+	outside := w.deploy(space, "outside", 1, calm)[0]
+	t.Run("each", func(t *testing.T) {
+		for name, try := range map[string]func(*world){
+			"kill": kill, "container kill": containerKill, "cpu": cpu, "memory": memory, "lag": lag, "agent's memory and dns": others, "death": death, "nothing is faked": unfit,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				own := *w
+				own.T = t
+				try(&own)
+			})
+		}
+	})
+	for what := range w.written() {
+		if strings.Contains(what, "/outside") || !strings.HasPrefix(what, "pods "+space+"/") {
+			t.Errorf("%s was written to", what)
+		}
+	}
+	if now := w.pod(outside); now.UID != outside.UID || now.Status.ContainerStatuses[0].RestartCount != 0 || len(now.Spec.EphemeralContainers) != 0 {
+		t.Errorf("a pod that nobody meant was touched: %+v", now.Status)
+	}
+	t.Run("drain", func(t *testing.T) {
+		own := *w
+		own.T = t
+		drain(&own)
+	})
+}
+
+// blow injects until stop is called, which gives the blow, and waits until it has begun.
+func (w *world) blow(s engine.Strike, t engine.Victim, handle string) (stop func() engine.Blow) {
+	w.Helper()
+	ctx, cancel := context.WithCancel(w.Context())
+	begun, over := make(chan struct{}), make(chan engine.Blow, 1)
+	go func() {
+		over <- w.h.Inject(ctx, s, t, handle, time.Now().Add(5*time.Minute), func() { close(begun) })
+	}()
+	select {
+	case <-begun:
+	case b := <-over:
+		cancel()
+		w.Fatalf("%s did not begin: %s", s.Fault, b.Outcome)
+	}
+	return func() engine.Blow {
+		w.Helper()
+		cancel()
+		b := <-over
+		w.Logf("%s: %s (%s)", handle, b.Outcome, b.Ended.Sub(b.Began).Round(time.Millisecond))
+		if !b.Clean || b.Began.IsZero() || b.Ended.Before(b.Began) {
+			w.Errorf("%s: not clean: %+v", handle, b)
+		}
+		return b
+	}
+}
+
+func (w *world) rehearsed(s engine.Strike, targets ...engine.Victim) []engine.Victim {
+	w.Helper()
+	s.Targets = targets
+	e, err := w.h.Rehearse(w.Context(), engine.Experiment{Strikes: []engine.Strike{s}})
+	w.must(err)
+	return e.Strikes[0].Targets
+}
+
+// kill evicts one of two, and then the budget refuses: in the dry run and in the deed, which becomes no delete.
+func kill(w *world) {
+	pods := w.deploy(space, "killed", 2, calm)
+	one := intstr.FromInt32(1)
+	_, err := w.c.Client().PolicyV1().PodDisruptionBudgets(space).Create(w.Context(), &policyv1.PodDisruptionBudget{
+		ObjectMeta: metav1.ObjectMeta{Name: "killed"},
+		Spec:       policyv1.PodDisruptionBudgetSpec{MinAvailable: &one, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "killed"}}},
+	}, metav1.CreateOptions{})
+	w.must(err)
+	w.eventually("the budget allows one", func() error {
+		b, err := w.c.Client().PolicyV1().PodDisruptionBudgets(space).Get(w.Context(), "killed", metav1.GetOptions{})
+		if err == nil && b.Status.DisruptionsAllowed != 1 {
+			err = errors.New("not yet")
+		}
+		return err
+	})
+	s := engine.Strike{Fault: engine.FaultKill, Namespace: space}
+	got := w.rehearsed(s, victim(pods[0], ""))
+	if got[0].Mechanism != engine.ByEviction || got[0].Refused != "" {
+		w.Errorf("rehearsed: %+v", got[0])
+	}
+	w.blow(s, got[0], "autopilot-chaos-1-1")()
+	pods = w.ready(space, "killed", 2)
+	all := intstr.FromInt32(2)
+	b, err := w.c.Client().PolicyV1().PodDisruptionBudgets(space).Get(w.Context(), "killed", metav1.GetOptions{})
+	w.must(err)
+	b.Spec.MinAvailable = &all
+	_, err = w.c.Client().PolicyV1().PodDisruptionBudgets(space).Update(w.Context(), b, metav1.UpdateOptions{})
+	w.must(err)
+	w.eventually("the budget allows none", func() error {
+		b, err := w.c.Client().PolicyV1().PodDisruptionBudgets(space).Get(w.Context(), "killed", metav1.GetOptions{})
+		if err == nil && (b.Status.DisruptionsAllowed != 0 || b.Status.ObservedGeneration != b.Generation) {
+			err = errors.New("not yet")
+		}
+		return err
+	})
+	if got := w.rehearsed(s, victim(pods[0], ""))[0]; !strings.Contains(got.Refused, "disruption budget") {
+		w.Errorf("the dry run says %+v, want that the budget refuses", got)
+	}
+	over := w.h.Inject(w.Context(), s, victim(pods[0], engine.ByEviction), "autopilot-chaos-1-2", time.Now().Add(time.Minute), func() { w.Error("begun in spite of the budget") })
+	if !strings.Contains(over.Outcome, "disruption budget") || w.pod(pods[0]).DeletionTimestamp != nil {
+		w.Errorf("the budget was not kept to: %+v", over)
+	}
+	other := victim(pods[0], engine.ByEviction)
+	other.Object.UID = "another"
+	if over := w.h.Inject(w.Context(), s, other, "autopilot-chaos-1-3", time.Now().Add(time.Minute), func() {}); !strings.Contains(over.Outcome, "another one") {
+		w.Errorf("another pod of the name: %+v", over)
+	}
+	forced := s
+	forced.Dose.Force = true
+	if got := w.rehearsed(forced, victim(pods[0], ""))[0]; got.Mechanism != engine.ByDelete {
+		w.Errorf("forced: %+v", got)
+	}
+}
+
+// containerKill signals process 1 by a shell, and by the agent.
+func containerKill(w *world) {
+	p := w.deploy(space, "signalled", 1, calm)[0]
+	s := engine.Strike{Fault: engine.FaultContainerKill, Namespace: space}
+	if got := w.rehearsed(s, victim(p, ""))[0]; got.Mechanism != engine.ByExec || got.Refused != "" {
+		w.Errorf("rehearsed: %+v", got)
+	}
+	for n, by := range []engine.Mechanism{engine.ByExec, engine.ByAgent} {
+		w.ready(space, "signalled", 1)
+		w.blow(s, victim(p, by), fmt.Sprintf("autopilot-chaos-2-%d", n))()
+		w.eventually("a restart", func() error {
+			if got := int(w.pod(p).Status.ContainerStatuses[0].RestartCount); got != n+1 {
+				return fmt.Errorf("%d restarts", got)
+			}
+			return nil
+		})
+	}
+}
+
+// unfit is a pod whose process 1 ignores SIGTERM: nothing is sent, and nothing is said to be done.
+func unfit(w *world) {
+	p := w.deploy(space, "unfit", 1, "trap '' TERM; exec sleep 3600")[0]
+	s := engine.Strike{Fault: engine.FaultContainerKill, Namespace: space}
+	for n, by := range []engine.Mechanism{engine.ByExec, engine.ByAgent} {
+		over := w.h.Inject(w.Context(), s, victim(p, by), fmt.Sprintf("autopilot-chaos-9-%d", n), time.Now().Add(time.Minute), func() { w.Error("begun") })
+		if !strings.Contains(over.Outcome, "does not handle SIGTERM") {
+			w.Errorf("by %s: %+v", by, over)
+		}
+	}
+	if got := w.pod(p).Status.ContainerStatuses[0].RestartCount; got != 0 {
+		w.Errorf("%d restarts", got)
+	}
+}
+
+// used is the CPU time of all processes of a container, in seconds.
+func (w *world) used(p corev1.Pod) (seconds float64) {
+	w.Helper()
+	const ticks = 100 // a second
+	for line := range strings.Lines(w.in(p, "sh", "-c", "cat /proc/[0-9]*/stat")) {
+		_, rest, _ := strings.Cut(line, ") ")
+		if f := strings.Fields(rest); len(f) > 13 {
+			for _, field := range f[11:13] {
+				n, err := strconv.ParseFloat(field, 64)
+				w.must(err)
+				seconds += n / ticks
+			}
+		}
+	}
+	return seconds
+}
+
+// cpu burns what the container may, by a shell in it.
+func cpu(w *world) {
+	p := w.deploy(space, "burned", 1, calm)[0]
+	s := engine.Strike{Fault: engine.FaultCPU, Namespace: space, Duration: time.Minute}
+	got := w.rehearsed(s, victim(p, ""))[0]
+	if got.Mechanism != engine.ByExec || got.Refused != "" {
+		w.Fatalf("rehearsed: %+v", got)
+	}
+	stop := w.blow(s, got, "autopilot-chaos-3-1")
+	before, at := w.used(p), time.Now()
+	time.Sleep(4 * time.Second)
+	if rate := (w.used(p) - before) / time.Since(at).Seconds(); rate < 0.12 || rate > 0.26 {
+		w.Errorf("it burns %.2f cores, want its limit of 0.2", rate)
+	}
+	stop()
+	if n := w.processes(p, "autopilot-chaos-3-1"); n != 0 {
+		w.Errorf("%d processes are left", n)
+	}
+	// And on time, with nobody to stop it.
+	s.Duration = 3 * time.Second
+	over := w.h.Inject(w.Context(), s, got, "autopilot-chaos-3-2", time.Now().Add(time.Minute), func() {})
+	if !over.Clean || over.Began.IsZero() || w.processes(p, "autopilot-chaos-3-2") != 0 {
+		w.Errorf("on time: %+v", over)
+	}
+}
+
+// memory holds bytes in a container.
+func memory(w *world) {
+	p := w.deploy(space, "filled", 1, calm)[0]
+	s := engine.Strike{Fault: engine.FaultMemory, Namespace: space, Duration: time.Minute, Dose: engine.Dose{Memory: 80 << 20}}
+	stop := w.blow(s, victim(p, engine.ByExec), "autopilot-chaos-4-1")
+	w.eventually("80 MiB are held", func() error {
+		n := 0
+		for line := range strings.Lines(w.in(p, "sh", "-c", "grep -h VmRSS /proc/[0-9]*/status")) {
+			if f := strings.Fields(line); len(f) == 3 {
+				kb, _ := strconv.Atoi(f[1])
+				n += kb
+			}
+		}
+		if n < 80<<10 || n > 100<<10 {
+			return fmt.Errorf("%d kB", n)
+		}
+		return nil
+	})
+	stop()
+	if n := w.processes(p, "dd if=/dev/zero") + w.processes(p, "autopilot-chaos-4-1"); n != 0 {
+		w.Errorf("%d processes are left", n)
+	}
+}
+
+var roundTrip = regexp.MustCompile(`= [0-9.]+/([0-9.]+)/`)
+
+// ping gives the middle round trip from one pod to another.
+func (w *world) ping(from, to corev1.Pod) time.Duration {
+	w.Helper()
+	var m []string
+	w.eventually("an answer", func() error {
+		out := w.in(from, "busybox", "ping", "-c", "4", "-i", "0.3", "-W", "5", to.Status.PodIP)
+		if m = roundTrip.FindStringSubmatch(out); m == nil {
+			return fmt.Errorf("ping: %q", out)
+		}
+		return nil
+	})
+	ms, err := strconv.ParseFloat(m[1], 64)
+	w.must(err)
+	return time.Duration(ms * float64(time.Millisecond))
+}
+
+// lag delays what a pod sends, by the agent, until it is stopped.
+func lag(w *world) {
+	pods := w.deploy(space, "late", 2, calm)
+	s := engine.Strike{Fault: engine.FaultLag, Namespace: space, Duration: 2 * time.Minute, Dose: engine.Dose{Delay: 300 * time.Millisecond}}
+	got := w.rehearsed(s, victim(pods[0], ""))[0]
+	if got.Mechanism != engine.ByAgent || got.Refused != "" {
+		w.Fatalf("rehearsed: %+v", got)
+	}
+	stop := w.blow(s, got, "autopilot-chaos-5-1")
+	if rtt := w.ping(pods[1], pods[0]); rtt < 270*time.Millisecond || rtt > 450*time.Millisecond {
+		w.Errorf("the round trip takes %s, want 300 ms more", rtt)
+	}
+	stop()
+	if rtt := w.ping(pods[1], pods[0]); rtt > 150*time.Millisecond {
+		w.Errorf("the round trip takes %s afterwards", rtt)
+	}
+}
+
+// others are two more faults of the agent, which end on time.
+func others(w *world) {
+	p := w.deploy(space, "hit", 1, calm)[0]
+	for n, s := range []engine.Strike{
+		{Fault: engine.FaultMemory, Duration: 3 * time.Second, Dose: engine.Dose{Memory: 20 << 20}},
+		{Fault: engine.FaultCPU, Duration: 3 * time.Second, Dose: engine.Dose{CPU: 0.1}},
+		{Fault: engine.FaultDNS, Duration: 3 * time.Second, Dose: engine.Dose{Names: []string{"db.shop"}}},
+		{Fault: engine.FaultLoss, Duration: 3 * time.Second, Dose: engine.Dose{Loss: 30}},
+		{Fault: engine.FaultThrottle, Duration: 3 * time.Second, Dose: engine.Dose{Rate: 1_000_000}},
+	} {
+		over := w.h.Inject(w.Context(), s, victim(p, engine.ByAgent), fmt.Sprintf("autopilot-chaos-6-%d", n), time.Now().Add(time.Minute), func() {})
+		if !over.Clean || over.Began.IsZero() || over.Ended.Sub(over.Began) < 2*time.Second {
+			w.Errorf("%s: %+v", s.Fault, over)
+		}
+	}
+}
+
+// death kills the process that holds a blow: the fault ends itself, and whoever looks afterwards finds nothing.
+func death(w *world) {
+	pods := w.deploy(space, "orphan", 2, calm)
+	for n, b := range []held{
+		{Strike: engine.Strike{Fault: engine.FaultCPU, Duration: 5 * time.Minute}, Target: victim(pods[0], engine.ByExec)},
+		{Strike: engine.Strike{Fault: engine.FaultLag, Duration: 5 * time.Minute, Dose: engine.Dose{Delay: 300 * time.Millisecond}}, Target: victim(pods[1], engine.ByAgent)},
+	} {
+		b.Kubeconfig, b.Handle = w.kubeconfig, fmt.Sprintf("autopilot-chaos-7-%d", n)
+		w.dies(b)
+		ended := func() error {
+			if b.Target.Mechanism == engine.ByExec {
+				if n := w.processes(pods[0], b.Handle); n != 0 {
+					return fmt.Errorf("%d processes", n)
+				}
+				return nil
+			}
+			for _, s := range w.pod(pods[1]).Status.EphemeralContainerStatuses {
+				if s.Name == b.Handle && s.State.Terminated == nil {
+					return errors.New("the agent runs")
+				}
+			}
+			return nil
+		}
+		at := time.Now()
+		w.eventually("the fault ends itself", ended)
+		if took := time.Since(at); took > 40*time.Second {
+			w.Errorf("%s: it took %s to end", b.Handle, took)
+		}
+		e := engine.Experiment{Strikes: []engine.Strike{b.Strike}, Blows: []engine.Blow{{Target: b.Target, Handle: b.Handle}}}
+		if left, err := w.h.Left(w.Context(), e); err != nil || len(left) != 0 {
+			w.Errorf("%s: left %v, %v", b.Handle, left, err)
+		}
+	}
+	if rtt := w.ping(pods[0], pods[1]); rtt > 150*time.Millisecond {
+		w.Errorf("the round trip takes %s afterwards", rtt)
+	}
+	// One that looks at once does not wait for the silence to end it.
+	again := held{Kubeconfig: w.kubeconfig, Handle: "autopilot-chaos-7-8", Target: victim(pods[1], engine.ByAgent),
+		Strike: engine.Strike{Fault: engine.FaultLag, Duration: 5 * time.Minute, Dose: engine.Dose{Delay: 300 * time.Millisecond}}}
+	w.dies(again)
+	e := engine.Experiment{Strikes: []engine.Strike{again.Strike}, Blows: []engine.Blow{{Target: again.Target, Handle: again.Handle}}}
+	if left, err := w.h.Left(w.Context(), e); err != nil || len(left) != 0 {
+		w.Errorf("left %v, %v", left, err)
+	}
+	for _, s := range w.pod(pods[1]).Status.EphemeralContainerStatuses {
+		if s.State.Terminated == nil || s.State.Terminated.ExitCode != 0 {
+			w.Errorf("%s: %+v", s.Name, s.State)
+		}
+	}
+}
+
+// dies begins a blow in a process of its own, which is killed then.
+func (w *world) dies(b held) {
+	w.Helper()
+	text, err := json.Marshal(b)
+	w.must(err)
+	child := exec.CommandContext(w.Context(), os.Args[0])
+	child.Env = append(os.Environ(), childVariable+"="+string(text))
+	out, err := child.StdoutPipe()
+	w.must(err)
+	w.must(child.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || line != "begun\n" {
+		w.Fatalf("the child said %q, %v", line, err)
+	}
+	w.must(child.Process.Kill())
+	_ = child.Wait()
+}
+
+// drain empties the node for as long as it lasts: what is of a namespace that has not opted in keeps it from beginning.
+func drain(w *world) {
+	node := w.c.NodeName()
+	s := engine.Strike{Fault: engine.FaultDrain, Node: node, Duration: 20 * time.Second}
+	t := engine.Victim{Workload: engine.Workload{Kind: engine.KindNode, Name: node}, Object: engine.ObjectRef{Kind: engine.KindNode, Name: node}, Mechanism: engine.ByEviction}
+	quiet := w.deploy("quiet", "quiet", 1, calm)[0]
+	over := w.h.Inject(w.Context(), s, t, "autopilot-chaos-8-1", time.Now().Add(time.Minute), func() { w.Error("begun") })
+	if !strings.Contains(over.Outcome, "has not opted in") {
+		w.Errorf("%+v", over)
+	}
+	w.must(w.c.Client().AppsV1().Deployments("quiet").Delete(w.Context(), "quiet", metav1.DeleteOptions{}))
+	w.eventually("the pod of the quiet namespace goes", func() error {
+		if _, err := w.c.Client().CoreV1().Pods("quiet").Get(w.Context(), quiet.Name, metav1.GetOptions{}); err == nil {
+			return errors.New("still there")
+		}
+		return nil
+	})
+	got := w.rehearsed(s, t)[0]
+	if got.Refused != "" || got.Mechanism != engine.ByEviction {
+		w.Errorf("rehearsed: %+v", got)
+	}
+	kept := w.ready(space, "killed", 2) // by their budget
+	outside := w.ready(space, "outside", 1)[0]
+	over = w.h.Inject(w.Context(), s, t, "autopilot-chaos-8-2", time.Now().Add(time.Minute), func() {
+		n, err := w.c.Client().CoreV1().Nodes().Get(w.Context(), node, metav1.GetOptions{})
+		if err != nil || !n.Spec.Unschedulable {
+			w.Errorf("the node is not cordoned: %v", err)
+		}
+	})
+	w.Logf("%s", over.Outcome)
+	if !over.Clean || over.Ended.Sub(over.Began) < 20*time.Second || !strings.Contains(over.Outcome, "disruption budget") {
+		w.Errorf("%+v", over)
+	}
+	n, err := w.c.Client().CoreV1().Nodes().Get(w.Context(), node, metav1.GetOptions{})
+	w.must(err)
+	if n.Spec.Unschedulable || len(n.Annotations["autopilot.dev/cordoned-by"]) > 0 {
+		w.Errorf("the node is left as %+v", n.Spec)
+	}
+	for _, p := range kept {
+		if w.pod(p).UID != p.UID {
+			w.Errorf("%s was evicted in spite of its budget", p.Name)
+		}
+	}
+	if now := w.ready(space, "outside", 1)[0]; now.UID == outside.UID {
+		w.Errorf("%s was not evicted", outside.Name)
+	}
+}
