@@ -82,4 +82,4 @@ func explain(err error) error {
 }
 
 // shut closes what need not be closed for anything but thrift.
-func shut(c io.Closer) { c.Close() }
+func shut(c io.Closer) { _ = c.Close() }
