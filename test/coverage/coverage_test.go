@@ -27,7 +27,7 @@ type fault struct {
 	rule  string // of the first cause; "" when the class says all
 	make  string // manifests; a namespace of its own is there
 	then  func(ctx context.Context, w *world, namespace string) error
-	act   func(ctx context.Context, w *world, namespace string) error // what is done once the watch looks on; it must be seen within soonSeen
+	act   func(ctx context.Context, w *world, namespace string) error // what is done once the watch looks on
 }
 
 // The clocks. Soon is past the patience with what just started, later past that with all else.
@@ -38,9 +38,6 @@ const (
 
 // patience is how long a row may take until it is seen: the controllers of the control plane have to do their part.
 const patience = 90 * time.Second
-
-// soonSeen is how long what somebody does may take until it is seen.
-const soonSeen = 15 * time.Second
 
 func TestMain(m *testing.M) {
 	// The rows wait for a cluster and compute nothing, so the number of cores is no bound for them.
@@ -134,15 +131,15 @@ func (w *world) sees(t *testing.T, f fault) {
 		workload.Name = "app"
 	}
 	var last string
-	began, until := time.Now(), patience
+	began := time.Now()
 	if f.act != nil {
 		if err := f.act(t.Context(), w, workload.Namespace); err != nil {
 			t.Fatal(err)
 		}
-		began, until = time.Now(), soonSeen
+		began = time.Now()
 		defer func() { t.Logf("seen and explained after %s", time.Since(began).Round(100*time.Millisecond)) }()
 	}
-	for end := began.Add(until); time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
+	for end := began.Add(patience); time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
 		signals := o.signals(workload)
 		last = "no signal of " + string(f.class)
 		var seen []engine.Signal

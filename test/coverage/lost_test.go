@@ -48,20 +48,18 @@ var planned = []meant{
 		return patchOf("deployments", `{"spec":{"replicas":4}}`)(ctx, w, ns)
 	}},
 	{calm{"set scaled down", "", statefulSet("app", 3)}, patchOf("statefulsets", `{"spec":{"replicas":1}}`)},
-	{calm{"drained and uncordoned", "", deployment("app", 2, "", "")}, func(ctx context.Context, w *world, ns string) error {
-		p, err := onePod(ctx, w, ns, "app")
-		if err != nil {
+	{calm{"drained and uncordoned", "", join(drains, deployment("app", 2, "", "nodeSelector: {kubernetes.io/hostname: drains-1}\n      tolerations: [{operator: Exists}]"))}, func(ctx context.Context, w *world, ns string) error {
+		if _, err := onePod(ctx, w, ns, "app"); err != nil {
 			return err
 		}
-		machine, _, _ := unstructured.NestedString(p.Object, "spec", "nodeName")
-		if err := cordonNode(ctx, w, machine, true); err != nil {
+		if err := cordonNode(ctx, w, "drains-1", true); err != nil {
 			return err
 		}
-		if err := evictOf(ctx, w, ns, p.GetName()); err != nil {
+		if err := evictOne("app")(ctx, w, ns); err != nil {
 			return err
 		}
 		time.Sleep(time.Second)
-		return cordonNode(ctx, w, machine, false)
+		return cordonNode(ctx, w, "drains-1", false)
 	}},
 	{calm{"evicted by the vertical autoscaler", "", deployment("app", 3, "", "")}, func(ctx context.Context, w *world, ns string) error {
 		p, err := onePod(ctx, w, ns, "app")
@@ -80,6 +78,9 @@ var planned = []meant{
 		return w.remove(ctx, "v1", "Namespace", "", ns)
 	}},
 }
+
+// drains is a simulated node of its own, so that nobody else's pods are on it.
+var drains = strings.Replace(node("drains-1", ready), "metadata: {", "metadata: {annotations: {kwok.x-k8s.io/node: fake}, ", 1)
 
 func statefulSet(name string, replicas int) string {
 	return strings.Replace(deployment(name, replicas, "", ""), "kind: Deployment", "kind: StatefulSet", 1)

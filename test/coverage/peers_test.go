@@ -171,7 +171,7 @@ var amazon = []peer{
 	{what: "extended support, add-on versions", why: "No fault: extended support is a finding with its price."},
 }
 
-// byHand is what is done to what runs well. It is seen within 15 seconds of the deed.
+// byHand is what is done to what runs well.
 var byHand = []peer{
 	{what: "pods evicted through the API, without a drain", faults: []string{"pod evicted by hand", "pod of a set evicted by hand", "only pod evicted by hand"}},
 	{what: "pods deleted by a person or a program", faults: []string{"pod deleted by hand", "pod of a daemonset deleted by hand"}},
