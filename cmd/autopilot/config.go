@@ -22,6 +22,7 @@ type Config struct {
 	Approvals   ApprovalsConfig     `yaml:"approvals"`
 	Volumes     VolumesConfig       `yaml:"volumes"`
 	Remedies    RemediesConfig      `yaml:"remedies"`
+	Chaos       ChaosConfig         `yaml:"chaos"`
 	People      map[string]string   `yaml:"people"` // GitHub login by Slack user id
 	Audit       AuditConfig         `yaml:"audit"`
 	Narrator    NarratorConfig      `yaml:"narrator"`
@@ -46,6 +47,8 @@ type ClusterConfig struct {
 	Alertmanager     string            `yaml:"alertmanager"` // URL; empty: no silences, no polling
 	Receiver         string            `yaml:"receiver"`     // the receiver in Alertmanager that is the bot; default autopilot
 	AWSAccount       string            `yaml:"aws_account"`  // twelve digits
+	// Chaos is how the process that does experiments reaches it; nil: none are done there.
+	Chaos *ClusterChaosConfig `yaml:"chaos"`
 }
 
 // EKSConfig names an EKS cluster; the token is presigned through STS, so no aws program is needed.
@@ -203,5 +206,6 @@ func (c Config) withDefaults() Config {
 	c.Waste, c.AWS = c.Waste.withDefaults(), c.AWS.withDefaults()
 	c.GitHub, c.Approvals, c.Audit = c.GitHub.withDefaults(), c.Approvals.withDefaults(), c.Audit.withDefaults()
 	c.Reports, c.Anomalies = c.Reports.withDefaults(c.Clusters), c.Anomalies.withDefaults()
+	c.Chaos = c.Chaos.withDefaults(c.Slack.Channels.Incidents)
 	return c
 }

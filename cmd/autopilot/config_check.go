@@ -129,6 +129,7 @@ func (v *validator) config(c Config) {
 	v.aws(c.AWS)
 	v.changes(c)
 	v.remedies(c)
+	v.chaos(c)
 	v.audit(c.Audit)
 	v.reports(c)
 	for i, p := range c.Logs.Off {
@@ -165,15 +166,7 @@ func (v *validator) cluster(where at, c ClusterConfig) {
 		v.bad(where.with("context"), "a context needs a kubeconfig")
 	}
 	if c.EKS != nil {
-		if c.EKS.Name == "" {
-			v.bad(where.with("eks", "name"), "the EKS cluster's name is missing")
-		}
-		if !regionRE.MatchString(c.EKS.Region) {
-			v.bad(where.with("eks", "region"), "%q is not an AWS region; such as eu-central-1", c.EKS.Region)
-		}
-		if c.EKS.RoleARN != "" && !roleARNRE.MatchString(c.EKS.RoleARN) {
-			v.bad(where.with("eks", "role_arn"), "%q is not a role's ARN; such as arn:aws:iam::123456789012:role/autopilot", c.EKS.RoleARN)
-		}
+		v.eks(where.with("eks"), *c.EKS)
 	}
 	v.optionalURL(where.with("prometheus"), c.Prometheus)
 	for _, label := range slices.Sorted(maps.Keys(c.PrometheusLabels)) {
@@ -184,6 +177,18 @@ func (v *validator) cluster(where at, c ClusterConfig) {
 	v.optionalURL(where.with("alertmanager"), c.Alertmanager)
 	if c.AWSAccount != "" && !accountRE.MatchString(c.AWSAccount) {
 		v.bad(where.with("aws_account"), "%q is not an AWS account; twelve digits, quoted", c.AWSAccount)
+	}
+}
+
+func (v *validator) eks(where at, c EKSConfig) {
+	if c.Name == "" {
+		v.bad(where.with("name"), "the EKS cluster's name is missing")
+	}
+	if !regionRE.MatchString(c.Region) {
+		v.bad(where.with("region"), "%q is not an AWS region; such as eu-central-1", c.Region)
+	}
+	if c.RoleARN != "" && !roleARNRE.MatchString(c.RoleARN) {
+		v.bad(where.with("role_arn"), "%q is not a role's ARN; such as arn:aws:iam::123456789012:role/autopilot", c.RoleARN)
 	}
 }
 
@@ -218,6 +223,7 @@ var actions = []engine.Action{
 	engine.ActionLogs, engine.ActionDiagnose, engine.ActionVerdict, engine.ActionPause, engine.ActionResume,
 	engine.ActionSnooze, engine.ActionNotWaste, engine.ActionScan, engine.ActionApprove, engine.ActionDeny, engine.ActionAudit,
 	engine.ActionUndo, engine.ActionRestart, engine.ActionScale, engine.ActionCordon,
+	engine.ActionChaos, engine.ActionChaosDrain, engine.ActionChaosDelete, engine.ActionChaosStop,
 }
 
 func (v *validator) role(where at, r RoleConfig) {

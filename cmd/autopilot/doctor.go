@@ -47,6 +47,7 @@ func doctor(ctx context.Context, file string, w io.Writer) error {
 	if cfg.Waste != nil {
 		checks = append(checks, checkAccounts(ctx, cfg)...)
 	}
+	checks = append(checks, checkChaos(ctx, cfg, secrets, quiet)...)
 	checks = append(checks, checkOpenRoles(cfg)...)
 	checks = append(checks, checkGitHub(ctx, cfg, secrets)...)
 	checks = append(checks, checkAudit(ctx, cfg, secrets)...)

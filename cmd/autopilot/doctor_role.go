@@ -11,7 +11,7 @@ import (
 // weighty are the actions that change something elsewhere, or keep the bot from it: they are for people whom somebody chose.
 var weighty = []engine.Action{
 	engine.ActionApprove, engine.ActionDeny, engine.ActionUndo, engine.ActionRestart, engine.ActionScale, engine.ActionCordon,
-	engine.ActionPause, engine.ActionResume,
+	engine.ActionChaos, engine.ActionChaosDrain, engine.ActionChaosDelete, engine.ActionPause, engine.ActionResume,
 }
 
 // checkOpenRoles warns of each role that lets everyone do what weighs.

@@ -23,6 +23,7 @@ const usage = `autopilot watches clusters, tells incidents in Slack and carries 
 
 Usage:
   autopilot serve  [-config FILE]         run the bot
+  autopilot chaos  [-config FILE]         do the experiments that people confirm; the only process with the accounts for it
   autopilot migrate                       bring the database's schema up to this version
   autopilot doctor [-config FILE]         try every permission, scope and endpoint that the configuration needs
   autopilot config check [-config FILE]   check the configuration file, and nothing else
@@ -64,7 +65,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		verb, rest = verb+" "+only, rest[1:]
 	}
 	do, known := map[string]func(context.Context, string, io.Writer) error{
-		"serve": serve, "migrate": migrate, "doctor": doctor, "config check": checkConfig, "audit verify": verifyAudit,
+		"serve": serve, "chaos": experiment, "migrate": migrate, "doctor": doctor, "config check": checkConfig, "audit verify": verifyAudit,
 		"version": printVersion,
 	}[verb]
 	if !known {
@@ -92,7 +93,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func suggestion(verb string) string {
-	if near := nearest(verb, []string{"serve", "migrate", "doctor", "config", "audit", "report", "export", "calibrate", "rehearse", "version"}); near != "" {
+	if near := nearest(verb, []string{"serve", "chaos", "migrate", "doctor", "config", "audit", "report", "export", "calibrate", "rehearse", "version"}); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return ""

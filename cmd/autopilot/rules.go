@@ -84,6 +84,12 @@ func (c Config) channels() []string {
 			all = append(all, d.Channel)
 		}
 	}
+	if c.Chaos.Enabled {
+		all = append(all, c.Chaos.Channel)
+		for _, g := range c.Chaos.GameDays {
+			all = append(all, g.Channel)
+		}
+	}
 	all = slices.AppendSeq(all, maps.Values(c.Slack.Channels.Namespaces))
 	all = slices.AppendSeq(all, maps.Values(c.Slack.Channels.Teams))
 	slices.Sort(all)

@@ -84,7 +84,7 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	h := &handlers.Handlers{
 		Incidents: st, Stories: st, Decisions: st, Progress: st, Diagnoses: st, Signals: st,
 		Pagers: pagers, Clusters: withStrange(cfg, edges(cfg, clusters), st), Waste: lookFor, Changes: changes, Remedies: handlers.Remedies{Log: st, Allowed: cfg.Remedies.kinds()}, Anchoring: anchoring,
-		Reports: reports, Narrator: narrator, Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
+		Chaos: asksForChaos(cfg, st), Reports: reports, Narrator: narrator, Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
 	}
 	b := bot.New(bot.Config{
 		BotToken: secrets.SlackBotToken, AppToken: secrets.SlackAppToken, APIURL: cfg.Slack.APIURL,

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	authorizationv1 "k8s.io/api/authorization/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
@@ -92,18 +89,13 @@ func (c *Cluster) Check(ctx context.Context) []engine.Check {
 // may tries one permission; role is the file of deploy/rbac that has it.
 func (c *Cluster) may(ctx context.Context, area string, need Need, role string) engine.Check {
 	name := strings.Join(need.Verbs, ", ") + " " + need.Resource
-	resource, sub, _ := strings.Cut(need.Resource, "/")
 	var denied []string
 	for _, verb := range need.Verbs {
-		review, err := c.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
-			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Group: need.Group, Resource: resource, Subresource: sub, Verb: verb,
-			}},
-		}, metav1.CreateOptions{})
+		allowed, err := c.asked(ctx, "", need, verb)
 		if err != nil {
 			return engine.Missed(need.Level, area, name, "not known: "+why(err), "allowed", "allow the bot to create selfsubjectaccessreviews, or try again")
 		}
-		if !review.Status.Allowed {
+		if !allowed {
 			denied = append(denied, verb)
 		}
 	}
