@@ -21,7 +21,7 @@ const (
 	image = "ghcr.io/eks-autopilot/industry:dev"
 	port  = 8080
 	// optIn is the label by which a namespace says that experiments may be made in it.
-	optInKey, optInValue = "autopilot.dev/chaos", "allowed"
+	optInKey, optInValue = "autopilot.dev/chaos", "enabled"
 )
 
 // objects are all of an industry, in the order in which they are applied.
