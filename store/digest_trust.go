@@ -2,11 +2,15 @@ package store
 
 import (
 	"context"
+	"slices"
+	"time"
 
+	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/trust"
 )
 
-// trust reads the experiments of the period, and of as long a time before it, and scores them. A team has no scorecard: what is broken on
+// trust reads the experiments of the period, and of as long a time before it, and scores them. How often a
+// confidence is right counts what people answered in the period, too. A team has no scorecard: what is broken on
 // purpose tests the bot, not a team.
 func (r *digestReader) trust(ctx context.Context) error {
 	f := r.facts
@@ -19,8 +23,24 @@ func (r *digestReader) trust(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if card := trust.Score(list, from, to); card.All.Detected.Of+card.Controls.Of+card.Stranded.Of > 0 {
-		f.Trust = &card
+	card := trust.Score(list, from, to)
+	if card.All.Detected.Of+card.Controls.Of+card.Stranded.Of == 0 {
+		return nil
 	}
+	judged, err := selectIncidents(ctx, r.tx, `WHERE i.id IN (SELECT incident_id FROM verdicts WHERE at >= $1 AND at < $2) AND ($3 = '' OR i.cluster = $3) ORDER BY i.id`,
+		from, to, f.Scope.Cluster)
+	if err == nil {
+		err = loadLists(ctx, r.tx, judged)
+	}
+	if err != nil {
+		return err
+	}
+	within := func(at time.Time) bool { return !at.Before(from) && at.Before(to) }
+	for k := range judged {
+		judged[k].Verdicts = slices.DeleteFunc(judged[k].Verdicts, func(v engine.Verdict) bool { return !within(v.At) })
+	}
+	list = slices.DeleteFunc(list, func(e engine.Experiment) bool { return !within(e.StartedAt) })
+	card.Reliable = trust.Reliable(append(trust.OfExperiments(list), trust.OfPeople(judged)...))
+	f.Trust = &card
 	return nil
 }

@@ -47,12 +47,23 @@ func TestTrustOfAPeriod(t *testing.T) {
 		w.must(err)
 		return f
 	}
+	if made := digest.Make(facts(everybody), digest.Rules{}); made.Trust == nil || !made.AsOf.Equal(tuesday.Add(2*time.Minute)) {
+		t.Errorf("the digest as of %s has the scorecard %v", made.AsOf, made.Trust)
+	}
+	w.clock = tuesday
+	w.open(api)
+	w.must(w.SaveDiagnosis(t.Context(), diagnosis(w.now(), "r1", 0.5)))
+	w.must(w.decide("said in the week", engine.ActionVerdict, ada, 1))
+	w.clock = start
+	w.must(w.decide("said after it", engine.ActionVerdict, grace, 1))
+
 	all := facts(everybody).Trust
 	equal(t, "noticed", []int{all.All.Detected.Hits, all.All.Detected.Of, all.Controls.Hits, all.Controls.Of, all.Stranded.Of}, []int{2, 4, 0, 1, 7})
 	equal(t, "before", all.Before.Detected.Of, 1)
 	equal(t, "the span", []time.Time{all.From, all.To}, []time.Time{weekDue.From, weekDue.To})
 	equal(t, "misses", len(all.Misses), 2)
 	equal(t, "the way to one", all.Misses[len(all.Misses)-1].Thread, engine.Thread{Channel: "C0CHAOS", TS: "17.0001"})
+	equal(t, "confidences that somebody judged", []int{len(all.Reliable), all.Reliable[0].Right.Of, all.Reliable[0].Right.Hits}, []int{1, 1, 1})
 	if one := facts(engine.DigestScope{Cluster: "prod"}).Trust; one.All.Detected.Of != 3 {
 		t.Errorf("on prod %d were tried, want 3", one.All.Detected.Of)
 	}
@@ -61,8 +72,5 @@ func TestTrustOfAPeriod(t *testing.T) {
 	}
 	if none := facts(engine.DigestScope{Cluster: "empty"}).Trust; none != nil {
 		t.Errorf("nothing was tried, and there is a scorecard: %+v", none)
-	}
-	if made := digest.Make(facts(everybody), digest.Rules{}); made.Trust == nil || made.AsOf != tuesday.Add(2*time.Minute) {
-		t.Errorf("the digest as of %s has the scorecard %v", made.AsOf, made.Trust)
 	}
 }
