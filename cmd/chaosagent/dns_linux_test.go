@@ -91,7 +91,7 @@ const (
 func (p pod) lookup(t *testing.T, network, server, name string) string {
 	t.Helper()
 	c := inside(t, p.name, func() (net.Conn, error) {
-		return net.DialTimeout(network, net.JoinHostPort(server, "53"), time.Second)
+		return net.DialTimeout(network, net.JoinHostPort(server, "53"), patient)
 	})
 	defer c.Close()
 	if err := c.SetDeadline(time.Now().Add(time.Second)); err != nil {
