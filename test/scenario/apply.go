@@ -57,14 +57,14 @@ func (a *Applier) Apply(ctx context.Context, namespace, manifests string) error 
 }
 
 // Clusterwide gives those of the documents that belong to no namespace.
-func (a *Applier) Clusterwide(manifests string) (string, error) {
+func (a *Applier) Clusterwide(ctx context.Context, manifests string) (string, error) {
 	all, err := objects(manifests)
 	if err != nil {
 		return "", err
 	}
 	var found []string
 	for _, o := range all {
-		mapping, err := a.mapper.RESTMapping(o.GroupVersionKind().GroupKind(), o.GroupVersionKind().Version)
+		mapping, err := a.mapping(ctx, o.GroupVersionKind())
 		if err != nil {
 			return "", err
 		}

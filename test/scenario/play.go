@@ -133,7 +133,7 @@ func (p *Player) play(ctx context.Context, s Scenario, steps []Step) error {
 func (p *Player) step(ctx context.Context, s Scenario, step Step) error {
 	switch {
 	case step.Apply != "":
-		rest, err := p.Clusterwide(step.Apply)
+		rest, err := p.Clusterwide(ctx, step.Apply)
 		if err != nil {
 			return err
 		}
