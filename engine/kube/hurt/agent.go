@@ -126,7 +126,7 @@ func (b *blow) agent(ctx context.Context) (string, bool) {
 	if network(b.strike.Fault) && p.Spec.HostNetwork {
 		return "not begun: pod " + describe(p) + " is on its node's network", true
 	}
-	args := b.agentArgs(b.strike, p, b.left())
+	args := b.agentArgs(b.strike, p, b.lasts())
 	if err := b.put(ctx, p, b.agentContainer(p, b.strike, b.target, b.handle, args), false); err != nil {
 		return "not begun: " + message(err), engine.CodeOf(err) != engine.Unavailable
 	}
@@ -217,7 +217,7 @@ func (b *blow) attend(ctx context.Context, s *session, word report) report {
 	beating, quiet := context.WithCancel(context.WithoutCancel(ctx))
 	defer quiet()
 	go s.beats(beating, b.beat)
-	end := time.NewTimer(max(b.left(), 0))
+	end := time.NewTimer(b.left())
 	defer end.Stop()
 	var over <-chan time.Time
 	stop := ctx.Done()

@@ -28,19 +28,21 @@ func (b *blow) begin() {
 	}
 }
 
-// left is how long the fault may still last.
-func (b *blow) left() time.Duration {
-	left := b.deadline.Sub(b.Now())
-	if d := b.strike.Duration; d > 0 && b.began.IsZero() {
-		left = min(left, d)
+// lasts is how long the fault is to be held, from its begin.
+func (b *blow) lasts() time.Duration {
+	if d := b.strike.Duration; d > 0 {
+		return min(d, b.left())
 	}
-	return left.Round(time.Millisecond)
+	return b.left()
 }
+
+// left is the time to the deadline, when whatever still holds the fault is told to end it.
+func (b *blow) left() time.Duration { return max(b.deadline.Sub(b.Now()), 0).Round(time.Millisecond) }
 
 // A deed begins a fault, holds it, and returns after its end was seen: clean says that it was. A blow that never began says in text why.
 type deed func(b *blow, ctx context.Context) (text string, clean bool)
 
-// deeds are what can be done, by fault and mechanism.
+// deedOf gives what brings a fault about by a mechanism; nil for what cannot be done.
 func deedOf(f engine.Fault, by engine.Mechanism) deed {
 	switch {
 	case f == engine.FaultNothing:
@@ -88,7 +90,7 @@ func (h *Injector) Inject(ctx context.Context, s engine.Strike, t engine.Victim,
 // nothing is the blow of a negative control.
 func (b *blow) nothing(ctx context.Context) (string, bool) {
 	b.begin()
-	wait(ctx, b.left())
+	wait(ctx, b.lasts())
 	return "nothing was done", true
 }
 

@@ -87,7 +87,7 @@ func (b *blow) mesh(ctx context.Context) (string, bool) {
 	}
 	gvr, _ := meshResource(b.strike.Fault)
 	objects := b.Dynamic.Resource(gvr).Namespace(b.target.Object.Namespace)
-	if _, err := objects.Create(ctx, meshObject(b.strike, b.target, b.handle, b.left()), metav1.CreateOptions{FieldManager: manager}); err != nil {
+	if _, err := objects.Create(ctx, meshObject(b.strike, b.target, b.handle, b.lasts()), metav1.CreateOptions{FieldManager: manager}); err != nil {
 		err = b.problem(err, "the API server does not take the object of Chaos Mesh")
 		if engine.CodeOf(err) != engine.Unavailable {
 			return "not begun: " + message(err), true
@@ -101,7 +101,7 @@ func (b *blow) mesh(ctx context.Context) (string, bool) {
 	text := "Chaos Mesh did not bring it about in time"
 	if injected {
 		b.begin()
-		wait(ctx, b.left())
+		wait(ctx, b.lasts())
 		text = "Chaos Mesh held it"
 	}
 	if err := b.takeBack(keep, b.strike.Fault, b.target.Object.Namespace, b.handle); err != nil {

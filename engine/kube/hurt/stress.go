@@ -52,7 +52,7 @@ func (b *blow) stressCommand(c corev1.Container) []string {
 	if b.strike.Fault == engine.FaultCPU {
 		kind, much = "cpu", math.Ceil(much)
 	}
-	seconds := int(math.Ceil(b.left().Seconds()))
+	seconds := int(math.Ceil(b.lasts().Seconds()))
 	return []string{
 		"sh", "-c", stressScript, holdScript, b.handle, strconv.Itoa(seconds), strconv.Itoa(int(b.silence.Seconds())), kind,
 		strconv.FormatInt(int64(much), 10),
