@@ -79,7 +79,10 @@ func (b *Breaking) confirmGameDay(ctx context.Context, e engine.Experiment) erro
 			ID: fmt.Sprintf("game-day/%s/yes/%d", g.Name, e.ID), Action: engine.ActionChaos, At: b.Now(), Allowed: true, Hash: e.Hash, ExperimentID: e.ID,
 			Role: "the configuration", Reason: gameDay + g.Name,
 		}
-		_, err := b.Queue.ConfirmExperiment(ctx, d)
+		// The plan is let go by now, and with it the lease that ctx ends with.
+		saying, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepFor)
+		defer cancel()
+		_, err := b.Queue.ConfirmExperiment(saying, d)
 		return err
 	}
 	return nil
