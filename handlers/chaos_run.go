@@ -122,20 +122,7 @@ func (b *Breaking) Run(ctx context.Context) {
 			b.complain(ctx, "plans not expired", b.Queue.ExpireExperiments(ctx))
 		}
 		b.gameDays(ctx, now)
-		for ctx.Err() == nil {
-			slots <- struct{}{}
-			b.leases++
-			holder := fmt.Sprintf("%s/%d", b.Holder, b.leases)
-			e, ok, err := b.Queue.LeaseExperiment(ctx, b.names(), holder, b.Patience.Hold)
-			if err != nil || !ok {
-				<-slots
-				b.complain(ctx, "no experiment leased", err)
-				break
-			}
-			all.Go(func() {
-				defer func() { <-slots }()
-				b.take(ctx, e, holder)
-			})
+		for ctx.Err() == nil && b.next(ctx, slots, &all) {
 		}
 		select {
 		case <-ctx.Done():
@@ -145,6 +132,28 @@ func (b *Breaking) Run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// next takes an experiment that needs something, if there is one and a slot is free for it.
+func (b *Breaking) next(ctx context.Context, slots chan struct{}, all *sync.WaitGroup) bool {
+	select {
+	case slots <- struct{}{}:
+	default:
+		return false
+	}
+	b.leases++
+	holder := fmt.Sprintf("%s/%d", b.Holder, b.leases)
+	e, ok, err := b.Queue.LeaseExperiment(ctx, b.names(), holder, b.Patience.Hold)
+	if err != nil || !ok {
+		<-slots
+		b.complain(ctx, "no experiment leased", err)
+		return false
+	}
+	all.Go(func() {
+		defer func() { <-slots }()
+		b.take(ctx, e, holder)
+	})
+	return true
 }
 
 func (b *Breaking) names() []string {
