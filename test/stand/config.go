@@ -78,7 +78,7 @@ func (c BotConfig) YAML() []byte {
 		line("  - {name: fixers, members: [%s], may: [undo, restart, scale, cordon]}", group("oncall"))
 	}
 	if c.Breaker != "" {
-		line("  - {name: breakers, members: [%s], may: [chaos, chaos_drain, chaos_cancel, chaos_stop]}", group("oncall"))
+		line("  - {name: breakers, members: [%s], may: [chaos, chaos_drain, chaos_stop]}", group("oncall"))
 	}
 	page := ""
 	if c.Pager != "" {
