@@ -34,7 +34,7 @@ const (
 	patience   = 2 * time.Minute
 )
 
-var options = hurt.Options{OptIn: "autopilot.dev/chaos=allowed", Agent: agentImage, Deletes: true, MaxAgents: 20}
+var options = hurt.Options{OptIn: "autopilot.dev/chaos=allowed", Agent: agentImage, Deletes: true}
 
 // world is a cluster with a namespace that opted in, and the account of experiments.
 type world struct {

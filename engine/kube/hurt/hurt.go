@@ -39,8 +39,6 @@ type Options struct {
 	OptIn   string // the label, as "key=value", by which a namespace opts in
 	Agent   string // the image of the agent; "" for none, and then what needs it is refused
 	Deletes bool   // a plain delete may be done
-
-	MaxAgents int // ephemeral containers in one pod
 }
 
 // Injector hurts one cluster. Its methods may be called at the same time.

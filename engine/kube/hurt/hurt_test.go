@@ -84,7 +84,7 @@ func hurting(t *testing.T, answers map[string]func([]byte) (int, any)) (*Injecto
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := New(source(client), Options{OptIn: "chaos=allowed", Agent: "agent:1", Deletes: true, MaxAgents: 3})
+	h := New(source(client), Options{OptIn: "chaos=allowed", Agent: "agent:1", Deletes: true})
 	h.Dynamic, h.Reach = custom, func(context.Context) (*rest.Config, error) { return rc, nil }
 	h.poll = time.Millisecond
 	return h, s
@@ -329,9 +329,6 @@ func TestCordonsAreTakenAway(t *testing.T) {
 	}
 	if left, err := h.Left(t.Context(), e); err != nil || len(left) != 0 {
 		t.Errorf("left %v, %v", left, err)
-	}
-	if err := h.Sweep(t.Context()); err != nil {
-		t.Error(err)
 	}
 	for name, want := range map[string]bool{"ours": false, "over": false, "theirs": true, "other": true} {
 		n, err := client.CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})

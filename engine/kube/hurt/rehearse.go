@@ -3,6 +3,7 @@ package hurt
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -19,7 +20,8 @@ import (
 // fails with Unavailable when the API server does not answer.
 func (h *Injector) Rehearse(ctx context.Context, e engine.Experiment) (engine.Experiment, error) {
 	f := chaos.Field{Cluster: h.Name, At: h.Now(), Meshes: h.meshes()}
-	r := chaos.Rules{OptIn: h.OptIn, Deletes: h.Deletes, AgentImage: h.Agent, MaxAgents: h.MaxAgents}
+	// How many agents a pod may hold is for a blocker to say.
+	r := chaos.Rules{OptIn: h.OptIn, Deletes: h.Deletes, AgentImage: h.Agent, MaxAgents: math.MaxInt}
 	known := map[string]bool{}
 	e.Strikes = slices.Clone(e.Strikes)
 	for i := range e.Strikes {

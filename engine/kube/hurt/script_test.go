@@ -94,7 +94,7 @@ func TestStressEnds(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := stressed(t, c.shell, c.seconds, c.silence, c.kind, c.amount)
-			if len(s.running()) < 2 {
+			if c.want == "ended stop" && len(s.running()) < 2 { // the others may be over by now
 				t.Errorf("only %v run", s.running())
 			}
 			c.end(s)
