@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -277,6 +278,16 @@ func TestInterrupt(t *testing.T) {
 		"too few are left": {change: func(_ *engine.Experiment, f *chaos.Field) {
 			each(f, func(p *chaos.Pod) { p.Ready = p.Workload != api })
 		}, want: "only 0 other pods of shop/api are ready"},
+		"as many are left as have to be": {change: func(e *engine.Experiment, f *chaos.Field) {
+			left := 0
+			each(f, func(p *chaos.Pod) {
+				hit := slices.ContainsFunc(e.Strikes[0].Targets, func(v engine.Victim) bool { return v.Object == p.Ref })
+				if p.Workload == api && !hit {
+					left++
+					p.Ready = left == 1
+				}
+			})
+		}},
 		"what it calls suffers": {change: func(_ *engine.Experiment, f *chaos.Field) {
 			unit(f, db).Ready = 1
 		}, want: "shop/db, which it depends on, is not well: 1 of 2"},

@@ -118,11 +118,17 @@ func TestScoreProperties(t *testing.T) {
 		if !times[a.Median] || !times[a.P95] || a.Median > a.P95 {
 			t.Fatalf("median %s, p95 %s of %v", a.Median, a.P95, times)
 		}
-		below := 0
+		below, third := 0, 0
 		for _, e := range all {
+			if r := e.Grade.Rank; r == 1 || r == 2 || r == 3 {
+				third++
+			}
 			if e.Grade.Detected && e.Grade.DetectAfter <= a.P95 {
 				below++
 			}
+		}
+		if a.Top3.Hits != third {
+			t.Fatalf("%d among the first three, want %d", a.Top3.Hits, third)
 		}
 		if hits > 0 && float64(below) < 0.95*float64(hits) {
 			t.Fatalf("only %d of %d are within the 95th percentile, %s", below, hits, a.P95)
