@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -27,6 +28,11 @@ const asAgent = "CHAOSAGENT_TEST"
 func TestMain(m *testing.M) {
 	if os.Getenv(asAgent) != "" {
 		main()
+	}
+	flag.Parse()
+	// Most of them wait for most of the time.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }

@@ -11,6 +11,7 @@ import (
 // TestEveryEndingLeavesNothing ends faults in all the ways that there are, 30 times each: packets in a queue and a queueing discipline in turn. What is
 // left of it, and whether the pod answers as before, is looked at every time.
 func TestEveryEndingLeavesNothing(t *testing.T) {
+	t.Parallel()
 	const runs = 30
 	for _, e := range []struct {
 		name   string

@@ -62,8 +62,10 @@ func here(t *testing.T, args ...string) *agent {
 }
 
 func TestCPUIsUsedAsAsked(t *testing.T) {
+	t.Parallel()
 	for _, cores := range []float64{0.3, 1.2} {
 		t.Run(fmt.Sprint(cores), func(t *testing.T) {
+			t.Parallel()
 			a := here(t, "cpu", "-cores", fmt.Sprint(cores), "-for", "1m", "-silence", "1m")
 			a.say("beat")
 			a.line()
