@@ -65,7 +65,7 @@ func TestCoverage(t *testing.T) {
 		t.Fatal(err)
 	}
 	faults := faults()
-	if err := w.apply(t.Context(), "default", ground); err != nil {
+	if err := w.apply(t.Context(), "default", join(drains, ground)); err != nil {
 		t.Fatal(err)
 	}
 	var work errgroup.Group
