@@ -94,6 +94,9 @@ func done(d engine.Decision, i engine.Incident) string {
 
 // writable refuses while the bot is paused.
 func (h *Handlers) writable(ctx context.Context) error {
+	if h.ReadOnly {
+		return engine.Errorf(engine.Forbidden, "this installation only looks: `read_only` in its configuration")
+	}
 	p, err := h.Decisions.Paused(ctx)
 	if err != nil {
 		return err

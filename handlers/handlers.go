@@ -117,6 +117,7 @@ type Handlers struct {
 	Reports   Reports
 	Narrator  *Narrator // nil for none
 	Policy    policy.Policy
+	ReadOnly  bool // the configuration lets it write to nothing but Slack and its own database
 	Rules     incident.Rules
 	Now       func() time.Time
 	Log       *slog.Logger

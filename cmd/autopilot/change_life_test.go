@@ -103,7 +103,7 @@ func newLife(t *testing.T) *life {
 		Waste:    &handlers.Waste{Scans: l.st, Memory: l.st, Savings: l.st, Rules: cfg.wasteRules()},
 		Changes:  changes, Policy: cfg.policy(), Rules: cfg.rules(), Now: time.Now, Log: log,
 	}
-	edge := httptest.NewServer(routes(l.h, secrets, func(context.Context) error { return nil }))
+	edge := httptest.NewServer(routes(l.h, secrets, newMetrics(), func(context.Context) error { return nil }))
 	t.Cleanup(edge.Close)
 	l.github.AddHook(github.Hook{URL: edge.URL + "/webhooks/github", Secret: "hook"})
 	return l

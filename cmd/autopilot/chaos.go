@@ -66,7 +66,7 @@ func connectBroken(ctx context.Context, cfg Config, secrets Secrets, log *slog.L
 		if cl.Chaos == nil {
 			continue
 		}
-		c, err := connectCluster(ctx, cl.broken(), secrets, LogsConfig{}, log)
+		c, err := connectCluster(ctx, cl.broken(), secrets, LogsConfig{}, nil, log)
 		if err != nil {
 			return nil, fmt.Errorf("cluster %s: chaos: %w", cl.Name, err)
 		}

@@ -35,13 +35,13 @@ func checkChaos(ctx context.Context, cfg Config, secrets Secrets, log *slog.Logg
 			continue
 		}
 		checks = append(checks, checkWorker(ctx, st, cl.Name))
-		c, err := connectCluster(ctx, cl.broken(), secrets, LogsConfig{}, log)
+		c, err := connectCluster(ctx, cl.broken(), secrets, LogsConfig{}, nil, log)
 		if err != nil {
 			checks = append(checks, engine.Missed(engine.CheckFail, area, cl.Name, err.Error(), "a way to the API server", "see clusters[].chaos in the configuration"))
 			continue
 		}
 		checks = append(checks, c.kube.CheckChaos(ctx, cfg.Chaos.OptIn, cfg.chaosNeeds())...)
-		bot, err := connectCluster(ctx, cl, secrets, LogsConfig{}, log)
+		bot, err := connectCluster(ctx, cl, secrets, LogsConfig{}, nil, log)
 		if err == nil {
 			checks = append(checks, bot.kube.CheckHarmless(ctx))
 		}

@@ -8,6 +8,7 @@ import (
 
 // Config is the configuration file, one strict YAML document. Secrets are not in it: see Secrets.
 type Config struct {
+	ReadOnly    bool                `yaml:"read_only"` // nothing is written but to Slack and the bot's database
 	Clusters    []ClusterConfig     `yaml:"clusters"`
 	Slack       SlackConfig         `yaml:"slack"`
 	Roles       []RoleConfig        `yaml:"roles"`
@@ -70,6 +71,7 @@ type SlackConfig struct {
 type ChannelsConfig struct {
 	Incidents  string            `yaml:"incidents"`
 	Fallback   string            `yaml:"fallback"` // told when another channel cannot be
+	Shadow     string            `yaml:"shadow"`   // everything is told here in the place of all others, and nobody is woken
 	Savings    string            `yaml:"savings"`  // savings cards of teams without a channel; empty: these are only listed
 	Namespaces map[string]string `yaml:"namespaces"`
 	Teams      map[string]string `yaml:"teams"`

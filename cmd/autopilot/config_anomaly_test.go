@@ -87,7 +87,7 @@ func TestAnomalyRules(t *testing.T) {
 		t.Error(d)
 	}
 	log := slog.New(slog.DiscardHandler)
-	clusters, err := connectClusters(t.Context(), c, Secrets{}, log)
+	clusters, err := connectClusters(t.Context(), c, Secrets{}, nil, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -110,6 +110,7 @@ func (v *validator) config(c Config) {
 		}
 	}
 	v.slack(c.Slack)
+	v.looks(c)
 	v.anomalies(c)
 	v.narrator(c.Narrator)
 	for i, r := range c.Roles {

@@ -65,7 +65,7 @@ func parseConfig(name string, data []byte) (Config, error) {
 	if len(problems) > 0 {
 		return c, configError(name, problems)
 	}
-	return c, nil
+	return c.shadowed(), nil
 }
 
 func configError(name string, problems []problem) error {

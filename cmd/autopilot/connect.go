@@ -26,10 +26,10 @@ type connected struct {
 }
 
 // connectClusters prepares every cluster and speaks to none: one that is away keeps the bot from watching that one alone.
-func connectClusters(ctx context.Context, cfg Config, secrets Secrets, log *slog.Logger) ([]connected, error) {
+func connectClusters(ctx context.Context, cfg Config, secrets Secrets, m *metrics, log *slog.Logger) ([]connected, error) {
 	var all []connected
 	for _, cl := range cfg.Clusters {
-		c, err := connectCluster(ctx, cl, secrets, cfg.Logs, log)
+		c, err := connectCluster(ctx, cl, secrets, cfg.Logs, m, log)
 		if err != nil {
 			return nil, fmt.Errorf("cluster %s: %w", cl.Name, err)
 		}
@@ -38,9 +38,9 @@ func connectClusters(ctx context.Context, cfg Config, secrets Secrets, log *slog
 	return all, nil
 }
 
-func connectCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, logs LogsConfig, log *slog.Logger) (connected, error) {
+func connectCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, logs LogsConfig, m *metrics, log *slog.Logger) (connected, error) {
 	var c connected
-	k := kube.Config{Name: cl.Name, InCluster: cl.InCluster, Kubeconfig: cl.Kubeconfig, Context: cl.Context, LogLines: logs.Lines, Log: log}
+	k := kube.Config{Name: cl.Name, InCluster: cl.InCluster, Kubeconfig: cl.Kubeconfig, Context: cl.Context, LogLines: logs.Lines, Wrap: m.around("kubernetes"), Log: log}
 	if cl.EKS != nil {
 		account, err := connectAWS(ctx, *cl.EKS)
 		if err != nil {
@@ -56,12 +56,12 @@ func connectCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, logs
 		return c, err
 	}
 	if cl.Prometheus != "" {
-		if c.prometheus, err = prom.Connect(prom.Config{URL: cl.Prometheus, Bearer: secrets.PrometheusToken, Log: log}); err != nil {
+		if c.prometheus, err = prom.Connect(prom.Config{URL: cl.Prometheus, Bearer: secrets.PrometheusToken, Transport: m.transport("prometheus"), Log: log}); err != nil {
 			return c, err
 		}
 	}
 	if cl.Alertmanager != "" {
-		am, err := prom.ConnectAlertmanager(prom.Config{URL: cl.Alertmanager, Bearer: secrets.PrometheusToken, Cluster: cl.Name, Receiver: cl.Receiver})
+		am, err := prom.ConnectAlertmanager(prom.Config{URL: cl.Alertmanager, Bearer: secrets.PrometheusToken, Cluster: cl.Name, Receiver: cl.Receiver, Transport: m.transport("alertmanager")})
 		if err != nil {
 			return c, err
 		}

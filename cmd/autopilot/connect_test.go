@@ -42,7 +42,7 @@ clusters: [{name: a, cluster: {server: "https://127.0.0.1:1"}}], users: [{name: 
 		{Name: "absent", Kubeconfig: absent},
 		{Name: "silent", Kubeconfig: silent},
 	}}
-	clusters, err := connectClusters(t.Context(), cfg, Secrets{}, slog.New(slog.DiscardHandler))
+	clusters, err := connectClusters(t.Context(), cfg, Secrets{}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatalf("nothing is watched: %v", err)
 	}

@@ -87,7 +87,7 @@ func checkCluster(ctx context.Context, cfg Config, cl ClusterConfig, secrets Sec
 		}
 		checks = account.Check(ctx, cl.EKS.Name)
 	}
-	c, err := connectCluster(ctx, cl, secrets, LogsConfig{}, log)
+	c, err := connectCluster(ctx, cl, secrets, LogsConfig{}, nil, log)
 	if err != nil {
 		return append(checks, engine.Missed(engine.CheckFail, area, "connect", err.Error(), "a way to the API server", "see clusters in the configuration"))
 	}

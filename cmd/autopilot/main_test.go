@@ -134,7 +134,7 @@ func TestReadinessTellsNoAddresses(t *testing.T) {
 		return engine.Wrap(engine.Unavailable, errors.New("dial tcp 10.0.0.7:5432: user=autopilot"), "the database does not answer")
 	}
 	w := httptest.NewRecorder()
-	routes(&handlers.Handlers{}, Secrets{}, ready).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	routes(&handlers.Handlers{}, Secrets{}, newMetrics(), ready).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 	if w.Code != http.StatusServiceUnavailable || strings.TrimSpace(w.Body.String()) != "the database does not answer" {
 		t.Errorf("%d %s; want 503 with the message alone", w.Code, w.Body)
 	}

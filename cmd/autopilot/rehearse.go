@@ -171,7 +171,7 @@ func (r *rehearsed) recall(ctx context.Context, cfg Config, cluster string, p *p
 func (r *rehearsed) look(ctx context.Context, cfg Config, clusters []ClusterConfig, secrets Secrets, o rehearseOrder) {
 	log := slog.New(slog.DiscardHandler)
 	cfg.Clusters = clusters
-	connections, err := connectClusters(ctx, cfg, secrets, log)
+	connections, err := connectClusters(ctx, cfg, secrets, nil, log)
 	if err == nil {
 		var w *handlers.Waste
 		if w, _, err = wasteParts(ctx, cfg, connections, handlers.Thrifty{}, log); err == nil {

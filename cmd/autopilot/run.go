@@ -52,7 +52,9 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 		return err
 	}
 
-	clusters, err := connectClusters(ctx, cfg, secrets, log)
+	m := newMetrics()
+	m.registry.MustRegister(newBacklog(st.Backlog))
+	clusters, err := connectClusters(ctx, cfg, secrets, m, log)
 	if err != nil {
 		return err
 	}
@@ -84,11 +86,11 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	h := &handlers.Handlers{
 		Incidents: st, Stories: st, Decisions: st, Progress: st, Diagnoses: st, Signals: st,
 		Pagers: pagers, Clusters: withStrange(cfg, edges(cfg, clusters), st), Waste: lookFor, Changes: changes, Remedies: handlers.Remedies{Log: st, Allowed: cfg.Remedies.kinds()}, Anchoring: anchoring,
-		Chaos: asksForChaos(cfg, st), Reports: reports, Narrator: narrator, Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
+		Chaos: asksForChaos(cfg, st), Reports: reports, Narrator: narrator, Policy: cfg.policy(), ReadOnly: cfg.ReadOnly, Rules: rules, Now: time.Now, Log: log,
 	}
 	b := bot.New(bot.Config{
 		BotToken: secrets.SlackBotToken, AppToken: secrets.SlackAppToken, APIURL: cfg.Slack.APIURL,
-		Channels: cfg.channels(), Fallback: cfg.Slack.Channels.Fallback, Replica: replica(), Log: log, Attachments: reports.Files,
+		Channels: cfg.channels(), Fallback: cfg.Slack.Channels.Fallback, Replica: replica(), Log: log, Attachments: reports.Files, Transport: m.transport("slack"),
 	}, st, st, shown{st, h}, h)
 	h.Groups, h.Thread = b, b.ThreadURL
 
@@ -97,11 +99,11 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 		return engine.Wrap(engine.Unavailable, err, "http.listen: the address cannot be had")
 	}
 	ready := func(ctx context.Context) error { return errors.Join(st.Ping(ctx), b.Ready()) }
-	server := newServer(routes(h, secrets, ready))
+	server := newServer(m.incoming(routes(h, secrets, m, ready)))
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return b.Run(ctx) })
-	g.Go(func() error { return st.Work(ctx, h.Tasks()) })
+	g.Go(func() error { return st.Work(ctx, m.measured(h.Tasks())) })
 	g.Go(func() error { return serveHTTP(ctx, server, listener) })
 	g.Go(func() error {
 		handlers.Watching{Leases: st, Holder: replica(), TTL: leaseTTL, Log: log}.Run(ctx, watched(cfg, clusters, st, log))

@@ -13,7 +13,7 @@ import (
 )
 
 // routes are the bot's own HTTP edges: webhooks and health.
-func routes(h *handlers.Handlers, s Secrets, ready func(context.Context) error) http.Handler {
+func routes(h *handlers.Handlers, s Secrets, m *metrics, ready func(context.Context) error) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /webhooks/alertmanager", h.AlertmanagerWebhook(s.WebhookToken))
 	mux.Handle("POST /webhooks/alertmanager/{cluster}", h.AlertmanagerWebhook(s.WebhookToken))
@@ -26,6 +26,7 @@ func routes(h *handlers.Handlers, s Secrets, ready func(context.Context) error) 
 	if !s.GitHubWebhook.IsZero() {
 		mux.Handle("POST /webhooks/github", h.ForgeWebhook(forgeEvent(s.GitHubWebhook)))
 	}
+	mux.Handle("GET /metrics", m.page())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := ready(r.Context()); err != nil {
