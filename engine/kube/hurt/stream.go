@@ -96,7 +96,7 @@ func (s *session) beats(ctx context.Context, every time.Duration) {
 
 // liner gives each line that is written to it to a channel. What nobody takes while it is full is dropped: it is only words.
 type liner struct {
-	ctx  context.Context //nolint:containedctx // a Writer cannot be given one
+	ctx  context.Context // a Writer cannot be given one
 	to   chan<- string
 	rest []byte
 }
