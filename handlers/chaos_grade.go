@@ -36,6 +36,9 @@ func (b *Breaking) grade(ctx context.Context, c Broken, e engine.Experiment, hol
 	}
 }
 
+// reopenFor is how old an incident may be that an experiment is still looked for in: one that comes back is reopened.
+const reopenFor = 24 * time.Hour
+
 // alertsOf are the alerts among what incidents are about.
 func alertsOf(incidents []engine.Incident) []engine.Signal {
 	var alerts []engine.Signal
@@ -56,7 +59,7 @@ func (b *Breaking) noticed(ctx context.Context, e engine.Experiment) ([]engine.I
 	if err != nil {
 		return nil, err
 	}
-	since, err := b.Witness.Incidents(ctx, engine.IncidentFilter{Cluster: e.Cluster, AnyStatus: true, Since: e.StartedAt.Add(-time.Second), Limit: 200})
+	since, err := b.Witness.Incidents(ctx, engine.IncidentFilter{Cluster: e.Cluster, AnyStatus: true, Since: e.StartedAt.Add(-reopenFor), Limit: 200})
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +69,9 @@ func (b *Breaking) noticed(ctx context.Context, e engine.Experiment) ([]engine.I
 	}
 	var list []engine.Incident
 	for _, known := range append(since, open...) {
-		if slices.ContainsFunc(list, func(i engine.Incident) bool { return i.ID == known.ID }) {
+		// One that was open before is of now too when it came back, even where that healed within seconds.
+		lately := known.IsOpen() || !known.DetectedAt.Before(e.StartedAt.Add(-time.Second)) || known.ResolvedAt.After(e.StartedAt)
+		if !lately || slices.ContainsFunc(list, func(i engine.Incident) bool { return i.ID == known.ID }) {
 			continue
 		}
 		i, err := b.Witness.Incident(ctx, known.ID)
