@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -24,4 +26,9 @@ func begin(o options) (fault, error) {
 		return mislead(o)
 	}
 	return fault{}, fmt.Errorf("there is no fault %q", o.fault)
+}
+
+// hold keeps a fault in this process and returns the exit code.
+func hold(ctx context.Context, o options, in io.Reader, out io.Writer) int {
+	return keep(ctx, o, in, out, begin)
 }

@@ -32,12 +32,8 @@ const (
 	endDone     = "done"
 )
 
-// hold waits for the first line, begins the fault and keeps it until there is a reason to end it, which comes to pass in any case. It returns
+// keep waits for the first line, begins the fault and keeps it until there is a reason to end it, which comes to pass in any case. It returns
 // the exit code.
-func hold(ctx context.Context, o options, in io.Reader, out io.Writer) int {
-	return keep(ctx, o, in, out, begin)
-}
-
 func keep(ctx context.Context, o options, in io.Reader, out io.Writer, begin func(options) (fault, error)) int {
 	say := newSpeaker(out)
 	defer say.close()
