@@ -67,7 +67,7 @@ imagePullSecrets: [{name: registry}]
 secrets: {externalSecret: {enabled: true, storeRef: {name: vault}, remoteKey: autopilot}}
 serviceAccount: {annotations: {eks.amazonaws.com/role-arn: "arn:aws:iam::111122223333:role/autopilot"}}
 rbac: {remedies: true}
-chaos: {enabled: true, namespaces: [shop, payments], deletes: true, drain: true, serviceAccount: {annotations: {a: b}}}
+chaos: {enabled: true, namespaces: [shop, payments], deletes: true, mesh: true, drain: true, serviceAccount: {annotations: {a: b}}}
 service: {port: 80, annotations: {a: b}}
 networkPolicy:
   ingressFrom: [{namespaceSelector: {matchLabels: {team: platform}}}]
@@ -146,6 +146,7 @@ func TestChart(t *testing.T) {
 		})
 	}
 	t.Run("rights", func(t *testing.T) { rights(t, run, w) })
+	t.Run("rights of chaos", func(t *testing.T) { chaosRights(t, run, w) })
 }
 
 // world is the API server that objects are shown to.
@@ -337,13 +338,49 @@ func rights(t *testing.T, run func(...string) (string, string, error), w *world)
 	}
 }
 
+// chaosRights: who does experiments may in the namespaces that were named what each mechanism needs, and elsewhere no more than look.
+func chaosRights(t *testing.T, run func(...string) (string, string, error), w *world) {
+	out, errs, err := run("template", "mad", chartDir, "-n", "autopilot", "-f", valuesFile(t, basic+"secrets: {existingSecret: a}\nchaos: {enabled: true, namespaces: [shop]}\n"))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, errs)
+	}
+	for _, o := range w.objects(t, out) {
+		if k := o.GetKind(); k == "ServiceAccount" || strings.Contains(k, "Role") {
+			if _, err := w.resource(o).Create(t.Context(), o, metav1.CreateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	hurts := []string{"create /pods/eviction", "patch /pods/ephemeralcontainers", "create /pods/exec", "create /pods/attach"}
+	for account, in := range map[string]map[string]bool{"mad-chaos": {"shop": true, "payments": false, "kube-system": false}, "mad": {"shop": false}} {
+		for namespace, want := range in {
+			may := w.mayIn(t, "system:serviceaccount:autopilot:"+account, namespace)
+			for _, right := range hurts {
+				if may[right] != want {
+					t.Errorf("%s in %s: %s is %t, want %t", account, namespace, right, may[right], want)
+				}
+			}
+			for _, never := range []string{"delete /pods", "patch /nodes", "create chaos-mesh.org/networkchaos", "get /secrets", "list /secrets"} {
+				if may[never] {
+					t.Errorf("%s in %s may %s, which nobody switched on", account, namespace, never)
+				}
+			}
+		}
+	}
+}
+
 // may lists what an account may do in a namespace, as "verb group/resource".
 func (w *world) may(t *testing.T, account string) map[string]bool {
+	t.Helper()
+	return w.mayIn(t, account, "shop")
+}
+
+func (w *world) mayIn(t *testing.T, account, namespace string) map[string]bool {
 	t.Helper()
 	config := rest.CopyConfig(w.config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: account, Groups: []string{"system:serviceaccounts", "system:authenticated"}}
 	review, err := kubernetes.NewForConfigOrDie(config).AuthorizationV1().SelfSubjectRulesReviews().Create(t.Context(),
-		&authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: "shop"}}, metav1.CreateOptions{})
+		&authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}, metav1.CreateOptions{})
 	if err != nil || review.Status.Incomplete {
 		t.Fatalf("what %s may: %+v, %v", account, review, err)
 	}

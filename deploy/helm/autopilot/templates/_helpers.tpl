@@ -94,8 +94,13 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* The rules of a role, which stand in deploy/rbac alone. */}}
+{{/* The rules of a ClusterRole, which stand in deploy/rbac alone: File is the file, Role the name there. */}}
 {{- define "autopilot.rules" -}}
-{{- $role := index (splitList "\n---" (.Files.Get .File)) 0 | fromYaml -}}
-{{- toYaml $role.rules -}}
+{{- $role := .Role -}}
+{{- range splitList "\n---" (.Files.Get .File) -}}
+{{- $object := fromYaml . -}}
+{{- if and (eq $object.kind "ClusterRole") (eq $object.metadata.name $role) -}}
+{{- toYaml $object.rules -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
