@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -115,7 +116,7 @@ func TestChaosCommands(t *testing.T) {
 		{"UCAT", "chaos kill shop/api -force", "chaos_delete", engine.Forbidden},
 		{"UANA", "chaos kill shop/api -cluster dev", "no experiments are done on a cluster `dev`; known: prod", engine.Invalid},
 		{"UANA", "chaos kil shop/api", "kill", engine.Invalid},
-		{"UANA", "chaos stpo", "did you mean `/autopilot chaos stop`", engine.Invalid},
+		{"UANA", "chaos sto", "did you mean `/autopilot chaos stop`", engine.Invalid},
 		{"UANA", "chaos stop twelve", "not an experiment's number", engine.Invalid},
 		{"UANA", "chaos stop 1 2", "one number", engine.Invalid},
 		{"UANA", "chaos stop 12", "there is no experiment 12", engine.NotFound},
@@ -313,9 +314,7 @@ func TestAdvanced(t *testing.T) {
 	}
 	values := func(change map[string]string) map[string]string {
 		v := map[string]string{engine.FieldCluster: "prod", engine.FieldSteps: "network-lag shop/cart -delay 200ms\nkill shop/api -after 30s"}
-		for k, s := range change {
-			v[k] = s
-		}
+		maps.Copy(v, change)
 		return v
 	}
 	for _, c := range []struct {

@@ -67,7 +67,7 @@ func TestClickRefusals(t *testing.T) {
 		says                     string
 	}{
 		{"no such incident", "UANA", "acknowledge", "99", engine.NotFound, "no incident 99"},
-		{"no incident at all", "UANA", "acknowledge", "seven", engine.Invalid, "names no incident"},
+		{"no incident at all", "UANA", "acknowledge", "?", engine.Invalid, "names no incident"},
 		{"a button of another version", "UANA", "launch", "7", engine.Invalid, "not known to this version"},
 		{"silence without a length", "UANA", "silence", "7", engine.Invalid, "1 h, 4 h or 24 h"},
 		{"logs switched off", "UANA", "logs", "8", engine.Forbidden, "switched off by configuration"},

@@ -139,15 +139,16 @@ func narrative(d engine.Diagnosis) []string {
 	number := map[string]int{}
 	var text, notes []string
 	for _, s := range d.Narrative.Sentences {
-		line := outside(s.Text, 400)
+		var line strings.Builder
+		line.WriteString(outside(s.Text, 400))
 		for _, e := range known(d, s.Evidence) {
 			if number[e.ID] == 0 {
 				number[e.ID] = len(number) + 1
 				notes = append(notes, fmt.Sprintf("[%d] %s", number[e.ID], code(words(e), 120)))
 			}
-			line += fmt.Sprintf(" [%d]", number[e.ID])
+			fmt.Fprintf(&line, " [%d]", number[e.ID])
 		}
-		text = append(text, line)
+		text = append(text, line.String())
 	}
 	return append([]string{"*In a paragraph*, written by a model (" + outside(d.Narrative.Model, 80) + ") from the evidence; it decides nothing", strings.Join(text, " ")}, notes...)
 }

@@ -74,7 +74,7 @@ func TestQuantiles(t *testing.T) {
 		}
 		slices.Sort(micros)
 		want := time.Duration(micros[int(math.Ceil(q*float64(len(micros))))-1]) * time.Microsecond
-		if got := tally.Quantile(q); got < want-time.Microsecond || float64(got) > growth*float64(want)+1000 {
+		if got := tally.quantile(q); got < want-time.Microsecond || float64(got) > growth*float64(want)+1000 {
 			t.Fatalf("p%g of %d: %s, want %s to one in a hundred more", q*100, len(micros), got, want)
 		}
 	})
@@ -101,7 +101,7 @@ func TestAStallIsNotOmitted(t *testing.T) {
 	}
 	tally := l.run(t.Context(), service(Config{}).caller)[target]
 	// About 80 of about 160 were due during the stall, half of them in its first half: they waited 200 ms and more.
-	if p75 := tally.Quantile(0.75); p75 < 150*time.Millisecond {
+	if p75 := tally.quantile(0.75); p75 < 150*time.Millisecond {
 		t.Errorf("p75 is %s: what could not be sent was left out", p75)
 	}
 	due := 0

@@ -54,6 +54,7 @@ func (s Schedule) at(after time.Duration) float64 {
 			return s.Rate * 5 / 1.4
 		}
 		return s.Rate / 1.4
+	case Steady:
 	}
 	return s.Rate
 }
@@ -65,6 +66,7 @@ func (s Schedule) peak() float64 {
 		return s.Rate * (1 + swing)
 	case Burst:
 		return s.Rate * 5 / 1.4
+	case Steady:
 	}
 	return s.Rate
 }

@@ -44,13 +44,7 @@ func bucket(took time.Duration) int {
 	return int(math.Ceil(math.Log(float64(max(took, time.Microsecond))/float64(time.Microsecond)) / math.Log(growth)))
 }
 
-// Quantile is a duration that the share q of all requests did not exceed; 0 of none.
-func (t *Tally) Quantile(q float64) time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.quantile(q)
-}
-
+// quantile is a duration that the share q of all requests did not exceed; 0 of none. Its caller holds the lock.
 func (t *Tally) quantile(q float64) time.Duration {
 	rank, below := int(math.Ceil(q*float64(t.n))), 0
 	for _, b := range slices.Sorted(maps.Keys(t.buckets)) {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -86,15 +87,15 @@ func (s *series) marshal() []byte {
 		}
 	}
 	points := s.recent(math.MinInt64)
-	for n := len(points) - 1; n >= 0; n-- {
+	for n, p := range slices.Backward(points) {
 		apart := int64(0)
 		if n+1 < len(points) {
-			apart = points[n+1].At - points[n].At
+			apart = points[n+1].At - p.At
 		}
 		if apart > math.MaxUint16 {
 			break // what is before such a gap is in no chart
 		}
-		k.Apart[k.N], k.Values[k.N] = uint16(apart), float32(points[n].Value) //nolint:gosec // bounded
+		k.Apart[k.N], k.Values[k.N] = uint16(apart), float32(p.Value) //nolint:gosec // bounded
 		k.N++
 	}
 	data, _ := s.d.MarshalBinary() // never fails

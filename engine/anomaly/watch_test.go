@@ -403,7 +403,8 @@ func TestNeverStrangeForLong(t *testing.T) {
 		watch := anomaly.NewWatch("prod", anomaly.Rules{Post: anomaly.PostAll, WarmUp: time.Hour})
 		values := rapid.SliceOfN(rapid.Float64Range(-1e12, 1e12), 20, 100).Draw(t, "values")
 		gaps := rapid.SliceOfN(rapid.IntRange(0, 9), len(values), len(values)).Draw(t, "gaps")
-		now, since := start, time.Time{}
+		now := start
+		var since time.Time
 		for n := range 400 {
 			k := n % len(values)
 			now = now.Add(step)

@@ -182,11 +182,16 @@ func TestDraftDrain(t *testing.T) {
 	if want := []string{"Node n1", "Pod front-0", "Pod api-0", "Pod api-2", "Pod web-2"}; !cmp.Equal(want, got) {
 		t.Errorf("targets %q, want %q", got, want)
 	}
-	if want := []engine.Workload{onNode("n1"), front, api, web}; !slices.Equal(e.Expect.Workloads, want) {
-		t.Errorf("expected of %v, want %v", e.Expect.Workloads, want)
+	if !e.Expect.Nothing || len(e.Expect.Workloads) > 0 {
+		t.Errorf("a drain is planned, yet %+v is expected of it", e.Expect)
 	}
-	if !slices.Contains(e.Expect.MayFeel, db) {
-		t.Errorf("db has a pod on the node, and is not among those that may feel it: %v", e.Expect.MayFeel)
+	q, err := chaos.ParseSteps("node-drain n1\nkill shop/db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := mustDraft(t, q, field(), rules())
+	if !slices.Contains(both.Expect.Workloads, db) || !slices.Contains(both.Expect.Workloads, onNode("n1")) || both.Expect.Nothing {
+		t.Errorf("a drain and a kill: %+v", both.Expect)
 	}
 	e.Status, e.StartedAt = engine.ExperimentRunning, noon
 	if due := chaos.Due(e, noon); len(due) != 1 || due[0].Target.Object.Kind != engine.KindNode || !due[0].Deadline.Equal(noon.Add(2*time.Minute)) {

@@ -33,11 +33,11 @@ var causes = map[engine.Fault][]string{
 var forced = []string{"evict/deleted"}
 
 // expectation fills in what should be noticed of an experiment, where the request does not say it: an incident of what is hit, or of what
-// calls it where the fault is on the network, or of the node of a drain. What depends on it, directly or not, may feel it, and so may what
-// runs on a node that is drained, and the nodes themselves.
+// calls it where the fault is on the network. What depends on it, directly or not, may feel it, and so may what runs on a node that is drained,
+// and the nodes themselves. Of a drain by itself nothing should be noticed: it is planned, and budgets see to it that it hurts nobody.
 func expectation(x engine.Expectation, e engine.Experiment, f Field) engine.Expectation {
 	s := scopeOf(e, f)
-	nothing := !slices.ContainsFunc(e.Strikes, func(s engine.Strike) bool { return s.Fault != engine.FaultNothing })
+	nothing := !slices.ContainsFunc(e.Strikes, func(s engine.Strike) bool { return s.Fault != engine.FaultNothing && s.Fault != engine.FaultDrain })
 	x.Nothing = x.Nothing || nothing
 	x.MayFeel = nil
 	if x.Nothing {

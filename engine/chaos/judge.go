@@ -154,6 +154,7 @@ func sift(e engine.Experiment, incidents []engine.Incident, first time.Time) (no
 		switch {
 		case at.IsZero() || at.After(until):
 		case !e.Expect.Nothing && (excused(e, i.Workload) || shown[i.ParentID]):
+		case knownDrain(e, i): // what a drain leaves short for a while is told as just that
 		case slices.Contains(unexplained, i.ID):
 		default:
 			unexplained = append(unexplained, i.ID)
@@ -161,6 +162,13 @@ func sift(e engine.Experiment, incidents []engine.Incident, first time.Time) (no
 	}
 	slices.Sort(unexplained)
 	return noticed, unexplained
+}
+
+// knownDrain tells whether an incident says by itself that it comes of a drain, of an experiment that has one.
+func knownDrain(e engine.Experiment, i engine.Incident) bool {
+	first, ok := i.Diagnosis.Cause("")
+	return ok && right(first.Rule, causes[engine.FaultDrain]) &&
+		slices.ContainsFunc(e.Strikes, func(s engine.Strike) bool { return s.Fault == engine.FaultDrain })
 }
 
 // excused tells whether an incident of a workload is the experiment's doing: it is hit, meant, or may feel it.

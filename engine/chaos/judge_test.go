@@ -114,7 +114,11 @@ func TestJudge(t *testing.T) {
 		},
 		"a node's drain": {
 			command: "node-drain n1", incidents: []engine.Incident{rooted(incident(8, api, 5*time.Second, "node/drained"), onNode("n1"))}, recovered: noon.Add(90 * time.Second),
-			want: engine.Grade{Detected: true, IncidentID: 8, DetectAfter: 5 * time.Second, Cause: "node/drained", Confidence: 0.9, Rank: 1, StepRight: true, Recovered: true},
+			want: engine.Grade{Recovered: true},
+		},
+		"a node's drain, taken for something else": {
+			command: "node-drain n1", incidents: []engine.Incident{incident(8, api, 5*time.Second, "crash/panic")}, recovered: noon.Add(90 * time.Second),
+			want: engine.Grade{Recovered: true, False: []int64{8}}, text: "a control: 1 incident was raised, and should not have been",
 		},
 		"false ones": {
 			command: "kill shop/api", incidents: []engine.Incident{

@@ -43,46 +43,6 @@ func Hash(e engine.Experiment) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Confirmable says why a person's yes does not count: Conflict when the plan is another one by now, is over, or was said yes to already,
-// Forbidden when it is not this person's to say. Who has which role is for the caller to know.
-func Confirmable(e engine.Experiment, by engine.Person, hash string, now time.Time, r Rules) error {
-	switch {
-	case e.Status == engine.ExperimentConfirmed || e.Status == engine.ExperimentRunning || e.Status == engine.ExperimentOver:
-		return engine.Errorf(engine.Conflict, "experiment %d was confirmed already", e.ID)
-	case e.Status == engine.ExperimentAsked:
-		return engine.Errorf(engine.Conflict, "experiment %d is still being planned; its card changes when it is done", e.ID)
-	case e.Status == engine.ExperimentRefused || len(e.Refusals) > 0:
-		return engine.Errorf(engine.Conflict, "experiment %d was refused; ask for a new one", e.ID)
-	case !e.StopAt.IsZero():
-		return engine.Errorf(engine.Conflict, "experiment %d was stopped before it began; ask for a new one", e.ID)
-	case !now.Before(e.Expires):
-		return engine.Errorf(engine.Conflict, "the plan of experiment %d was good until %s UTC; ask for it again", e.ID, e.Expires.UTC().Format("2006-01-02 15:04"))
-	case hash == "" || hash != e.Hash || hash != Hash(e):
-		return engine.Errorf(engine.Conflict, "the plan of experiment %d changed since this card was drawn; read it again", e.ID)
-	case by.IsZero():
-		return engine.Errorf(engine.Forbidden, "only a person can confirm an experiment")
-	case (r.TwoPeople || e.Need.NotProposer) && by.ID == e.By.ID:
-		return engine.Errorf(engine.Forbidden, "you asked for experiment %d; somebody else has to confirm it", e.ID)
-	}
-	for _, a := range e.Approvals {
-		if a.By.ID == by.ID && a.Hash == hash {
-			return engine.Errorf(engine.Conflict, "you confirmed experiment %d already", e.ID)
-		}
-	}
-	return nil
-}
-
-// Agreed tells whether enough different people said yes to the plan as it is.
-func Agreed(e engine.Experiment) bool {
-	people := map[string]bool{}
-	for _, a := range e.Approvals {
-		if a.Hash == e.Hash && (!e.Need.NotProposer || a.By.ID != e.By.ID) {
-			people[a.By.ID] = true
-		}
-	}
-	return len(people) >= max(e.Need.People, 1)
-}
-
 // Wish is a blow that is to begin.
 type Wish struct {
 	Strike   int // index

@@ -184,22 +184,18 @@ func TestParseSteps(t *testing.T) {
 
 // Each usage that the help shows is one that Parse takes, and so is each flag's example.
 func TestHelp(t *testing.T) {
-	for _, f := range engine.Faults {
-		u := chaos.Usage(f)
-		if u.Text == "" {
-			t.Errorf("%s has no usage", f)
-			continue
-		}
-		text := strings.NewReplacer("/autopilot chaos ", "", "<namespace>[/workload]", "shop/api", "<node>", "n1", "[-percent 50] ", "", "[", "", "]", "").Replace(u.Usage)
-		if _, err := chaos.Parse(strings.Fields(text)); err != nil {
-			t.Errorf("Parse(%s), of the help: %v", text, err)
-		}
-	}
-	if n := len(chaos.Help()); n != len(engine.Faults)+1 {
+	lines := chaos.Help()
+	if n := len(lines); n != len(engine.Faults)+1 {
 		t.Errorf("Help() has %d lines, want one for each fault and random-all", n)
 	}
-	if got := chaos.Usage("explode"); got != (engine.HelpLine{}) {
-		t.Errorf("Usage of an unknown fault = %+v", got)
+	for k, u := range lines[:len(engine.Faults)] {
+		if u.Text == "" {
+			t.Errorf("%s says nothing", u.Usage)
+		}
+		text := strings.NewReplacer("/autopilot chaos ", "", "<namespace>[/workload]", "shop/api", "<node>", "n1", "[-percent 50] ", "", "[", "", "]", "").Replace(u.Usage)
+		if q, err := chaos.Parse(strings.Fields(text)); err != nil || q.Strikes[0].Fault != engine.Faults[k] {
+			t.Errorf("Parse(%s), of the help: %+v, %v; want %s", text, q, err, engine.Faults[k])
+		}
 	}
 }
 

@@ -70,15 +70,6 @@ func (s spec) usage() string {
 	return b.String()
 }
 
-// Usage is how a fault is asked for, and what it does. It is empty for a fault that is not known.
-func Usage(f engine.Fault) engine.HelpLine {
-	s, ok := specFor(f)
-	if !ok {
-		return engine.HelpLine{}
-	}
-	return engine.HelpLine{Usage: s.usage(), Text: s.text}
-}
-
 // Help lists what Parse understands.
 func Help() []engine.HelpLine {
 	var lines []engine.HelpLine

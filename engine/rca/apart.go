@@ -31,7 +31,7 @@ func tellOf(rule string) string {
 }
 
 // tells complete the sentence "it is this if …", with what a person can look up.
-var tells = map[string]string{
+var tells = map[string]string{ //nolint:gosec // Nothing here is secret: a rule about passwords has a name.
 	"node":                "the node's conditions and events say so, and pods elsewhere are well",
 	"node/down":           "the instance behind the node is stopped, or failed its status checks",
 	"node/gone":           "the instance no longer exists",

@@ -28,7 +28,7 @@ func TestCalibrate(t *testing.T) {
 	// By hand: (27·0.01 + 3·0.81 + 1·0.4225 + 3·0.1225) / 34.
 	want := map[string]float64{"brier": (27*0.01 + 3*0.81 + 0.65*0.65 + 3*0.35*0.35) / 34, "base": 28.0 / 34 * 6 / 34, "error": (30*0 + 4*0.10) / 34}
 	// One answer less: 26 of 29 for those that were right, 27 of 29 for the others; 0 of 3 and 1 of 3.
-	want["refit"] = (27*math.Pow(1-27.0/31, 2) + 3*math.Pow(28.0/31, 2) + math.Pow(1-1.0/5, 2) + 3*math.Pow(2.0/5, 2)) / 34
+	want["refit"] = (27*(1-27.0/31)*(1-27.0/31) + 3*(28.0/31)*(28.0/31) + (1-1.0/5)*(1-1.0/5) + 3*(2.0/5)*(2.0/5)) / 34
 	got := map[string]float64{"brier": c.Brier, "base": c.Base, "error": c.Error, "refit": c.Refit}
 	if diff := cmp.Diff(want, got, near); diff != "" {
 		t.Errorf("scores (-want +got):\n%s", diff)

@@ -1,6 +1,7 @@
 package rca
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -51,9 +52,7 @@ func fares(n *Neighborhood, strange map[string]Series) map[string]Series {
 		if w.Kind != engine.KindNode {
 			s[engine.MeasureRequests], s[engine.MeasureLatency], s[engine.MeasureErrors] = past(50, 50), past(0.1, 0.1), past(0.001, 0.001)
 		}
-		for m, points := range strange[name] {
-			s[m] = points
-		}
+		maps.Copy(s, strange[name])
 		out[name] = s
 	}
 	return out

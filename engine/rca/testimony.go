@@ -2,6 +2,7 @@ package rca
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,9 +86,9 @@ func kindOf(m engine.Measure) engine.Measure {
 
 // last is the newest value of a track that is above what is usual: what came back since was the trouble all the same.
 func last(t engine.Track) float64 {
-	for k := len(t.Points) - 1; k >= 0; k-- {
-		if v := t.Points[k].Value; v > t.High || k == 0 {
-			return v
+	for k, p := range slices.Backward(t.Points) {
+		if p.Value > t.High || k == 0 {
+			return p.Value
 		}
 	}
 	return 0

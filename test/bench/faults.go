@@ -137,7 +137,7 @@ func (t course) plays() ([]play, error) {
 }
 
 // random gives the same numbers for the same seed, whichever goroutine comes first.
-func (t course) random(stream int) *rand.Rand { return rand.New(rand.NewPCG(t.seed, uint64(stream))) }
+func (t course) random(stream int) *rand.Rand { return rand.New(rand.NewPCG(t.seed, uint64(stream))) } //nolint:gosec // any number will do
 
 // importIndustry gives the node the image of the demo's service, if a scenario runs it.
 func (r *room) importIndustry(ctx context.Context, plays []play) error {

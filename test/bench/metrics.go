@@ -103,7 +103,7 @@ type measured struct {
 	watch   *anomaly.Watch
 	cluster busyCluster
 
-	learned, learning            int
+	learned                      int
 	learnedIn                    time.Duration
 	values, queries              int
 	samples                      int64

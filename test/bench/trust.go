@@ -159,6 +159,7 @@ func (x examination) breaking(f engine.Fault, random *rand.Rand) attempt {
 	case engine.FaultDrain:
 		t.command = fmt.Sprintf("%s %s -seed %d", f, one("kwok-000", "kwok-001"), t.seed)
 		return t
+	case engine.FaultNothing: // a control: see innocent
 	}
 	t.command = fmt.Sprintf("%s %s -count 1 -seed %d", f, rest, t.seed)
 	return t

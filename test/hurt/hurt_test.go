@@ -365,8 +365,10 @@ func death(w *world) {
 		w.Errorf("the round trip takes %s afterwards", rtt)
 	}
 	// One that looks at once does not wait for the silence to end it.
-	again := held{Kubeconfig: w.kubeconfig, Handle: "autopilot-chaos-7-8", Target: victim(pods[1], engine.ByAgent),
-		Strike: engine.Strike{Fault: engine.FaultLag, Duration: 5 * time.Minute, Dose: engine.Dose{Delay: 300 * time.Millisecond}}}
+	again := held{
+		Kubeconfig: w.kubeconfig, Handle: "autopilot-chaos-7-8", Target: victim(pods[1], engine.ByAgent),
+		Strike: engine.Strike{Fault: engine.FaultLag, Duration: 5 * time.Minute, Dose: engine.Dose{Delay: 300 * time.Millisecond}},
+	}
 	w.dies(again)
 	e := engine.Experiment{Strikes: []engine.Strike{again.Strike}, Blows: []engine.Blow{{Target: again.Target, Handle: again.Handle}}}
 	if left, err := w.h.Left(w.Context(), e); err != nil || len(left) != 0 {

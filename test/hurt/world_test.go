@@ -47,8 +47,10 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	began := time.Now()
-	c, err := cluster.Start(t.Context(), cluster.Config{Name: "hurt", Dir: t.TempDir(), Mode: cluster.Node, AuditLog: true, CrashLoopMax: time.Second,
-		Progress: func(line string) { t.Logf("%5.1fs %s", time.Since(began).Seconds(), line) }})
+	c, err := cluster.Start(t.Context(), cluster.Config{
+		Name: "hurt", Dir: t.TempDir(), Mode: cluster.Node, AuditLog: true, CrashLoopMax: time.Second,
+		Progress: func(line string) { t.Logf("%5.1fs %s", time.Since(began).Seconds(), line) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -133,7 +133,7 @@ func (p *Player) alert(ctx context.Context, a Alert) error {
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		said, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-		return fmt.Errorf("Alertmanager answers %s: %s", resp.Status, said)
+		return fmt.Errorf("answer of Alertmanager: %s: %s", resp.Status, said)
 	}
 	return nil
 }

@@ -50,6 +50,7 @@ func (h *Injector) agentArgs(s engine.Strike, p *corev1.Pod, last time.Duration)
 		}
 	case engine.FaultContainerKill:
 		return []string{"signal", "-silence", h.silence.String()}
+	case engine.FaultKill, engine.FaultDrain, engine.FaultNothing: // no agent's work
 	}
 	return append(args, "-for", last.String(), "-silence", h.silence.String())
 }
@@ -149,7 +150,6 @@ type report struct {
 // talk is what is known of the agent in a pod.
 type talk struct {
 	status *corev1.ContainerStatus // nil before there is one
-	last   report                  // its last word, when it said one
 	err    error                   // why the pod cannot be read
 }
 

@@ -99,12 +99,11 @@ func (b *blow) empty(ctx context.Context, node string, pods []corev1.Pod) (evict
 		kept = nil
 		going = slices.DeleteFunc(going, func(p *corev1.Pod) bool {
 			err := b.evict(ctx, p, false)
-			switch engine.CodeOf(err) {
-			case "":
+			if err == nil {
 				gone = append(gone, p)
 				evicted++
-				return true
-			case engine.NotFound:
+			}
+			if err == nil || engine.CodeOf(err) == engine.NotFound {
 				return true
 			}
 			if ctx.Err() != nil {

@@ -144,9 +144,11 @@ func by(how engine.Mechanism) engine.Victim {
 
 // What the API server refuses is told in its own words, does not begin, and is not tried in another way.
 func TestKillIsRefused(t *testing.T) {
-	budget := says(429, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: "Failure", Code: 429, Reason: metav1.StatusReasonTooManyRequests,
+	budget := says(429, metav1.Status{
+		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: "Failure", Code: 429, Reason: metav1.StatusReasonTooManyRequests,
 		Message: "Cannot evict pod as it would violate the pod's disruption budget.",
-		Details: &metav1.StatusDetails{Causes: []metav1.StatusCause{{Type: policyv1.DisruptionBudgetCause, Message: "The disruption budget api needs 2 healthy pods and has 2 currently"}}}})
+		Details: &metav1.StatusDetails{Causes: []metav1.StatusCause{{Type: policyv1.DisruptionBudgetCause, Message: "The disruption budget api needs 2 healthy pods and has 2 currently"}}},
+	})
 	for _, c := range []struct {
 		name   string
 		pod    func([]byte) (int, any)

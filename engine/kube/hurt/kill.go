@@ -9,7 +9,6 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -53,7 +52,7 @@ func (h *Injector) remove(ctx context.Context, p *corev1.Pod, dry bool) error {
 
 // exactly means this pod, and not one that has its name by now.
 func exactly(p *corev1.Pod, dry bool) metav1.DeleteOptions {
-	uid := types.UID(p.UID)
+	uid := p.UID
 	o := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}
 	if dry {
 		o.DryRun = []string{metav1.DryRunAll}

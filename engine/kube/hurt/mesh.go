@@ -57,6 +57,7 @@ func meshObject(s engine.Strike, t engine.Victim, handle string, last time.Durat
 		if len(patterns) > 0 {
 			spec["patterns"] = patterns
 		}
+	case engine.FaultKill, engine.FaultContainerKill, engine.FaultCPU, engine.FaultMemory, engine.FaultDrain, engine.FaultNothing: // done by other means
 	}
 	gvr, kind := meshResource(s.Fault)
 	return &unstructured.Unstructured{Object: map[string]any{

@@ -68,14 +68,14 @@ func (h *Injector) rehearse(ctx context.Context, s engine.Strike, t engine.Victi
 		refused := rung.Refused
 		if refused == "" {
 			err := h.try(ctx, p, s, at)
-			switch engine.CodeOf(err) {
-			case "":
+			switch {
+			case err == nil:
 				at.Why = rung.Why
 				if len(no) > 0 {
 					at.Why += " (" + strings.Join(no, "; ") + ")"
 				}
 				return at, nil
-			case engine.Unavailable:
+			case engine.CodeOf(err) == engine.Unavailable:
 				return t, err
 			}
 			refused = message(err)
@@ -122,6 +122,7 @@ func (h *Injector) try(ctx context.Context, p *corev1.Pod, s engine.Strike, t en
 		return h.put(ctx, p, h.agentContainer(p, s, t, Prefix+"dry-run", h.agentArgs(s, p, s.Duration)), true)
 	case engine.ByChaosMesh:
 		return h.tryMesh(ctx, p, s)
+	case engine.ByFIS:
 	}
 	return engine.Errorf(engine.Invalid, "it cannot be done by %s here", t.Mechanism)
 }

@@ -169,8 +169,7 @@ func (h *Injector) run(ctx context.Context, of engine.ObjectRef, container strin
 
 // exitCode reads the code with which a program in a container ended.
 func exitCode(err error) (int, bool) {
-	var ended exec.CodeExitError
-	if errors.As(err, &ended) {
+	if ended, ok := errors.AsType[exec.CodeExitError](err); ok {
 		return ended.Code, true
 	}
 	return 0, false
