@@ -80,6 +80,7 @@ func TestCoverage(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.observe(t, 0, soon, later)
+	w.synced(t)
 	t.Run("faults", func(t *testing.T) {
 		for _, f := range faults {
 			t.Run(f.name, func(t *testing.T) {

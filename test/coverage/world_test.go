@@ -140,6 +140,22 @@ func (w *world) observe(t *testing.T, aheads ...time.Duration) {
 	}
 }
 
+// synced waits until each observer has read all: what goes before that was never there for it.
+func (w *world) synced(t *testing.T) {
+	t.Helper()
+	for ahead, o := range w.observers {
+		for end := time.Now().Add(2 * patience); ; time.Sleep(100 * time.Millisecond) {
+			at, problem := o.cluster.Status()
+			if !at.IsZero() && problem == "" {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("the observer %s ahead has not read all: %s", ahead, problem)
+			}
+		}
+	}
+}
+
 var functions = template.FuncMap{
 	"ago": func(d string) (string, error) {
 		ago, err := time.ParseDuration(d)
