@@ -351,6 +351,12 @@ func chaosRights(t *testing.T, run func(...string) (string, string, error), w *w
 			}
 		}
 	}
+	if _, rest, _ := strings.Cut(out, "name: mad-chaos\n"); !strings.Contains(rest, "AUTOPILOT_DATABASE_URL") {
+		t.Error("who does experiments has no database")
+	}
+	if n := strings.Count(out, "secretRef:"); n != 1 {
+		t.Errorf("%d containers get the whole Secret, want the bot's alone", n)
+	}
 	hurts := []string{"create /pods/eviction", "patch /pods/ephemeralcontainers", "create /pods/exec", "create /pods/attach"}
 	for account, in := range map[string]map[string]bool{"mad-chaos": {"shop": true, "payments": false, "kube-system": false}, "mad": {"shop": false}} {
 		for namespace, want := range in {

@@ -79,6 +79,12 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end -}}
 
+{{/* One key of the Secret; the rest of it is nobody's business but the bot's. */}}
+{{- define "autopilot.databaseURL" -}}
+- name: AUTOPILOT_DATABASE_URL
+  valueFrom: {secretKeyRef: {name: {{ include "autopilot.secret" . }}, key: AUTOPILOT_DATABASE_URL}}
+{{- end -}}
+
 {{- define "autopilot.placement" -}}
 {{- with .Values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
