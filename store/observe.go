@@ -76,7 +76,7 @@ func (s *Store) loadState(ctx context.Context, tx pgx.Tx, o engine.Observation) 
 		return st, err
 	}
 	place(&st, list, o.Workload)
-	if st.Current == nil && anyFiring(o.Signals) {
+	if st.Current == nil && incident.Opens(o.Signals) {
 		if st.Dependents, err = loadDependents(ctx, tx, o.Workload); err != nil {
 			return st, err
 		}
@@ -128,15 +128,6 @@ func nodeName(w engine.Workload) string {
 		return w.Name
 	}
 	return ""
-}
-
-func anyFiring(signals []engine.Signal) bool {
-	for _, sig := range signals {
-		if sig.Firing() {
-			return true
-		}
-	}
-	return false
 }
 
 // Watching gives the workloads of which a source still holds a signal firing, be it in an incident that a person resolved

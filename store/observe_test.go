@@ -357,3 +357,27 @@ func BenchmarkObserve(b *testing.B) {
 		}
 	}
 }
+
+// TestObservePassed holds that what was over before it was told is an incident that is resolved, once, however often it is told.
+func TestObservePassed(t *testing.T) {
+	w := newWorld(t)
+	lost := w.signal(api, engine.ClassReplicasMissing)
+	lost.Labels = map[string]string{engine.LabelLost: "api-1"}
+	lost.EndsAt = lost.StartsAt.Add(3 * time.Second)
+	for range 3 {
+		w.pass(4 * time.Second)
+		w.watch(api, lost)
+	}
+	i := w.incident(1)
+	if i.Status != engine.Resolved || i.Reopened != 0 || len(i.Signals) != 1 || i.Signals[0].Firing() || !i.ResolvedBy.IsZero() {
+		t.Errorf("%s, reopened %d times, by %+v, with %+v", i.Status, i.Reopened, i.ResolvedBy, i.Signals)
+	}
+	equal(t, "incidents", w.sql(`SELECT count(*) FROM incidents`), "1")
+	again := lost
+	again.StartsAt, again.EndsAt = w.now().Add(-2*time.Second), w.now()
+	w.pass(time.Second)
+	w.watch(api, again)
+	if i = w.incident(1); i.Status != engine.Resolved || i.Reopened != 1 {
+		t.Errorf("the same again: %s, reopened %d times", i.Status, i.Reopened)
+	}
+}

@@ -30,6 +30,11 @@ func Correlate(s State, o engine.Observation, r Rules, now time.Time) Plan {
 	return open(s, o, r, now)
 }
 
+// Opens tells whether signals can open an incident, which then needs a number: one of them fires, or has passed.
+func Opens(signals []engine.Signal) bool {
+	return slices.ContainsFunc(signals, func(n engine.Signal) bool { return n.Firing() || passed(n) })
+}
+
 // passed tells whether a watch saw a condition begin and end before it was asked: it is told all the same, as one that is over.
 func passed(n engine.Signal) bool { return n.Source == engine.SourceWatch && !n.Firing() }
 

@@ -113,14 +113,16 @@ func TestSlackTrouble(t *testing.T) {
 	w.card(60*time.Second, "trouble/api", "db:5432")
 	w.must(control.ClearFaults(t.Context()))
 
+	open := func(ctx context.Context) (bool, error) {
+		state, err := control.State(ctx)
+		return state.Sockets == 2, err
+	}
+	w.eventually(30*time.Second, "both sockets are open", open) // the second opens some seconds after the first
 	w.must(control.Disconnect(t.Context(), "refresh_requested", 1))
 	w.press("ana", card.TS, "Acknowledge")
 	w.card(30*time.Second, "trouble/api", "Acknowledged by")
 	w.must(control.Drop(t.Context(), 0))
-	w.eventually(60*time.Second, "both sockets are open again", func(ctx context.Context) (bool, error) {
-		state, err := control.State(ctx)
-		return state.Sockets == 2, err
-	})
+	w.eventually(60*time.Second, "both sockets are open again", open)
 
 	w.must(control.Fault(t.Context(), slack.Fault{Method: "chat.postMessage", Kind: "ratelimit", RetryAfter: 3, ForMS: 8000}))
 	w.must(control.Fault(t.Context(), slack.Fault{Method: "chat.update", Kind: "ratelimit", RetryAfter: 3, ForMS: 8000}))
