@@ -25,7 +25,8 @@ func (h *Handlers) diagnose(ctx context.Context, t engine.Task) error {
 	if err != nil {
 		return err
 	}
-	if !i.IsOpen() {
+	// What healed before anybody looked has a cause too; one that is known stays as it is.
+	if !i.IsOpen() && !i.Diagnosis.At.IsZero() {
 		return nil
 	}
 	c, ok := h.cluster(i.Workload.Cluster)

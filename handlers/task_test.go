@@ -82,10 +82,15 @@ func TestLogsThatAreOffAreNotCollected(t *testing.T) {
 func TestDiagnoseLeavesResolvedAlone(t *testing.T) {
 	h, s, _ := fixture(t)
 	i := s.incidents[7]
-	i.Status = engine.Resolved
+	i.Status, i.Diagnosis.At = engine.Resolved, noon
 	s.incidents[7] = i
 	if err := h.diagnose(t.Context(), engine.Task{IncidentID: 7}); err != nil || len(s.diagnoses) != 0 {
 		t.Errorf("%v, %d diagnoses; want none", err, len(s.diagnoses))
+	}
+	i.Diagnosis.At = time.Time{} // it healed before anybody looked
+	s.incidents[7] = i
+	if err := h.diagnose(t.Context(), engine.Task{IncidentID: 7}); err != nil || len(s.diagnoses) != 1 {
+		t.Errorf("%v, %d diagnoses; want one of what healed at once", err, len(s.diagnoses))
 	}
 	if err := h.diagnose(t.Context(), engine.Task{IncidentID: 99}); engine.CodeOf(err) != engine.NotFound {
 		t.Errorf("unknown incident: %v", err)

@@ -89,7 +89,8 @@ func (d *departures) leaves(w engine.Workload, was, is *corev1.Pod, node *corev1
 	defer d.mu.Unlock()
 	kept := slices.DeleteFunc(d.gone[w], func(g *departure) bool { return now.Sub(g.At) > detect.LossMemory })
 	if k := slices.IndexFunc(kept, func(g *departure) bool { return g.Pod.UID == last.UID }); k >= 0 {
-		if is != nil {
+		// The kubelet says of a deleted pod that it failed, or succeeded, when its programs have ended: that is its end, not how it was.
+		if is != nil && is.Status.Phase != corev1.PodSucceeded && is.Status.Phase != corev1.PodFailed {
 			kept[k].Pod = last
 		}
 		d.gone[w] = kept

@@ -80,6 +80,31 @@ func TestWatchTellsOfAPodThatSomebodyTakesAway(t *testing.T) {
 	})
 }
 
+// TestWatchTellsOfAPodWhoseProgramsEndAtOnce has the kubelet say that a deleted pod failed before anybody told that it was lost.
+func TestWatchTellsOfAPodWhoseProgramsEndAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		_, client := watching(t, s, fleet()...)
+		settle()
+		p := pod("api-1-b", by("ReplicaSet", "api-1"))
+		for k, phase := range []corev1.PodPhase{corev1.PodRunning, corev1.PodFailed} {
+			p = p.DeepCopy()
+			p.ResourceVersion, p.Status.Phase = string(rune('2'+k)), phase
+			p.DeletionTimestamp, p.DeletionGracePeriodSeconds = new(metav1.NewTime(time.Now().Add(30*time.Second))), new(int64(30))
+			if _, err := client.CoreV1().Pods("pay").Update(t.Context(), p, metav1.UpdateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		remove(t, client, "api-1-b")
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if told := s.lost(); len(told) == 0 || told[0].Labels[engine.LabelLost] != "api-1-b" {
+			t.Errorf("three seconds later: %+v", told)
+		}
+	})
+}
+
 // TestWatchIsSilentOfWhatIsMeant takes a pod away for reasons that the watch must find: those that it saw, and those that it has to ask for.
 func TestWatchIsSilentOfWhatIsMeant(t *testing.T) {
 	for name, do := range map[string]func(t *testing.T, client *fake.Clientset){
