@@ -14,11 +14,6 @@ import (
 	"github.com/eks-autopilot/autopilot/engine/chaos"
 )
 
-var (
-	asker = engine.Person{ID: "U1"}
-	other = engine.Person{ID: "U2"}
-)
-
 func TestDue(t *testing.T) {
 	q, err := chaos.ParseSteps("network-lag shop/api -count 2 -duration 1m\nkill shop/db -after 30s\nnothing edge -after 90s -duration 30s")
 	if err != nil {
