@@ -202,28 +202,12 @@ func (v *validator) chaosRoles(c Config) {
 }
 
 func (v *validator) chaosCluster(where at, x ClusterChaosConfig, c ClusterConfig) {
-	ways := 0
-	for _, set := range []bool{x.Kubeconfig != "", x.InCluster, x.EKS != nil} {
-		if set {
-			ways++
-		}
-	}
-	switch {
-	case ways == 0:
-		v.bad(where, "says not how to reach it; one of kubeconfig: <file>, in_cluster: true or eks: {name, region} is needed")
-	case ways > 1:
-		v.bad(where, "has more than one of kubeconfig, in_cluster and eks; keep one")
-	case x.Kubeconfig != "" && x.Kubeconfig == c.Kubeconfig && x.Context == c.Context:
+	reached := v.reached(where, x.Kubeconfig, x.Context, x.InCluster, x.EKS)
+	if reached && x.Kubeconfig != "" && x.Kubeconfig == c.Kubeconfig && x.Context == c.Context {
 		v.bad(where.with("kubeconfig"), "is that of the bot; experiments need an account of their own, which deploy/rbac makes")
 	}
-	if x.Context != "" && x.Kubeconfig == "" {
-		v.bad(where.with("context"), "a context needs a kubeconfig")
-	}
-	if x.EKS != nil {
-		v.eks(where.with("eks"), *x.EKS)
-		if c.EKS != nil && x.EKS.RoleARN == c.EKS.RoleARN {
-			v.bad(where.with("eks", "role_arn"), "is that of the bot; experiments need a role of their own")
-		}
+	if x.EKS != nil && c.EKS != nil && x.EKS.RoleARN == c.EKS.RoleARN {
+		v.bad(where.with("eks", "role_arn"), "is that of the bot; experiments need a role of their own")
 	}
 }
 

@@ -151,24 +151,7 @@ func (v *validator) cluster(where at, c ClusterConfig) {
 	if !clusterNameRE.MatchString(c.Name) {
 		v.bad(where.with("name"), "%q is not a name; lower-case letters, digits, - and . are wanted, such as prod-eu", c.Name)
 	}
-	ways := 0
-	for _, set := range []bool{c.Kubeconfig != "", c.InCluster, c.EKS != nil} {
-		if set {
-			ways++
-		}
-	}
-	switch {
-	case ways == 0:
-		v.bad(where, "says not how to reach it; one of kubeconfig: <file>, in_cluster: true or eks: {name, region} is needed")
-	case ways > 1:
-		v.bad(where, "has more than one of kubeconfig, in_cluster and eks; keep one")
-	}
-	if c.Context != "" && c.Kubeconfig == "" {
-		v.bad(where.with("context"), "a context needs a kubeconfig")
-	}
-	if c.EKS != nil {
-		v.eks(where.with("eks"), *c.EKS)
-	}
+	v.reached(where, c.Kubeconfig, c.Context, c.InCluster, c.EKS)
 	v.optionalURL(where.with("prometheus"), c.Prometheus)
 	for _, label := range slices.Sorted(maps.Keys(c.PrometheusLabels)) {
 		if !promLabelRE.MatchString(label) || c.PrometheusLabels[label] == "" {
@@ -179,6 +162,29 @@ func (v *validator) cluster(where at, c ClusterConfig) {
 	if c.AWSAccount != "" && !accountRE.MatchString(c.AWSAccount) {
 		v.bad(where.with("aws_account"), "%q is not an AWS account; twelve digits, quoted", c.AWSAccount)
 	}
+}
+
+// reached checks that a cluster is reached in exactly one way, and tells whether it is.
+func (v *validator) reached(where at, kubeconfig, context string, inCluster bool, eks *EKSConfig) bool {
+	ways := 0
+	for _, set := range []bool{kubeconfig != "", inCluster, eks != nil} {
+		if set {
+			ways++
+		}
+	}
+	switch {
+	case ways == 0:
+		v.bad(where, "says not how to reach it; one of kubeconfig: <file>, in_cluster: true or eks: {name, region} is needed")
+	case ways > 1:
+		v.bad(where, "has more than one of kubeconfig, in_cluster and eks; keep one")
+	}
+	if context != "" && kubeconfig == "" {
+		v.bad(where.with("context"), "a context needs a kubeconfig")
+	}
+	if eks != nil {
+		v.eks(where.with("eks"), *eks)
+	}
+	return ways == 1
 }
 
 func (v *validator) eks(where at, c EKSConfig) {
