@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -306,12 +307,8 @@ func rights(t *testing.T, run func(...string) (string, string, error), w *world)
 	for _, r := range reader.Rules {
 		add(documented, r.APIGroups, r.Resources, r.Verbs)
 	}
-	own, everybody := w.may(t, "system:serviceaccount:autopilot:ap"), w.may(t, "system:serviceaccount:autopilot:nobody")
-	for right := range documented {
-		if !own[right] {
-			t.Errorf("the rendered account may not %s", right)
-		}
-	}
+	own := w.mayIn(t, "system:serviceaccount:autopilot:ap", "shop", slices.Sorted(maps.Keys(documented))...)
+	everybody := w.mayIn(t, "system:serviceaccount:autopilot:nobody", "shop")
 	for right := range own {
 		if !documented[right] && !everybody[right] {
 			t.Errorf("the rendered account may %s, which is written nowhere", right)
@@ -358,6 +355,7 @@ func chaosRights(t *testing.T, run func(...string) (string, string, error), w *w
 		t.Errorf("%d containers get the whole Secret, want the bot's alone", n)
 	}
 	hurts := []string{"create /pods/eviction", "patch /pods/ephemeralcontainers", "create /pods/exec", "create /pods/attach"}
+	w.mayIn(t, "system:serviceaccount:autopilot:mad-chaos", "shop", hurts...)
 	for account, in := range map[string]map[string]bool{"mad-chaos": {"shop": true, "payments": false, "kube-system": false}, "mad": {"shop": false}} {
 		for namespace, want := range in {
 			may := w.mayIn(t, "system:serviceaccount:autopilot:"+account, namespace)
@@ -375,26 +373,31 @@ func chaosRights(t *testing.T, run func(...string) (string, string, error), w *w
 	}
 }
 
-// may lists what an account may do in a namespace, as "verb group/resource".
-func (w *world) may(t *testing.T, account string) map[string]bool {
-	t.Helper()
-	return w.mayIn(t, account, "shop")
-}
-
-func (w *world) mayIn(t *testing.T, account, namespace string) map[string]bool {
+// mayIn lists what an account may do in a namespace, as "verb group/resource". It waits for what the account must have:
+// the API server's authorizer learns of a new rule only a moment after it was made.
+func (w *world) mayIn(t *testing.T, account, namespace string, must ...string) map[string]bool {
 	t.Helper()
 	config := rest.CopyConfig(w.config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: account, Groups: []string{"system:serviceaccounts", "system:authenticated"}}
-	review, err := kubernetes.NewForConfigOrDie(config).AuthorizationV1().SelfSubjectRulesReviews().Create(t.Context(),
-		&authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}, metav1.CreateOptions{})
-	if err != nil || review.Status.Incomplete {
-		t.Fatalf("what %s may: %+v, %v", account, review, err)
+	client := kubernetes.NewForConfigOrDie(config)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		review, err := client.AuthorizationV1().SelfSubjectRulesReviews().Create(t.Context(),
+			&authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}, metav1.CreateOptions{})
+		if err != nil || review.Status.Incomplete {
+			t.Fatalf("what %s may: %+v, %v", account, review, err)
+		}
+		all := map[string]bool{}
+		for _, r := range review.Status.ResourceRules {
+			add(all, r.APIGroups, r.Resources, r.Verbs)
+		}
+		missing := slices.DeleteFunc(slices.Clone(must), func(right string) bool { return all[right] })
+		if len(missing) == 0 {
+			return all
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s in %s may not %s", account, namespace, strings.Join(missing, ", "))
+		}
 	}
-	all := map[string]bool{}
-	for _, r := range review.Status.ResourceRules {
-		add(all, r.APIGroups, r.Resources, r.Verbs)
-	}
-	return all
 }
 
 func add(to map[string]bool, groups, resources, verbs []string) {

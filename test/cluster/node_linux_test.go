@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -437,29 +438,34 @@ func (left traces) running() error {
 	return nil
 }
 
-// gone fails the test for anything that is left.
+// gone fails the test for anything that is left. The kernel may take a moment for what was killed:
+// a process is there until its parent has waited for it.
 func (left traces) gone(t *testing.T) {
 	t.Helper()
-	if err := left.running(); err != nil {
-		t.Error(err)
-	}
+	waitFor(t, left.remains)
+}
+
+// remains says what is left of the cluster.
+func (left traces) remains() error {
+	problems := []error{left.running()}
 	if link, err := net.InterfaceByIndex(left.link); err == nil {
-		t.Errorf("interface %s is left", link.Name)
+		problems = append(problems, fmt.Errorf("interface %s is left", link.Name))
 	}
 	for group, was := range left.groups {
 		if inode(group) == was {
-			t.Errorf("control group %s is left", group)
+			problems = append(problems, fmt.Errorf("control group %s is left", group))
 		}
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	for line := range strings.Lines(string(mounts)) {
 		for _, mark := range []string{"/run/containerd", "/kubelet/pods", "/run/netns/cni-"} {
 			if strings.Contains(line, mark) {
-				t.Errorf("a mount got out of the node: %s", line)
+				problems = append(problems, fmt.Errorf("a mount got out of the node: %s", line))
 			}
 		}
 	}
+	return errors.Join(problems...)
 }
