@@ -17,7 +17,7 @@ var auditKinds = map[string]string{
 // parseAudit understands what follows audit: what it is about and its number, as two words or one: "proposal 7", "proposal/7", "p7".
 // A number alone is a proposal's.
 func parseAudit(args []string) (query, error) {
-	wrong := engine.Errorf(engine.Invalid, "`audit` wants a number: `/autopilot audit proposal 7`, or `incident 42`, or `finding 12`")
+	wrong := engine.Errorf(engine.Invalid, "`audit` wants a number: `/autopilot audit proposal 7`, or `incident 42`, or `finding 12`, or `experiment 3`")
 	text := strings.ToLower(strings.Join(args, "/"))
 	kind, number, split := strings.Cut(text, "/")
 	if !split {
@@ -43,11 +43,8 @@ func parseAudit(args []string) (query, error) {
 
 const auditRows = 30
 
-// audit shows who decided what about a proposal, an incident or a finding.
+// audit shows who decided what about a proposal, an incident, a finding or an experiment.
 func (h *Handlers) audit(ctx context.Context, c engine.Command, q query) (engine.Reply, error) {
-	if h.Changes == nil {
-		return engine.Reply{}, changesOff()
-	}
 	ok, reason, err := h.allowed(ctx, c.By, engine.ActionAudit, engine.Workload{})
 	if err != nil {
 		return engine.Reply{}, err
@@ -55,7 +52,7 @@ func (h *Handlers) audit(ctx context.Context, c engine.Command, q query) (engine
 	if !ok {
 		return h.refuse(ctx, engine.Decision{ID: c.ID, Action: engine.ActionAudit, By: c.By, Reason: reason})
 	}
-	rows, err := h.Changes.Proposals.Audit(ctx, q.subject, auditRows+1)
+	rows, err := h.Decisions.Audit(ctx, q.subject, auditRows+1)
 	if err != nil {
 		return engine.Reply{}, err
 	}

@@ -39,8 +39,6 @@ type Proposals interface {
 	Deployed(ctx context.Context, id int64, line string) (engine.Proposal, error)
 	Verified(ctx context.Context, id int64, entries []engine.LedgerEntry, line string) (engine.Proposal, error)
 	Reversed(ctx context.Context, id int64, by engine.Person, reason string) (engine.Proposal, error)
-
-	Audit(ctx context.Context, subject string, limit int) ([]engine.AuditRow, error)
 }
 
 // Approving is what an approval is judged by. Need says who must approve these, or why nobody may now; it does nothing but answer. alone

@@ -25,10 +25,8 @@ type fakeProposals struct {
 	requested int
 	followed  []int64
 	snoozed   []string
-	audit     []engine.AuditRow
 	alone     engine.MicroUSD // what everybody has approved alone
 	rival     bool            // another proposal changes what a closed one would
-	subject   string
 	fail      error
 }
 
@@ -235,11 +233,6 @@ func (f *fakeProposals) Reversed(_ context.Context, id int64, by engine.Person, 
 	p := f.all[id]
 	p.Status, p.Reason = engine.ProposalReversed, by.ID+" "+reason
 	return f.put(p), nil
-}
-
-func (f *fakeProposals) Audit(_ context.Context, subject string, limit int) ([]engine.AuditRow, error) {
-	f.subject = subject
-	return f.audit[:min(len(f.audit), limit)], f.fail
 }
 
 // memoryTree is a repository at a commit.

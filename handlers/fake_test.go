@@ -32,6 +32,13 @@ type fakeStore struct {
 	fail       error // of every write
 	failOf     func(engine.Observation) error
 	decideFail error
+	audit      []engine.AuditRow
+	subject    string // that the audit log was asked about
+}
+
+func (f *fakeStore) Audit(_ context.Context, subject string, limit int) ([]engine.AuditRow, error) {
+	f.subject = subject
+	return f.audit[:min(len(f.audit), limit)], f.fail
 }
 
 func (f *fakeStore) Incident(_ context.Context, id int64) (engine.Incident, error) {

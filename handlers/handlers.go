@@ -24,9 +24,11 @@ type Incidents interface {
 	Storm(ctx context.Context, id int64) (engine.Storm, error)
 }
 
-// Decisions records what people decided. The same Decision.ID acts once.
+// Decisions records what people decided. The same Decision.ID acts once. Audit gives the newest rows about a subject such as
+// "experiment/12", the newest first.
 type Decisions interface {
 	Decide(ctx context.Context, d engine.Decision) (engine.Incident, error)
+	Audit(ctx context.Context, subject string, limit int) ([]engine.AuditRow, error)
 	SetPause(ctx context.Context, d engine.Decision) error
 	Paused(ctx context.Context) (engine.Pause, error)
 	HomeOpened(ctx context.Context, p engine.Person) error
