@@ -5,10 +5,23 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"io/fs"
 )
 
 //go:embed rbac/*.yaml
 var rbac embed.FS
+
+//go:embed industries/base industries/small
+var industries embed.FS
+
+// Industries are the folders base and small of the demo industries, as kustomize reads them.
+func Industries() fs.FS {
+	sub, err := fs.Sub(industries, "industries")
+	if err != nil {
+		panic(err) // the name is a good one
+	}
+	return sub
+}
 
 // RBAC is a file of rbac, such as "chaos": roles and their bindings, as YAML. It fails when there is none of that name.
 func RBAC(name string) ([]byte, error) {

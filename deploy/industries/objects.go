@@ -24,6 +24,9 @@ const (
 	optInKey, optInValue = "autopilot.dev/chaos", "enabled"
 )
 
+// scraped says of a pod that it has metrics, to whoever goes by annotations.
+var scraped = map[string]string{"prometheus.io/scrape": "true", "prometheus.io/port": fmt.Sprint(port)}
+
 // objects are all of an industry, in the order in which they are applied.
 func (i Industry) objects() []runtime.Object {
 	all := []runtime.Object{&corev1.Namespace{
@@ -55,17 +58,15 @@ func selector(name string) map[string]string {
 }
 
 func (i Industry) service(s Service) runtime.Object {
-	m := i.meta(s.Name)
-	m.Annotations = map[string]string{"prometheus.io/scrape": "true", "prometheus.io/port": fmt.Sprint(port)}
 	spec := corev1.ServiceSpec{Selector: selector(s.Name), Ports: []corev1.ServicePort{{Name: "http", Port: port, TargetPort: intstr.FromString("http")}}}
-	return &corev1.Service{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: m, Spec: spec}
+	return &corev1.Service{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: i.meta(s.Name), Spec: spec}
 }
 
 // workload is a Deployment, or for what keeps data a StatefulSet.
 func (i Industry) workload(s Service) runtime.Object {
 	m := i.meta(s.Name)
 	m.Annotations = map[string]string{"autopilot.dev/slo-availability": i.SLO.Availability, "autopilot.dev/slo-latency": i.SLO.Latency}
-	pod := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels(i, s.Name)}, Spec: i.pod(s)}
+	pod := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels(i, s.Name), Annotations: scraped}, Spec: i.pod(s)}
 	match := &metav1.LabelSelector{MatchLabels: selector(s.Name)}
 	if !s.Stored {
 		return &appsv1.Deployment{

@@ -14,7 +14,7 @@ import (
 
 // OptIn is the label by which a namespace of a stand lets experiments in, and AgentImage what holds their faults.
 const (
-	OptIn      = "autopilot.dev/chaos=allowed"
+	OptIn      = "autopilot.dev/chaos=enabled"
 	AgentImage = "autopilot.local/chaosagent:1"
 )
 

@@ -211,7 +211,7 @@ func TestChangesAndDeletionsShow(t *testing.T) {
 		t.Fatal(err)
 	}
 	restarts := `kube_pod_container_status_restarts_total{container="app",namespace="shop",pod="cart-7d9-x1",uid="uid-1"} 5`
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for {
 		got := scrape(t, e)

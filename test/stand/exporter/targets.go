@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"cmp"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -18,7 +19,7 @@ type targetGroup struct {
 
 // PodTargets answers Prometheus' HTTP discovery with the running pods that are
 // annotated with prometheus.io/scrape "true" and prometheus.io/port. Their series
-// get the labels namespace, pod, node and, from the pod's label app, service.
+// get the labels namespace, pod, node and, from the pod's label app or app.kubernetes.io/name, service.
 // (Debian's Prometheus is built without discovery in Kubernetes.)
 func (e *Exporter) PodTargets(w http.ResponseWriter, _ *http.Request) {
 	pods, err := e.pods.List(labels.Everything())
@@ -34,7 +35,7 @@ func (e *Exporter) PodTargets(w http.ResponseWriter, _ *http.Request) {
 		}
 		groups = append(groups, targetGroup{
 			Targets: []string{net.JoinHostPort(p.Status.PodIP, port)},
-			Labels:  map[string]string{"namespace": p.Namespace, "pod": p.Name, "node": p.Spec.NodeName, "service": p.Labels["app"]},
+			Labels:  map[string]string{"namespace": p.Namespace, "pod": p.Name, "node": p.Spec.NodeName, "service": cmp.Or(p.Labels["app"], p.Labels["app.kubernetes.io/name"])},
 		})
 	}
 	answer(w, groups)

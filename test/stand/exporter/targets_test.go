@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,16 +49,19 @@ func TestPodTargets(t *testing.T) {
 	}
 	e := start(t, fake.NewClientset(
 		pod("good", func(*corev1.Pod) {}),
+		pod("named", func(p *corev1.Pod) { p.Labels = map[string]string{"app.kubernetes.io/name": "till"} }),
 		pod("silent", func(p *corev1.Pod) { delete(p.Annotations, "prometheus.io/scrape") }),
 		pod("portless", func(p *corev1.Pod) { delete(p.Annotations, "prometheus.io/port") }),
 		pod("done", func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }),
 		pod("nowhere", func(p *corev1.Pod) { p.Status.PodIP = "" }),
 	))
-	want := []group{{
-		Targets: []string{"10.1.0.7:8080"},
-		Labels:  map[string]string{"namespace": "shop", "pod": "good", "node": "n1", "service": "cart"},
-	}}
-	if diff := cmp.Diff(want, discover(t, e.PodTargets)); diff != "" {
+	want := []group{
+		{Targets: []string{"10.1.0.7:8080"}, Labels: map[string]string{"namespace": "shop", "pod": "good", "node": "n1", "service": "cart"}},
+		{Targets: []string{"10.1.0.7:8080"}, Labels: map[string]string{"namespace": "shop", "pod": "named", "node": "n1", "service": "till"}},
+	}
+	got := discover(t, e.PodTargets)
+	slices.SortFunc(got, func(a, b group) int { return strings.Compare(a.Labels["pod"], b.Labels["pod"]) })
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("targets (-want +got):\n%s", diff)
 	}
 }
