@@ -30,7 +30,7 @@ func (w *world) work(s *store.Store, h handlers) (stop func()) {
 			if err != nil {
 				w.t.Errorf("Work ended with %v", err)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(2 * time.Minute):
 			w.t.Error("Work does not end")
 		}
 	})
@@ -238,7 +238,7 @@ func TestTasksOfADeadWorkerAreTakenUp(t *testing.T) {
 	}})
 	select {
 	case <-done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("nobody took the task up")
 	}
 }

@@ -228,17 +228,24 @@ func TestBadFlagsAreRefused(t *testing.T) {
 }
 
 func TestItStopsGracefully(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var log bytes.Buffer
-	s := NewService(Config{Name: "cart", Log: slog.New(slog.NewJSONHandler(&log, nil)), Fault: Fault{Delay: 300 * time.Millisecond}})
+	called, answers := make(chan struct{}), make(chan struct{})
+	callee := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(called)
+		<-answers
+	}))
+	defer callee.Close()
+	s := NewService(Config{Name: "cart", Callees: []string{callee.Listener.Addr().String()}, Timeout: time.Minute, Log: slog.New(slog.NewJSONHandler(&log, nil))})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	base := "http://" + ln.Addr().String()
 	ended := make(chan error, 1)
-	go func() { ended <- serve(ctx, ln, s, 200*time.Millisecond, s.cfg.Log) }()
+	go func() { ended <- serve(ctx, ln, s, 2*time.Second, s.cfg.Log) }()
 
 	get := func(path string) int {
 		resp, err := http.Get(base + path)
@@ -253,7 +260,7 @@ func TestItStopsGracefully(t *testing.T) {
 	}
 	slow := make(chan int, 1)
 	go func() { slow <- get("/") }()
-	time.Sleep(50 * time.Millisecond) // the slow request is under way
+	<-called
 	cancel()
 	for !s.stopping.Load() {
 		time.Sleep(time.Millisecond)
@@ -261,6 +268,7 @@ func TestItStopsGracefully(t *testing.T) {
 	if ready, healthy := get("/readyz"), get("/healthz"); ready != 503 || healthy != 200 {
 		t.Errorf("while it drains: ready %d, healthy %d; want 503 and 200", ready, healthy)
 	}
+	close(answers)
 	if got := <-slow; got != 200 {
 		t.Errorf("the request under way: %d, want 200", got)
 	}

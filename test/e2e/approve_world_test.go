@@ -137,7 +137,7 @@ func (w *world) offered(within time.Duration, subject, label string) slack.Messa
 // choose sends the open modal as it is: every line of it that is chosen stays so.
 func (w *world) choose(who string) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), atLeast)
 	defer cancel()
 	o, err := w.reader.SendIn(ctx, w.people[who])
 	if err != nil || !o.OK || len(o.Errors) > 0 {

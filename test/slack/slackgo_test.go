@@ -33,7 +33,7 @@ func TestSlackGoWitness(t *testing.T) {
 	// want is the next event of a kind; others are passed over.
 	want := func(kind socketmode.EventType) socketmode.Event {
 		t.Helper()
-		limit := time.After(10 * time.Second)
+		limit := time.After(2 * time.Minute)
 		for {
 			select {
 			case e := <-client.Events:

@@ -166,7 +166,7 @@ func startWitness(t *testing.T, s *slack.Server) *witness {
 // errors are not.
 func (w *witness) wait(name string, want map[string]any) map[string]any {
 	w.t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for {
 		select {
 		case e, open := <-w.events:

@@ -69,7 +69,7 @@ func lastText(t *testing.T, s *slack.Server, channel string) string {
 // eventually waits on the server's own feed until done holds.
 func eventually(t *testing.T, s *slack.Server, what string, done func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	err := s.Control().WaitFor(ctx, func(context.Context) (bool, error) { return done(), nil })
 	if err != nil {
