@@ -53,13 +53,13 @@ func (b *Bot) Check(ctx context.Context) []engine.Check {
 		checks = append(checks, b.checkChannel(ctx, name))
 	}
 	if err := patiently(ctx, func() error { _, err := b.Groups(ctx, "U0"); return err }); err != nil {
-		checks = append(checks, engine.Missed(engine.CheckWarn, area, "user groups", explain(err), "a list of user groups",
+		checks = append(checks, engine.Missed("slack-user-groups", engine.CheckWarn, area, "user groups", explain(err), "a list of user groups",
 			"add the scope usergroups:read and reinstall the app; until then only roles by person work"))
 	} else {
 		checks = append(checks, engine.Passed(area, "user groups", "can be read"))
 	}
 	if err := patiently(ctx, func() error { _, err := b.Member(ctx, "U0"); return err }); err != nil {
-		checks = append(checks, engine.Missed(engine.CheckWarn, area, "guests", explain(err), "to see who is one",
+		checks = append(checks, engine.Missed("slack-guests", engine.CheckWarn, area, "guests", explain(err), "to see who is one",
 			"add the scope users:read and reinstall the app; until then nobody counts as everyone"))
 	} else {
 		checks = append(checks, engine.Passed(area, "guests", "can be told from members"))
@@ -72,7 +72,7 @@ func (b *Bot) checkBotToken(ctx context.Context) []engine.Check {
 	var header http.Header
 	err := patiently(ctx, func() (err error) { who, header, err = b.authTest(ctx); return err })
 	if err != nil {
-		return []engine.Check{engine.Missed(engine.CheckFail, area, "bot token", explain(err), "a token that Slack accepts",
+		return []engine.Check{engine.Missed("slack-bot-token", engine.CheckFail, area, "bot token", explain(err), "a token that Slack accepts",
 			"install the app and copy the xoxb- token from OAuth & Permissions")}
 	}
 	b.self.CompareAndSwap(nil, who)
@@ -87,7 +87,7 @@ func (b *Bot) checkBotToken(ctx context.Context) []engine.Check {
 			checks = append(checks, engine.Passed(area, name, "granted"))
 			continue
 		}
-		checks = append(checks, engine.Missed(engine.CheckFail, area, name, "not granted", "needed for "+s.For,
+		checks = append(checks, engine.Missed("slack-scope", engine.CheckFail, area, name, "not granted", "needed for "+s.For,
 			"paste deploy/slack/manifest.yaml into App Manifest and reinstall the app"))
 	}
 	return checks
@@ -95,7 +95,7 @@ func (b *Bot) checkBotToken(ctx context.Context) []engine.Check {
 
 func (b *Bot) checkAppToken(ctx context.Context) engine.Check {
 	if err := patiently(ctx, func() error { _, _, err := b.api.StartSocketModeContext(ctx); return err }); err != nil {
-		return engine.Missed(engine.CheckFail, area, "app token", explain(err), "a token that opens sockets",
+		return engine.Missed("slack-app-token", engine.CheckFail, area, "app token", explain(err), "a token that opens sockets",
 			"make an xapp- token with connections:write in Basic Information, and switch Socket Mode on")
 	}
 	return engine.Passed(area, "app token", "opens sockets")
@@ -110,7 +110,7 @@ func (b *Bot) checkChannel(ctx context.Context, name string) engine.Check {
 			level = engine.CheckFail
 			fix, _, _ = strings.Cut(fix, ";")
 		}
-		return engine.Missed(level, area, row, found, "a channel that the bot is a member of", fix)
+		return engine.Missed("slack-channel", level, area, row, found, "a channel that the bot is a member of", fix)
 	}
 	var id string
 	err := patiently(ctx, func() (err error) { id, err = b.ResolveChannel(ctx, name); return err })

@@ -47,7 +47,7 @@ func checkAnchor(ctx context.Context, cfg Config, chain handlers.AuditChain, now
 	}
 	keeper, err := c.anchors(ctx)
 	if err != nil {
-		return []engine.Check{engine.Missed(engine.CheckFail, area, "credentials", err.Error(), "credentials", "see audit.anchor in the configuration")}
+		return []engine.Check{engine.Missed("audit-anchor-credentials", engine.CheckFail, area, "credentials", err.Error(), "credentials", "see audit.anchor in the configuration")}
 	}
 	checks := keeper.Check(ctx, now)
 	if !checks[len(checks)-1].OK {
@@ -56,14 +56,14 @@ func checkAnchor(ctx context.Context, cfg Config, chain handlers.AuditChain, now
 	s, err := (&handlers.Anchoring{Chain: chain, Keeper: keeper, Every: c.Every}).Stand(ctx, now)
 	switch {
 	case engine.CodeOf(err) == engine.Conflict:
-		return append(checks, engine.Missed(engine.CheckFail, area, name, err.Error(), "a row of the audit log",
+		return append(checks, engine.Missed("audit-anchor-contradiction", engine.CheckFail, area, name, err.Error(), "a row of the audit log",
 			"find out who can write to the database; autopilot audit verify compares every anchor"))
 	case err != nil:
-		return append(checks, engine.Missed(engine.CheckFail, area, name, err.Error(), "an answer", "see audit.anchor in the configuration"))
+		return append(checks, engine.Missed("audit-anchor-unread", engine.CheckFail, area, name, err.Error(), "an answer", "see audit.anchor in the configuration"))
 	case s.Newest.Seq == 0 && s.Head.Seq > 0:
-		return append(checks, engine.Missed(engine.CheckWarn, area, name, "none", "one every "+short(c.Every), "autopilot serve writes the first within minutes of its start"))
+		return append(checks, engine.Missed("audit-anchor-none", engine.CheckWarn, area, name, "none", "one every "+short(c.Every), "autopilot serve writes the first within minutes of its start"))
 	case s.Stale > 0:
-		return append(checks, engine.Missed(engine.CheckWarn, area, name, fmt.Sprintf("row %d, %s ago", s.Newest.Seq, short(s.Stale.Truncate(time.Minute))),
+		return append(checks, engine.Missed("audit-anchor-old", engine.CheckWarn, area, name, fmt.Sprintf("row %d, %s ago", s.Newest.Seq, short(s.Stale.Truncate(time.Minute))),
 			"one every "+short(c.Every), "see the log of autopilot serve for task anchor"))
 	case s.Newest.Seq == 0:
 		return append(checks, engine.Passed(area, name, "the audit log is empty"))

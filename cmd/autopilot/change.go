@@ -96,7 +96,7 @@ func checkGitHub(ctx context.Context, cfg Config, secrets Secrets) []engine.Chec
 	}
 	forge, err := connectGitHub(cfg, secrets, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return []engine.Check{engine.Missed(engine.CheckFail, area, "credentials", engine.UserMessage(err, area), "a token or an App", "set them; see docs/configuration.md")}
+		return []engine.Check{engine.Missed("github-credentials", engine.CheckFail, area, "credentials", engine.UserMessage(err, area), "a token or an App", "set them; see docs/configuration.md")}
 	}
 	repos := cfg.repositories()
 	if len(repos) == 0 {
@@ -111,7 +111,7 @@ func checkGitHub(ctx context.Context, cfg Config, secrets Secrets) []engine.Chec
 		checks = append(checks, rows...)
 	}
 	if secrets.GitHubWebhook.IsZero() {
-		checks = append(checks, engine.Missed(engine.CheckWarn, area, "webhook", "no secret", "a secret",
+		checks = append(checks, engine.Missed("github-webhook", engine.CheckWarn, area, "webhook", "no secret", "a secret",
 			"set AUTOPILOT_GITHUB_WEBHOOK_SECRET and point a webhook at /webhooks/github; without it the bot looks at pull requests every few minutes"))
 	} else {
 		checks = append(checks, engine.Passed(area, "webhook", "/webhooks/github, signed"))
@@ -136,9 +136,9 @@ func checkApprovers(cfg Config) engine.Check {
 	}
 	switch {
 	case len(roles) == 0:
-		return engine.Missed(engine.CheckFail, area, name, "no role may approve", "a role with may: [approve]", "add approve and deny to a role in roles")
+		return engine.Missed("approvals-nobody", engine.CheckFail, area, name, "no role may approve", "a role with may: [approve]", "add approve and deny to a role in roles")
 	case (cfg.Approvals.TwoPeopleAbove > 0 || cfg.Volumes.Remove) && len(people) < 2 && !open:
-		return engine.Missed(engine.CheckFail, area, name, "one person may approve", "two, as approvals.two_people_above and volumes.remove ask", "add a second member to "+strings.Join(roles, ", "))
+		return engine.Missed("approvals-one-person", engine.CheckFail, area, name, "one person may approve", "two, as approvals.two_people_above and volumes.remove ask", "add a second member to "+strings.Join(roles, ", "))
 	}
 	return engine.Passed(area, name, strings.Join(roles, ", "))
 }

@@ -20,14 +20,14 @@ func checkChaos(ctx context.Context, cfg Config, secrets Secrets, log *slog.Logg
 	const area = "experiments"
 	var checks []engine.Check
 	if cfg.Chaos.AgentImage == "" {
-		checks = append(checks, engine.Missed(engine.CheckWarn, area, "agent", "no image", "the image of the agent",
+		checks = append(checks, engine.Missed("chaos-agent", engine.CheckWarn, area, "agent", "no image", "the image of the agent",
 			"set chaos.agent_image; without it there are no network faults, and no stress in images without a shell"))
 	} else {
 		checks = append(checks, engine.Passed(area, "agent", cfg.Chaos.AgentImage))
 	}
 	st, err := store.Open(ctx, secrets.DatabaseURL.Reveal(), store.Options{Log: log})
 	if err != nil {
-		return append(checks, engine.Missed(engine.CheckFail, area, "process", err.Error(), "the database", "set AUTOPILOT_DATABASE_URL"))
+		return append(checks, engine.Missed("chaos-database", engine.CheckFail, area, "process", err.Error(), "the database", "set AUTOPILOT_DATABASE_URL"))
 	}
 	defer st.Close()
 	for _, cl := range cfg.Clusters {
@@ -37,7 +37,7 @@ func checkChaos(ctx context.Context, cfg Config, secrets Secrets, log *slog.Logg
 		checks = append(checks, checkWorker(ctx, st, cl.Name))
 		c, err := connectCluster(ctx, cl.broken(), secrets, LogsConfig{}, nil, log)
 		if err != nil {
-			checks = append(checks, engine.Missed(engine.CheckFail, area, cl.Name, err.Error(), "a way to the API server", "see clusters[].chaos in the configuration"))
+			checks = append(checks, engine.Missed("chaos-unreachable", engine.CheckFail, area, cl.Name, err.Error(), "a way to the API server", "see clusters[].chaos in the configuration"))
 			continue
 		}
 		checks = append(checks, c.kube.CheckChaos(ctx, cfg.Chaos.OptIn, cfg.chaosNeeds())...)
@@ -64,11 +64,11 @@ func checkWorker(ctx context.Context, st *store.Store, cluster string) engine.Ch
 	area, name := "experiments "+cluster, "process"
 	switch at, ago, err := st.ChaosWorker(ctx, cluster); {
 	case err != nil:
-		return engine.Missed(engine.CheckWarn, area, name, err.Error(), "seen within the last half a minute", fix)
+		return engine.Missed("chaos-process", engine.CheckWarn, area, name, err.Error(), "seen within the last half a minute", fix)
 	case at.IsZero():
-		return engine.Missed(engine.CheckWarn, area, name, "never seen", "seen within the last half a minute", fix)
+		return engine.Missed("chaos-process", engine.CheckWarn, area, name, "never seen", "seen within the last half a minute", fix)
 	case ago > 30*time.Second:
-		return engine.Missed(engine.CheckWarn, area, name, fmt.Sprintf("last seen %s ago", ago.Round(time.Second)), "seen within the last half a minute", fix)
+		return engine.Missed("chaos-process", engine.CheckWarn, area, name, fmt.Sprintf("last seen %s ago", ago.Round(time.Second)), "seen within the last half a minute", fix)
 	}
 	return engine.Passed(area, name, "it is there")
 }

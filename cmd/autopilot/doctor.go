@@ -31,7 +31,7 @@ func doctor(ctx context.Context, file string, w io.Writer) error {
 	quiet := slog.New(slog.DiscardHandler)
 	checks := []engine.Check{engine.Passed("configuration", file, fmt.Sprintf("%d cluster(s)", len(cfg.Clusters)))}
 	for _, warning := range cfg.warnings() {
-		checks = append(checks, engine.Missed(engine.CheckWarn, "configuration", file, "a warning", "none", warning))
+		checks = append(checks, engine.Missed("configuration-warning", engine.CheckWarn, "configuration", file, "a warning", "none", warning))
 	}
 	checks = append(checks, checkDatabase(ctx, secrets)...)
 	b := bot.New(bot.Config{
@@ -59,19 +59,19 @@ func checkDatabase(ctx context.Context, secrets Secrets) []engine.Check {
 	const area = "postgresql"
 	st, err := store.Open(ctx, secrets.DatabaseURL.Reveal(), store.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		return []engine.Check{engine.Missed(engine.CheckFail, area, "address", err.Error(), "postgres://user:password@host:5432/devops_brain", "set AUTOPILOT_DATABASE_URL")}
+		return []engine.Check{engine.Missed("database-address", engine.CheckFail, area, "address", err.Error(), "postgres://user:password@host:5432/devops_brain", "set AUTOPILOT_DATABASE_URL")}
 	}
 	defer st.Close()
 	if err := st.Ping(ctx); err != nil {
-		return []engine.Check{engine.Missed(engine.CheckFail, area, "connect", err.Error(), "an answer", "start PostgreSQL, or open the way to it")}
+		return []engine.Check{engine.Missed("database-unreachable", engine.CheckFail, area, "connect", err.Error(), "an answer", "start PostgreSQL, or open the way to it")}
 	}
 	checks := []engine.Check{engine.Passed(area, "connect", "answers")}
 	if err := st.Check(ctx); err != nil {
-		return append(checks, engine.Missed(engine.CheckFail, area, "schema", err.Error(), "this version's schema", "run autopilot migrate"))
+		return append(checks, engine.Missed("database-schema", engine.CheckFail, area, "schema", err.Error(), "this version's schema", "run autopilot migrate"))
 	}
 	checks = append(checks, engine.Passed(area, "schema", "current"))
 	if err := st.VerifyAudit(ctx); err != nil {
-		return append(checks, engine.Missed(engine.CheckFail, area, "audit log", err.Error(), "an unbroken chain",
+		return append(checks, engine.Missed("audit-log-broken", engine.CheckFail, area, "audit log", err.Error(), "an unbroken chain",
 			"find out who can write to the database; a backup has the rows as they were"))
 	}
 	return append(checks, engine.Passed(area, "audit log", "its chain is unbroken"))
@@ -83,24 +83,24 @@ func checkCluster(ctx context.Context, cfg Config, cl ClusterConfig, secrets Sec
 	if cl.EKS != nil {
 		account, err := connectAWS(ctx, *cl.EKS)
 		if err != nil {
-			return []engine.Check{engine.Missed(engine.CheckFail, area, "aws", err.Error(), "credentials and a region", "see clusters[].eks in the configuration")}
+			return []engine.Check{engine.Missed("eks-credentials", engine.CheckFail, area, "aws", err.Error(), "credentials and a region", "see clusters[].eks in the configuration")}
 		}
 		checks = account.Check(ctx, cl.EKS.Name)
 	}
 	c, err := connectCluster(ctx, cl, secrets, LogsConfig{}, nil, log)
 	if err != nil {
-		return append(checks, engine.Missed(engine.CheckFail, area, "connect", err.Error(), "a way to the API server", "see clusters in the configuration"))
+		return append(checks, engine.Missed("cluster-connect", engine.CheckFail, area, "connect", err.Error(), "a way to the API server", "see clusters in the configuration"))
 	}
 	checks = append(checks, c.kube.Check(ctx)...)
 	checks = append(checks, c.kube.CheckRemedies(ctx, cfg.Remedies.kinds())...)
 	if c.prometheus == nil {
-		checks = append(checks, engine.Missed(engine.CheckWarn, area, "prometheus", "not configured", "a URL", "set clusters[].prometheus; metrics are missing without it"))
+		checks = append(checks, engine.Missed("prometheus-absent", engine.CheckWarn, area, "prometheus", "not configured", "a URL", "set clusters[].prometheus; metrics are missing without it"))
 	} else {
 		checks = append(checks, c.prometheus.Check(ctx)...)
 		checks = append(checks, checkMetrics(ctx, cfg, c)...)
 	}
 	if c.alertmanager == nil {
-		return append(checks, engine.Missed(engine.CheckWarn, area, "alertmanager", "not configured", "a URL",
+		return append(checks, engine.Missed("alertmanager-absent", engine.CheckWarn, area, "alertmanager", "not configured", "a URL",
 			"set clusters[].alertmanager; without it nothing is silenced, and an alert that ends while silenced goes unnoticed"))
 	}
 	return append(checks, c.alertmanager.Check(ctx)...)
@@ -113,19 +113,19 @@ func checkOnCall(cfg Config, secrets Secrets) []engine.Check {
 	critical, ok := cfg.OnCall.Escalation[string(engine.Critical)]
 	switch {
 	case !ok || len(critical.Mention) == 0:
-		checks = append(checks, engine.Missed(engine.CheckWarn, area, "critical", "nobody is mentioned", "a Slack user group", "set oncall.escalation.critical.mention"))
+		checks = append(checks, engine.Missed("on-call-nobody", engine.CheckWarn, area, "critical", "nobody is mentioned", "a Slack user group", "set oncall.escalation.critical.mention"))
 	case !critical.Page:
-		checks = append(checks, engine.Missed(engine.CheckWarn, area, "critical", "Slack is the only receiver", "a pager that wakes people",
+		checks = append(checks, engine.Missed("on-call-slack-alone", engine.CheckWarn, area, "critical", "Slack is the only receiver", "a pager that wakes people",
 			"set oncall.pagerduty or oncall.opsgenie and oncall.escalation.critical.page, or route critical alerts to a second receiver in Alertmanager"))
 	default:
 		checks = append(checks, engine.Passed(area, "critical", "mentioned, then paged"))
 	}
 	if secrets.HeartbeatURL.IsZero() {
-		checks = append(checks, engine.Missed(engine.CheckWarn, area, "heartbeat", "not configured", "a dead man's switch",
+		checks = append(checks, engine.Missed("heartbeat-absent", engine.CheckWarn, area, "heartbeat", "not configured", "a dead man's switch",
 			"set AUTOPILOT_HEARTBEAT_URL; without it nobody hears when the bot itself is gone"))
 	}
 	if _, err := connectPagers(cfg, secrets); err != nil {
-		checks = append(checks, engine.Missed(engine.CheckFail, area, "pager", err.Error(), "a key for the pager", "set the secret"))
+		checks = append(checks, engine.Missed("pager-key", engine.CheckFail, area, "pager", err.Error(), "a key for the pager", "set the secret"))
 	}
 	return checks
 }
@@ -154,7 +154,10 @@ func printChecks(w io.Writer, checks []engine.Check) error {
 		_, _ = fmt.Fprintln(w, "\nTo do:")
 	}
 	for _, c := range todo {
-		_, _ = fmt.Fprintf(w, "  %s: %s: %s\n", c.Area, c.Name, c.Fix)
+		_, _ = fmt.Fprintf(w, "  %s: %s: %s [%s]\n", c.Area, c.Name, c.Fix, c.ID)
+	}
+	if len(todo) > 0 {
+		_, _ = fmt.Fprintln(w, "What stands in [brackets] is a heading of docs/troubleshooting.md, which says more.")
 	}
 	if failed > 0 {
 		return engine.Errorf(engine.Invalid, "%d of %d checks failed, %d warned", failed, len(checks), warned)

@@ -29,7 +29,7 @@ func checkOpenRoles(cfg Config) []engine.Check {
 			}
 		}
 		if len(what) > 0 {
-			checks = append(checks, engine.Missed(engine.CheckWarn, area, r.Name, "everyone may "+strings.Join(what, ", "), "people whom somebody chose",
+			checks = append(checks, engine.Missed("role-everyone", engine.CheckWarn, area, r.Name, "everyone may "+strings.Join(what, ", "), "people whom somebody chose",
 				"put a user group or user ids in the place of everyone: that is each full member of the workspace, whoever invited them; "+
 					"guests and people of other workspaces are not among them"))
 		}

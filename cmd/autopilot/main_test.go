@@ -98,18 +98,18 @@ func TestConfigBecomesRules(t *testing.T) {
 func TestPrintChecks(t *testing.T) {
 	checks := []engine.Check{
 		engine.Passed("postgresql", "connect", "answers"),
-		engine.Missed(engine.CheckWarn, "on-call", "heartbeat", "not configured", "a dead man's switch", "set AUTOPILOT_HEARTBEAT_URL"),
+		engine.Missed("heartbeat-absent", engine.CheckWarn, "on-call", "heartbeat", "not configured", "a dead man's switch", "set AUTOPILOT_HEARTBEAT_URL"),
 	}
 	var out bytes.Buffer
 	if err := printChecks(&out, checks); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"ok    postgresql: connect", "WARN  on-call: heartbeat", "To do:\n  on-call: heartbeat: set AUTOPILOT_HEARTBEAT_URL", "2 checks, 1 warned, none failed"} {
+	for _, want := range []string{"ok    postgresql: connect", "WARN  on-call: heartbeat", "To do:\n  on-call: heartbeat: set AUTOPILOT_HEARTBEAT_URL [heartbeat-absent]\n", "2 checks, 1 warned, none failed"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
 	}
-	checks = append(checks, engine.Missed(engine.CheckFail, "slack", "scope chat:write", "missing", "granted", "reinstall the app"))
+	checks = append(checks, engine.Missed("slack-scope", engine.CheckFail, "slack", "scope chat:write", "missing", "granted", "reinstall the app"))
 	if err := printChecks(&out, checks); engine.CodeOf(err) != engine.Invalid || !strings.Contains(err.Error(), "1 of 3 checks failed") {
 		t.Errorf("error %v", err)
 	}

@@ -137,11 +137,11 @@ const wholeAfter = 36 * time.Hour
 func (c DeliveryConfig) check(area string, now time.Time) engine.Check {
 	location, err := zone(c.TimeZone)
 	if err != nil {
-		return engine.Missed(engine.CheckFail, area, c.Name, err.Error(), "a time zone", "see reports.deliveries in the configuration")
+		return engine.Missed("report-schedule", engine.CheckFail, area, c.Name, err.Error(), "a time zone", "see reports.deliveries in the configuration")
 	}
 	schedule, err := parseSchedule(c.Schedule, location)
 	if err != nil {
-		return engine.Missed(engine.CheckFail, area, c.Name, err.Error(), "a schedule", "see reports.deliveries in the configuration")
+		return engine.Missed("report-schedule", engine.CheckFail, area, c.Name, err.Error(), "a schedule", "see reports.deliveries in the configuration")
 	}
 	var ways []string
 	for _, via := range c.delivery().Ways() {
@@ -169,14 +169,14 @@ func (c DeliveryConfig) reached(ctx context.Context, area string) (checks []engi
 	const right, fix = "a configuration that can be read", "see reports.deliveries in the configuration"
 	if c.Email != nil {
 		if m, err := c.Email.mail(ctx); err != nil {
-			checks = append(checks, engine.Missed(engine.CheckFail, area, c.Name+" by e-mail", err.Error(), right, fix))
+			checks = append(checks, engine.Missed("mail-connect", engine.CheckFail, area, c.Name+" by e-mail", err.Error(), right, fix))
 		} else {
 			checks = append(checks, m.Check(ctx, c.Email.From))
 		}
 	}
 	if c.S3 != nil {
 		if d, err := c.S3.depot(ctx); err != nil {
-			checks = append(checks, engine.Missed(engine.CheckFail, area, c.Name+" to S3", err.Error(), right, fix))
+			checks = append(checks, engine.Missed("report-bucket-connect", engine.CheckFail, area, c.Name+" to S3", err.Error(), right, fix))
 		} else {
 			checks = append(checks, d.Check(ctx, c.S3.Prefix))
 		}
@@ -190,7 +190,7 @@ func checkPrinter(area string, c PDFConfig) engine.Check {
 	}
 	info, err := os.Stat(c.Chromium)
 	if err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
-		return engine.Missed(engine.CheckWarn, area, "pdf", c.Chromium+" is no executable", "Chromium", "set reports.pdf.chromium; reports go without a PDF until then")
+		return engine.Missed("pdf-printer", engine.CheckWarn, area, "pdf", c.Chromium+" is no executable", "Chromium", "set reports.pdf.chromium; reports go without a PDF until then")
 	}
 	return engine.Passed(area, "pdf", c.Chromium)
 }
@@ -199,7 +199,7 @@ func checkPrinter(area string, c PDFConfig) engine.Check {
 func checkUnit(ctx context.Context, area string, cfg Config, u UnitConfig, secrets Secrets, now time.Time) engine.Check {
 	name := "unit " + u.Name
 	missed := func(err error) engine.Check {
-		return engine.Missed(engine.CheckWarn, area, name, err.Error(), "one number", "see reports.units in the configuration; without it nothing is divided by "+u.Name)
+		return engine.Missed("report-unit", engine.CheckWarn, area, name, err.Error(), "one number", "see reports.units in the configuration; without it nothing is divided by "+u.Name)
 	}
 	k := slices.IndexFunc(cfg.Clusters, func(cl ClusterConfig) bool { return cl.Name == u.ClusterOfQuery })
 	p, err := prom.Connect(prom.Config{URL: cfg.Clusters[k].Prometheus, Bearer: secrets.PrometheusToken})
@@ -226,7 +226,7 @@ func checkUnsent(ctx context.Context, area string, secrets Secrets) []engine.Che
 	}
 	var checks []engine.Check
 	for _, u := range unsent {
-		checks = append(checks, engine.Missed(engine.CheckWarn, area, fmt.Sprintf("%s of %s by %s", u.Delivery, u.Period, u.Via), u.Problem, "sent",
+		checks = append(checks, engine.Missed("report-unsent", engine.CheckWarn, area, fmt.Sprintf("%s of %s by %s", u.Delivery, u.Period, u.Via), u.Problem, "sent",
 			fmt.Sprintf("it was tried %d time(s); autopilot report -period %s makes it by hand", u.Attempts, u.Period)))
 	}
 	return checks

@@ -58,7 +58,7 @@ func checkRemovers(ctx context.Context, cfg Config) []engine.Check {
 		for _, region := range a.Regions {
 			r, err := a.remover(ctx, region)
 			if err != nil {
-				checks = append(checks, engine.Missed(engine.CheckFail, "aws", "volume remover", err.Error(), "credentials", "see aws.accounts in the configuration"))
+				checks = append(checks, engine.Missed("remover-credentials", engine.CheckFail, "aws", "volume remover", err.Error(), "credentials", "see aws.accounts in the configuration"))
 				continue
 			}
 			checks = append(checks, r.CheckRemover(ctx, a.label())...)

@@ -137,7 +137,7 @@ func pricing(regions []region, cache handlers.PriceCache, log *slog.Logger) *han
 func checkAccounts(ctx context.Context, cfg Config) []engine.Check {
 	regions, err := connectRegions(ctx, cfg.AWS)
 	if err != nil {
-		return []engine.Check{engine.Missed(engine.CheckFail, "aws", "connect", err.Error(), "credentials and a region", "see aws.accounts in the configuration")}
+		return []engine.Check{engine.Missed("aws-credentials", engine.CheckFail, "aws", "connect", err.Error(), "credentials and a region", "see aws.accounts in the configuration")}
 	}
 	var checks []engine.Check
 	payers := map[string]bool{}
@@ -168,20 +168,20 @@ func checkWaste(cfg Config) []engine.Check {
 	}
 	checks := []engine.Check{engine.Passed(area, "schedule", cfg.Waste.Schedule)}
 	if cfg.Slack.Channels.Savings == "" {
-		checks = append(checks, engine.Missed(engine.CheckWarn, area, "channel", "none for savings", "a channel",
+		checks = append(checks, engine.Missed("savings-channel", engine.CheckWarn, area, "channel", "none for savings", "a channel",
 			"set slack.channels.savings; without it only teams with a channel of their own get cards"))
 	}
 	if len(cfg.AWS.Accounts) == 0 {
-		checks = append(checks, engine.Missed(engine.CheckWarn, area, "aws", "no account", "the accounts of the clusters",
+		checks = append(checks, engine.Missed("aws-accounts", engine.CheckWarn, area, "aws", "no account", "the accounts of the clusters",
 			"set aws.accounts; without them no volume is judged, and prices are the list prices that came with this version"))
 	}
 	for _, cl := range cfg.Clusters {
 		if cl.Prometheus == "" {
-			checks = append(checks, engine.Missed(engine.CheckWarn, area, "usage "+cl.Name, "no Prometheus", "a URL",
+			checks = append(checks, engine.Missed("usage-prometheus", engine.CheckWarn, area, "usage "+cl.Name, "no Prometheus", "a URL",
 				"set clusters[].prometheus; without it the requests of the cluster are not judged"))
 		}
 		if len(cfg.AWS.Accounts) > 0 && cl.AWSAccount == "" {
-			checks = append(checks, engine.Missed(engine.CheckWarn, area, "account "+cl.Name, "not configured", "twelve digits",
+			checks = append(checks, engine.Missed("cluster-account", engine.CheckWarn, area, "account "+cl.Name, "not configured", "twelve digits",
 				"set clusters[].aws_account; without it the cluster's nodes are priced at list price"))
 		}
 	}

@@ -213,10 +213,10 @@ func (a *Anchors) Check(ctx context.Context, now time.Time) []engine.Check {
 	switch {
 	case isAPI(err, "ObjectLockConfigurationNotFoundError"),
 		err == nil && (out.ObjectLockConfiguration == nil || out.ObjectLockConfiguration.ObjectLockEnabled != types.ObjectLockEnabledEnabled):
-		return []engine.Check{engine.Missed(engine.CheckFail, area, lock, "off", "on",
+		return []engine.Check{engine.Missed("audit-anchor-lock", engine.CheckFail, area, lock, "off", "on",
 			"aws s3api put-object-lock-configuration --bucket "+a.cfg.Bucket+" --object-lock-configuration ObjectLockEnabled=Enabled; the bucket must be versioned")}
 	case err != nil:
-		return []engine.Check{engine.Missed(engine.CheckFail, area, lock, a.failed(err, "does not say whether it locks").Error(), "on", fix)}
+		return []engine.Check{engine.Missed("audit-anchor-access", engine.CheckFail, area, lock, a.failed(err, "does not say whether it locks").Error(), "on", fix)}
 	}
 	checks := []engine.Check{engine.Passed(area, lock, "on")}
 	for _, t := range []try{
@@ -227,7 +227,7 @@ func (a *Anchors) Check(ctx context.Context, now time.Time) []engine.Check {
 		}},
 	} {
 		if err := t.call(ctx); err != nil {
-			checks = append(checks, engine.Missed(engine.CheckFail, area, t.action, err.Error(), "allowed", fix))
+			checks = append(checks, engine.Missed("audit-anchor-access", engine.CheckFail, area, t.action, err.Error(), "allowed", fix))
 			continue
 		}
 		checks = append(checks, engine.Passed(area, t.action, "allowed"))

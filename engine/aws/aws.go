@@ -162,13 +162,13 @@ func (a *Account) Check(ctx context.Context, cluster string) []engine.Check {
 	const area = "aws"
 	who, err := a.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return []engine.Check{engine.Missed(engine.CheckFail, area, "identity", failed(err, "AWS does not say who we are").Error(), "credentials",
+		return []engine.Check{engine.Missed("aws-identity", engine.CheckFail, area, "identity", failed(err, "AWS does not say who we are").Error(), "credentials",
 			"give the bot a role by IRSA or Pod Identity, or set AWS_PROFILE")}
 	}
 	checks := []engine.Check{engine.Passed(area, "identity", aws.ToString(who.Arn))}
 	endpoint, _, err := a.EKS(ctx, cluster)
 	if err != nil {
-		return append(checks, engine.Missed(engine.CheckFail, area, "eks:DescribeCluster "+cluster, err.Error(), "allowed",
+		return append(checks, engine.Missed("eks-describe", engine.CheckFail, area, "eks:DescribeCluster "+cluster, err.Error(), "allowed",
 			"allow eks:DescribeCluster on the cluster, and map the identity in it by an EKS access entry"))
 	}
 	return append(checks, engine.Passed(area, "eks:DescribeCluster "+cluster, endpoint))

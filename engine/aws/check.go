@@ -108,7 +108,7 @@ func (a *Account) tryAll(ctx context.Context, tries []try) []engine.Check {
 		if engine.CodeOf(err) == engine.Internal {
 			err = failed(err, "it was tried")
 		}
-		checks = append(checks, engine.Missed(t.level, area, t.action, err.Error(), "allowed",
+		checks = append(checks, engine.Missed("aws-permission", t.level, area, t.action, err.Error(), "allowed",
 			"allow it to the role of the bot: deploy/terraform has the policy"))
 	}
 	return checks

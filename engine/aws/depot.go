@@ -59,11 +59,11 @@ func (d *Depot) Check(ctx context.Context, prefix string) engine.Check {
 	err := d.put(ctx, prefix+"/doctor", "text/plain", []byte("what is never kept\n"), wrongSum)
 	switch {
 	case err == nil:
-		return engine.Missed(engine.CheckFail, area, name, "what does not fit its checksum is taken; it is not S3 as AWS has it", "refused", "see reports.deliveries in the configuration")
+		return engine.Missed("report-bucket-endpoint", engine.CheckFail, area, name, "what does not fit its checksum is taken; it is not S3 as AWS has it", "refused", "see reports.deliveries in the configuration")
 	case isWrongSum(err):
 		return engine.Passed(area, name, "allowed")
 	}
-	return engine.Missed(engine.CheckFail, area, name, d.failed(err, prefix+"/doctor").Error(), "allowed", fix)
+	return engine.Missed("report-bucket", engine.CheckFail, area, name, d.failed(err, prefix+"/doctor").Error(), "allowed", fix)
 }
 
 func (d *Depot) failed(err error, key string) error {

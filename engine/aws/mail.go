@@ -77,15 +77,15 @@ func (m *Mail) Check(ctx context.Context, from string) engine.Check {
 	case isAPI(err, "AccessDenied", "AccessDeniedException"):
 		why = "SES does not say whether it is verified"
 	case err != nil:
-		return engine.Missed(engine.CheckFail, area, name, mailFailed(err, "SES does not say whether it is verified").Error(), "verified", fix)
+		return engine.Missed("mail-identity", engine.CheckFail, area, name, mailFailed(err, "SES does not say whether it is verified").Error(), "verified", fix)
 	case !verified:
-		return engine.Missed(engine.CheckFail, area, name, why, "verified", fix)
+		return engine.Missed("mail-identity", engine.CheckFail, area, name, why, "verified", fix)
 	}
 	if check, ok := m.trySending(ctx, area, name, fix, from); !ok {
 		return check
 	}
 	if !verified {
-		return engine.Missed(engine.CheckWarn, area, name, why, "ses:GetEmailIdentity", "allow it on the identity, so that one that lapses is told: deploy/terraform has the policy report-mail")
+		return engine.Missed("mail-unwatched", engine.CheckWarn, area, name, why, "ses:GetEmailIdentity", "allow it on the identity, so that one that lapses is told: deploy/terraform has the policy report-mail")
 	}
 	return engine.Passed(area, name, why+", and nothing speaks against sending")
 }
@@ -117,11 +117,11 @@ func (m *Mail) trySending(ctx context.Context, area, name, fix, from string) (ch
 	})
 	switch {
 	case err == nil:
-		return engine.Missed(engine.CheckFail, area, name, "a mail to nobody was taken; it is not SES as AWS has it", "refused", "see reports.deliveries in the configuration"), false
+		return engine.Missed("mail-endpoint", engine.CheckFail, area, name, "a mail to nobody was taken; it is not SES as AWS has it", "refused", "see reports.deliveries in the configuration"), false
 	case isAPI(err, "BadRequestException"):
 		return check, true
 	}
-	return engine.Missed(engine.CheckFail, area, name, mailFailed(err, "SES does not send from it").Error(), "allowed", fix), false
+	return engine.Missed("mail-send", engine.CheckFail, area, name, mailFailed(err, "SES does not send from it").Error(), "allowed", fix), false
 }
 
 // mailFailed gives an error of SES its code.

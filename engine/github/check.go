@@ -16,7 +16,7 @@ func (f *Forge) Check(ctx context.Context, repo string) []engine.Check {
 	const account = "github"
 	me, err := f.login(ctx)
 	if err != nil {
-		return []engine.Check{missed(account, "account", "an account that GitHub knows", err)}
+		return []engine.Check{missed("github-account", account, "account", "an account that GitHub knows", err)}
 	}
 	rows := []engine.Check{engine.Passed(account, "account", me)}
 	if repo == "" {
@@ -25,23 +25,23 @@ func (f *Forge) Check(ctx context.Context, repo string) []engine.Check {
 	area := account + " " + repo
 	r, err := parseRepo(repo)
 	if err != nil {
-		return append(rows, missed(area, "read", "owner/name", err))
+		return append(rows, missed("github-read", area, "read", "owner/name", err))
 	}
 	got, resp, err := f.gh.Repositories.Get(ctx, r.owner, r.name)
 	if err != nil {
-		return append(rows, missed(area, "read", "a repository that the bot may read", f.told(err, r, read)))
+		return append(rows, missed("github-read", area, "read", "a repository that the bot may read", f.told(err, r, read)))
 	}
 	if _, err := f.Tree(ctx, repo, got.GetDefaultBranch()); err != nil {
-		return append(rows, missed(area, "read", "contents: read", err))
+		return append(rows, missed("github-read", area, "read", "contents: read", err))
 	}
 	rows = append(rows, engine.Passed(area, "read", "branch "+got.GetDefaultBranch()))
 	if got.GetArchived() {
-		return append(rows, engine.Missed(engine.CheckFail, area, "push", "archived", "a repository that can be changed",
+		return append(rows, engine.Missed("github-archived", engine.CheckFail, area, "push", "archived", "a repository that can be changed",
 			"unarchive it, or map what it declared to the repository that declares it now"))
 	}
 	permissions, err := f.permissions(ctx)
 	if err != nil {
-		return append(rows, missed(area, "push", "an installation", err))
+		return append(rows, missed("github-installation", area, "push", "an installation", err))
 	}
 	if permissions != nil {
 		return append(rows, appRows(area, permissions)...)
@@ -49,9 +49,9 @@ func (f *Forge) Check(ctx context.Context, repo string) []engine.Check {
 	return append(rows, f.tokenRows(ctx, area, r, got, resp)...)
 }
 
-func missed(area, name, want string, err error) engine.Check {
+func missed(id, area, name, want string, err error) engine.Check {
 	text := engine.UserMessage(err, "github")
-	return engine.Missed(engine.CheckFail, area, name, text, want, text)
+	return engine.Missed(id, engine.CheckFail, area, name, text, want, text)
 }
 
 // permissions are those of the App's installation, nil for a token.
@@ -77,7 +77,7 @@ func appRows(area string, p *gh.InstallationPermissions) []engine.Check {
 		if has == "" {
 			has = "none"
 		}
-		return engine.Missed(level, area, name, permission+": "+has+without, permission+": "+want,
+		return engine.Missed("github-app-permission", level, area, name, permission+": "+has+without, permission+": "+want,
 			fmt.Sprintf("give the GitHub App the permission %s: %s, and accept it in the installation's settings", permission, want))
 	}
 	return []engine.Check{
@@ -94,18 +94,18 @@ func (f *Forge) tokenRows(ctx context.Context, area string, r repository, got *g
 	if got.GetPermissions()["push"] {
 		rows = append(rows, engine.Passed(area, "push", "the account may push"))
 	} else {
-		rows = append(rows, engine.Missed(engine.CheckFail, area, "push", "the account may only read", "push", "give the bot's account the role write in "+r.String()))
+		rows = append(rows, engine.Missed("github-push", engine.CheckFail, area, "push", "the account may only read", "push", "give the bot's account the role write in "+r.String()))
 	}
 	if scopes, classic := resp.Header["X-Oauth-Scopes"]; classic {
 		list := strings.Join(scopes, ", ")
 		if has := strings.Contains(" "+list+",", " repo,"); !has && (got.GetPrivate() || !strings.Contains(list, "public_repo")) {
-			rows = append(rows, engine.Missed(engine.CheckFail, area, "scope repo", "scopes: "+list, "repo", "make a token with the scope repo, or better a GitHub App"))
+			rows = append(rows, engine.Missed("github-scope", engine.CheckFail, area, "scope repo", "scopes: "+list, "repo", "make a token with the scope repo, or better a GitHub App"))
 		} else {
 			rows = append(rows, engine.Passed(area, "scope repo", list))
 		}
 	}
 	if _, _, err := f.gh.PullRequests.List(ctx, r.owner, r.name, &gh.PullRequestListOptions{ListOptions: gh.ListOptions{PerPage: 1}}); err != nil {
-		return append(rows, missed(area, "pull requests", needs[open], f.told(err, r, readPulls)))
+		return append(rows, missed("github-pull-requests", area, "pull requests", needs[open], f.told(err, r, readPulls)))
 	}
 	return append(rows, engine.Passed(area, "pull requests", "the bot sees them"))
 }

@@ -29,10 +29,10 @@ func (c *Cluster) CheckChaos(ctx context.Context, optIn string, needs []Need) []
 	area := "experiments " + c.name
 	list, err := c.client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: optIn})
 	if err != nil {
-		return []engine.Check{engine.Missed(engine.CheckFail, area, "namespaces", why(err), "a list of those that opted in", "bind the ClusterRole of deploy/rbac/chaos.yaml in cluster "+c.name)}
+		return []engine.Check{engine.Missed("chaos-namespaces-unknown", engine.CheckFail, area, "namespaces", why(err), "a list of those that opted in", "bind the ClusterRole of deploy/rbac/chaos.yaml in cluster "+c.name)}
 	}
 	if len(list.Items) == 0 {
-		return []engine.Check{engine.Missed(engine.CheckWarn, area, "namespaces", "none opted in", "at least one", "kubectl label namespace <name> "+optIn)}
+		return []engine.Check{engine.Missed("chaos-no-namespace", engine.CheckWarn, area, "namespaces", "none opted in", "at least one", "kubectl label namespace <name> "+optIn)}
 	}
 	checks := []engine.Check{engine.Passed(area, "namespaces", fmt.Sprintf("%d opted in by %s", len(list.Items), optIn))}
 	for _, need := range needs {
@@ -49,7 +49,7 @@ func (c *Cluster) CheckChaos(ctx context.Context, optIn string, needs []Need) []
 			}
 		}
 		if len(denied) > 0 {
-			checks = append(checks, engine.Missed(need.Level, area, name, "denied in "+strings.Join(denied, ", "), "allowed: "+need.Why,
+			checks = append(checks, engine.Missed("chaos-permission", need.Level, area, name, "denied in "+strings.Join(denied, ", "), "allowed: "+need.Why,
 				"bind the role of deploy/rbac/chaos.yaml in these namespaces of cluster "+c.name))
 			continue
 		}
@@ -70,7 +70,7 @@ func (c *Cluster) CheckHarmless(ctx context.Context) engine.Check {
 		}
 	}
 	if len(may) > 0 {
-		return engine.Missed(engine.CheckWarn, area, name, "the bot may "+strings.Join(may, ", "), "only the account of experiments may",
+		return engine.Missed("chaos-bot-may-hurt", engine.CheckWarn, area, name, "the bot may "+strings.Join(may, ", "), "only the account of experiments may",
 			"take these from the bot's account in cluster "+c.name+"; clusters[].chaos names the other one")
 	}
 	return engine.Passed(area, name, "the bot's account may not hurt")

@@ -76,7 +76,7 @@ func (c *Cluster) Check(ctx context.Context) []engine.Check {
 	area := "kubernetes " + c.name
 	version, err := c.client.Discovery().ServerVersion()
 	if err != nil {
-		return []engine.Check{engine.Missed(engine.CheckFail, area, "reach "+c.host(), why(err), "an answer of the API server",
+		return []engine.Check{engine.Missed("kubernetes-unreachable", engine.CheckFail, area, "reach "+c.host(), why(err), "an answer of the API server",
 			"check the address, the network path and the credentials of cluster "+c.name)}
 	}
 	checks := []engine.Check{engine.Passed(area, "reach "+c.host(), version.GitVersion)}
@@ -93,14 +93,14 @@ func (c *Cluster) may(ctx context.Context, area string, need Need, role string) 
 	for _, verb := range need.Verbs {
 		allowed, err := c.asked(ctx, "", need, verb)
 		if err != nil {
-			return engine.Missed(need.Level, area, name, "not known: "+why(err), "allowed", "allow the bot to create selfsubjectaccessreviews, or try again")
+			return engine.Missed("kubernetes-permission-unknown", need.Level, area, name, "not known: "+why(err), "allowed", "allow the bot to create selfsubjectaccessreviews, or try again")
 		}
 		if !allowed {
 			denied = append(denied, verb)
 		}
 	}
 	if len(denied) > 0 {
-		return engine.Missed(need.Level, area, name, "may not "+strings.Join(denied, ", "),
+		return engine.Missed("kubernetes-permission", need.Level, area, name, "may not "+strings.Join(denied, ", "),
 			"allowed: "+need.Why, fmt.Sprintf("bind the ClusterRole of deploy/rbac/%s.yaml in cluster %s", role, c.name))
 	}
 	return engine.Passed(area, name, "allowed")

@@ -126,9 +126,9 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 		}
 	}
 	want := []engine.Check{
-		engine.Missed(engine.CheckFail, "kubernetes prod", "get, list, watch pods", "may not list, watch",
+		engine.Missed("kubernetes-permission", engine.CheckFail, "kubernetes prod", "get, list, watch pods", "may not list, watch",
 			"allowed: incidents are found by watching pods", "bind the ClusterRole of deploy/rbac/reader.yaml in cluster prod"),
-		engine.Missed(engine.CheckWarn, "kubernetes prod", "get pods/log", "may not get",
+		engine.Missed("kubernetes-permission", engine.CheckWarn, "kubernetes prod", "get pods/log", "may not get",
 			"allowed: causes are read from the logs of failed containers", "bind the ClusterRole of deploy/rbac/reader.yaml in cluster prod"),
 	}
 	if diff := cmp.Diff(want, bad); diff != "" {

@@ -90,7 +90,7 @@ func (a *Alertmanager) Check(ctx context.Context) []engine.Check {
 	}
 	name := "reach " + a.url
 	if err := a.call(ctx, http.MethodGet, "/api/v2/status", nil, &status); err != nil {
-		return []engine.Check{engine.Missed(engine.CheckFail, area, name, err.Error(), "an answer", "check the address, the network path and the token")}
+		return []engine.Check{engine.Missed("alertmanager-unreachable", engine.CheckFail, area, name, err.Error(), "an answer", "check the address, the network path and the token")}
 	}
 	checks := []engine.Check{engine.Passed(area, name, status.VersionInfo.Version)}
 	return append(checks, a.checkReceivers(ctx, area), a.checkWatchdog(ctx, area))
@@ -102,7 +102,7 @@ func (a *Alertmanager) checkReceivers(ctx context.Context, area string) engine.C
 		Name string `json:"name"`
 	}
 	if err := a.call(ctx, http.MethodGet, "/api/v2/receivers", nil, &receivers); err != nil {
-		return engine.Missed(engine.CheckWarn, area, name, err.Error(), want, "check the permissions of the token")
+		return engine.Missed("alertmanager-receivers-unknown", engine.CheckWarn, area, name, err.Error(), want, "check the permissions of the token")
 	}
 	var ours, others []string
 	for _, r := range receivers {
@@ -114,10 +114,10 @@ func (a *Alertmanager) checkReceivers(ctx context.Context, area string) engine.C
 	}
 	switch {
 	case len(ours) == 0:
-		return engine.Missed(engine.CheckWarn, area, name, strings.Join(others, ", "), "a receiver "+a.receiver,
+		return engine.Missed("alertmanager-not-routed", engine.CheckWarn, area, name, strings.Join(others, ", "), "a receiver "+a.receiver,
 			"add the receiver of deploy/alerts/alertmanager.yaml, or name yours in clusters[].receiver")
 	case len(others) == 0:
-		return engine.Missed(engine.CheckWarn, area, name, "the bot alone", want,
+		return engine.Missed("alertmanager-bot-alone", engine.CheckWarn, area, name, "the bot alone", want,
 			"route critical alerts to a pager as well: when the bot is down, its own receiver tells nobody")
 	}
 	return engine.Passed(area, name, "the bot, and "+strings.Join(others, ", "))
@@ -134,10 +134,10 @@ func (a *Alertmanager) checkWatchdog(ctx context.Context, area string) engine.Ch
 	const name, want = "Watchdog", "an alert named Watchdog that always fires"
 	alerts, err := a.Alerts(ctx)
 	if err != nil {
-		return engine.Missed(engine.CheckWarn, area, name, err.Error(), want, "check the permissions of the token")
+		return engine.Missed("alertmanager-watchdog-unknown", engine.CheckWarn, area, name, err.Error(), want, "check the permissions of the token")
 	}
 	if !slices.ContainsFunc(alerts, func(l engine.Alert) bool { return l.Labels["alertname"] == "Watchdog" }) {
-		return engine.Missed(engine.CheckWarn, area, name, "it does not fire", want, "load deploy/alerts, whose Watchdog proves that alerts arrive at all")
+		return engine.Missed("alertmanager-watchdog", engine.CheckWarn, area, name, "it does not fire", want, "load deploy/alerts, whose Watchdog proves that alerts arrive at all")
 	}
 	return engine.Passed(area, name, "it fires")
 }

@@ -28,7 +28,7 @@ func (m *Meter) Check(ctx context.Context, now time.Time) []engine.Check {
 	}
 	got, err := m.Measure(ctx, now, pods)
 	if err != nil {
-		return []engine.Check{engine.Missed(engine.CheckWarn, area, "cluster "+m.cfg.Cluster, err.Error(), "an answer", "check clusters[].prometheus")}
+		return []engine.Check{engine.Missed("metrics-unreachable", engine.CheckWarn, area, "cluster "+m.cfg.Cluster, err.Error(), "an answer", "check clusters[].prometheus")}
 	}
 	count := map[engine.Measure]int{}
 	for _, values := range got.Values {
@@ -42,7 +42,7 @@ func (m *Meter) Check(ctx context.Context, now time.Time) []engine.Check {
 		switch {
 		case !m.wanted(x) || x == engine.MeasureCost:
 		case count[x] == 0:
-			checks = append(checks, engine.Missed(engine.CheckWarn, area, name, "no data", "values by pod", fixes[x]))
+			checks = append(checks, engine.Missed("metrics-missing", engine.CheckWarn, area, name, "no data", "values by pod", fixes[x]))
 		case x == engine.MeasureRequests:
 			checks = append(checks, engine.Passed(area, name, fmt.Sprintf("%d pods, by %s", count[x], strings.Join(m.families(), ", "))))
 		default:

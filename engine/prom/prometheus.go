@@ -101,9 +101,9 @@ func (p *Prometheus) Check(ctx context.Context) []engine.Check {
 	up, err := p.Query(ctx, "count(up == 1)", p.now())
 	switch {
 	case err != nil:
-		return []engine.Check{engine.Missed(engine.CheckFail, area, "query "+p.url, err.Error(), "an answer", "check the address, the network path and the token")}
+		return []engine.Check{engine.Missed("prometheus-unreachable", engine.CheckFail, area, "query "+p.url, err.Error(), "an answer", "check the address, the network path and the token")}
 	case len(up) == 0:
-		return []engine.Check{engine.Missed(engine.CheckWarn, area, "query "+p.url, "no target is up", "targets that are scraped", "check Prometheus' scrape configuration")}
+		return []engine.Check{engine.Missed("prometheus-no-targets", engine.CheckWarn, area, "query "+p.url, "no target is up", "targets that are scraped", "check Prometheus' scrape configuration")}
 	}
 	return []engine.Check{engine.Passed(area, "query "+p.url, strconv.FormatFloat(up[0].Value, 'f', -1, 64)+" targets are up")}
 }
