@@ -73,6 +73,7 @@ var rules = slices.Concat(
 // (Gelman et al., Bayesian Data Analysis, 3rd ed., section 2.4). Where the scores add up to more than 1, those that rest on
 // priors give way, so that what is listed never promises more than certainty and a measured share is shown as it was measured.
 func Rank(i engine.Incident, evidence []engine.Evidence, gaps []engine.Gap, tallies map[string]Tally, now time.Time) engine.Diagnosis {
+	evidence = once(evidence)
 	f := newFacts(i, evidence, now)
 	var causes, general []engine.Cause
 	best := 0.0

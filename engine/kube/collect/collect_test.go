@@ -90,7 +90,7 @@ func TestTwoHundredPodsCostWhatFiveDo(t *testing.T) {
 	if n := len(found["pods"]); n != 2*maxPods {
 		t.Errorf("%d lines of pods and containers; want two for each of %d pods", n, maxPods)
 	}
-	if n := len(found["logs"]); n > maxLogs*(maxLast+maxTelling) {
+	if n := len(found["logs"]); n > maxLogs*30 {
 		t.Errorf("%d lines of logs", n)
 	}
 	if n := len(c.Actions()); n > 60 {

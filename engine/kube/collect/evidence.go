@@ -31,7 +31,7 @@ func (s *subject) ref() engine.ObjectRef {
 func clean(s string, n int) string {
 	lines := strings.Split(s, "\n")
 	for i := range lines {
-		lines[i] = printable(lines[i])
+		lines[i] = rca.Printable(lines[i])
 	}
 	lines, _ = rca.RedactLines(lines)
 	return cut(strings.Join(lines, "\n"), n)

@@ -23,22 +23,13 @@ const (
 	maxLogLines    = 1000 // that a person can ask for
 	readLogLines   = 200  // that a diagnosis reads
 	maxLogBytes    = 256 << 10
-	maxLineBytes   = 1000 // of a line that is shown
-	maxLogs        = 3    // containers whose logs are read for a diagnosis
-	maxTelling     = 10   // lines with a known signature, of one log
-	maxLast        = 20   // the last lines of a log are shown whatever they say
+	hostLines      = 20 // that are searched for hosts
+	maxLogs        = 3  // containers whose logs are read for a diagnosis
 	defaultExcerpt = 50
 )
 
-// line is one line of a log.
-type line struct {
-	at         time.Time
-	text       string // redacted
-	redactions int
-}
-
 // tail reads the end of a container's log. lost says that there was more than we take.
-func tail(ctx context.Context, client kubernetes.Interface, namespace, pod, container string, previous bool, lines int) (out []line, lost bool, err error) {
+func tail(ctx context.Context, client kubernetes.Interface, namespace, pod, container string, previous bool, lines int) (out []rca.LogLine, lost bool, err error) {
 	count, size := int64(min(lines, maxLogLines)), int64(maxLogBytes)
 	stream, err := client.CoreV1().Pods(namespace).GetLogs(pod, &corev1.PodLogOptions{
 		Container: container, Previous: previous, Timestamps: true, TailLines: &count, LimitBytes: &size,
@@ -71,42 +62,23 @@ var errNotKept = errors.New("the node no longer keeps it")
 var kubelets = regexp.MustCompile(`^(?:unable to retrieve container logs for [a-z-]+://|failed to (?:try resolving symlinks in path|open log file|watch file) "/)`)
 
 // unkept tells whether what came is nothing but the kubelet's excuse. Lines of a container have a time.
-func unkept(lines []line) bool {
-	return len(lines) == 1 && lines[0].at.IsZero() && kubelets.MatchString(lines[0].text)
+func unkept(lines []rca.LogLine) bool {
+	return len(lines) == 1 && lines[0].At.IsZero() && kubelets.MatchString(lines[0].Text)
 }
 
-// readLines takes the times off lines, as the kubelet put them there, and redacts the rest: a key runs over many of them.
-func readLines(raw []string) []line {
-	lines, texts := make([]line, len(raw)), make([]string, len(raw))
+// readLines takes the times off lines, as the kubelet put them there, and cleans the rest.
+func readLines(raw []string) []rca.LogLine {
+	lines := make([]rca.LogLine, len(raw))
 	for k, s := range raw {
 		if before, after, ok := strings.Cut(s, " "); ok {
 			if at, err := time.Parse(time.RFC3339Nano, before); err == nil {
-				lines[k].at, s = at.UTC(), after
+				lines[k].At, s = at.UTC(), after
 			}
 		}
-		texts[k] = printable(strings.TrimRight(s, "\r"))
+		lines[k].Text = strings.TrimRight(s, "\r")
 	}
-	texts, counts := rca.RedactLines(texts)
-	for k := range lines {
-		lines[k].text, lines[k].redactions = cut(texts[k], maxLineBytes), counts[k]
-	}
+	rca.CleanLines(lines)
 	return lines
-}
-
-// printable drops colour codes and other control characters.
-func printable(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == 0x1b && i+1 < len(s) && s[i+1] == '[' { // an ANSI sequence ends with a byte from @ to ~
-			for i += 2; i < len(s) && (s[i] < 0x40 || s[i] > 0x7e); i++ {
-			}
-			continue
-		}
-		if s[i] >= 0x20 || s[i] == '\t' {
-			b.WriteByte(s[i])
-		}
-	}
-	return strings.ToValidUTF8(b.String(), "�")
 }
 
 // Tail gives the end of a container's log, redacted: at most lines (0 means 50, never more than 1000). previous asks for the
@@ -130,8 +102,8 @@ func Tail(ctx context.Context, client kubernetes.Interface, namespace, pod, cont
 	}
 	e := engine.LogExcerpt{Pod: pod, Container: container, Previous: previous, Truncated: lost}
 	for _, l := range found {
-		e.Lines = append(e.Lines, l.text)
-		e.Redactions += l.redactions
+		e.Lines = append(e.Lines, l.Text)
+		e.Redactions += l.Redactions
 	}
 	return e, nil
 }
@@ -214,39 +186,8 @@ func logs(ctx context.Context, s *subject) ([]engine.Evidence, error) {
 		if err != nil {
 			problem = first(problem, unread(err, t.pod.Namespace, t.pod.Name))
 		}
-		out = append(out, excerpt(t, lines)...)
+		id := fmt.Sprintf("log/%s/%s/%t", t.pod.Name, t.container, t.previous)
+		out = append(out, rca.LogEvidence(id, refOf("Pod", t.pod), t.container, yes(t.previous), lines)...)
 	}
 	return out, first(problem, s.podsErr)
-}
-
-// excerpt chooses what to show of a log, in its order: the last line of each known signature, and the end.
-func excerpt(t target, lines []line) []engine.Evidence {
-	chosen := map[int]string{} // line number to signature
-	for n := max(0, len(lines)-maxLast); n < len(lines); n++ {
-		chosen[n] = ""
-	}
-	seen := map[string]bool{}
-	for n := len(lines) - 1; n >= 0 && len(seen) < maxTelling; n-- {
-		sig := rca.Signature(lines[n].text)
-		if sig == "" {
-			continue
-		}
-		if _, last := chosen[n]; last || !seen[sig] {
-			chosen[n] = sig
-		}
-		seen[sig] = true
-	}
-	var out []engine.Evidence
-	for n, l := range lines {
-		sig, ok := chosen[n]
-		if !ok || l.text == "" {
-			continue
-		}
-		out = append(out, engine.Evidence{
-			ID:   fmt.Sprintf("log/%s/%s/%t/%d", t.pod.Name, t.container, t.previous, n),
-			Kind: engine.EvidenceLog, Object: refOf("Pod", t.pod), Container: t.container, At: l.at, Text: l.text,
-			Fields: map[string]string{"line": l.text, "signature": sig, "previous": yes(t.previous)},
-		})
-	}
-	return out
 }

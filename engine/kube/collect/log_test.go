@@ -1,7 +1,6 @@
 package collect
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -30,12 +29,12 @@ func TestReadLine(t *testing.T) {
 		{"", time.Time{}, "", 0},
 	} {
 		got := readLines([]string{tt.in})[0]
-		if !got.at.Equal(tt.at) || got.text != tt.text || got.redactions != tt.redactions {
+		if !got.At.Equal(tt.at) || got.Text != tt.text || got.Redactions != tt.redactions {
 			t.Errorf("readLines(%q) = %+v; want %v %q %d", tt.in, got, tt.at, tt.text, tt.redactions)
 		}
 	}
-	if got := readLines([]string{strings.Repeat("é", maxLineBytes)})[0]; len(got.text) > maxLineBytes || !utf8.ValidString(got.text) {
-		t.Errorf("a long line is %d bytes, valid: %t", len(got.text), utf8.ValidString(got.text))
+	if got := readLines([]string{strings.Repeat("é", 1000)})[0]; len(got.Text) > 1000 || !utf8.ValidString(got.Text) {
+		t.Errorf("a long line is %d bytes, valid: %t", len(got.Text), utf8.ValidString(got.Text))
 	}
 }
 
@@ -46,8 +45,8 @@ func TestReadLinesHidesAKeyThatRunsOverSeveral(t *testing.T) {
 		raw = append(raw, "2026-11-22T11:59:28.5Z "+s+"\r")
 	}
 	for k, want := range []string{"***", "***", "***", "listening"} {
-		if got := readLines(raw)[k]; got.text != want || got.at.IsZero() {
-			t.Errorf("line %d is %q at %s; want %q", k, got.text, got.at, want)
+		if got := readLines(raw)[k]; got.Text != want || got.At.IsZero() {
+			t.Errorf("line %d is %q at %s; want %q", k, got.Text, got.At, want)
 		}
 	}
 	if got := clean("begin\n-----BEGIN EC PRIVATE KEY-----\nNb2u1w==", 100); got != "begin\n***\n***" {
@@ -61,27 +60,10 @@ func FuzzReadLine(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		l := readLines([]string{s})[0]
-		if len(l.text) > maxLineBytes || !utf8.ValidString(l.text) || strings.ContainsAny(l.text, "\x1b\x00\n\r") {
-			t.Errorf("readLines(%q) = %q", s, l.text)
+		if len(l.Text) > 1000 || !utf8.ValidString(l.Text) || strings.ContainsAny(l.Text, "\x1b\x00\n\r") {
+			t.Errorf("readLines(%q) = %q", s, l.Text)
 		}
 	})
-}
-
-func TestExcerptShowsTheEndAndTheTellingLines(t *testing.T) {
-	var lines []line
-	add := func(texts ...string) {
-		for _, s := range texts {
-			lines = append(lines, line{text: s})
-		}
-	}
-	add("panic: first", "dial tcp: connect db:5432: connection refused", "panic: second")
-	for n := range maxLast {
-		add(fmt.Sprintf("line %d", n))
-	}
-	got := texts(excerpt(target{pod: podOf("p", "r", template("x")), container: "app"}, lines))
-	if len(got) != maxLast+2 || got[0] != lines[1].text || got[1] != "panic: second" || got[len(got)-1] != "line 19" {
-		t.Errorf("excerpt: %q", got)
-	}
 }
 
 func TestTail(t *testing.T) {

@@ -309,13 +309,13 @@ func (s *subject) logHosts(ctx context.Context) ([]host, error) {
 		return nil, nil
 	}
 	t := targets[0]
-	lines, _, err := tail(ctx, s.Client, t.pod.Namespace, t.pod.Name, t.container, t.previous, maxLast)
+	lines, _, err := tail(ctx, s.Client, t.pod.Namespace, t.pod.Name, t.container, t.previous, hostLines)
 	if err != nil {
 		return nil, nil // the collector of logs tells that they cannot be read
 	}
 	var out []host
 	for _, l := range lines {
-		for _, name := range hostsIn(l.text) {
+		for _, name := range hostsIn(l.Text) {
 			out = s.addHost(out, name, "log of container "+t.container)
 		}
 	}
