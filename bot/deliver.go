@@ -183,11 +183,10 @@ func (b *Bot) trouble(ctx context.Context, d engine.Delivery, what string, err e
 		b.failed(ctx, d, text, b.timing.Reauth)
 	case messageGone:
 		b.log.WarnContext(ctx, "slack message is gone and will be posted anew", "key", d.Key, "error", text)
-		b.settle(ctx, d, "loss", b.outbox.Failed(ctx, d.Key, text, b.now(), true, ""))
+		b.settle(ctx, d, "loss", b.outbox.Lost(ctx, d, text, b.now(), ""))
 	case threadGone:
 		b.log.WarnContext(ctx, "slack thread is gone and will be begun anew", "key", d.Key, "thread", d.ThreadKey, "error", text)
-		b.settle(ctx, d, "loss", b.outbox.Failed(ctx, d.ThreadKey, text, b.now(), true, ""))
-		b.failed(ctx, d, text, retryFirst)
+		b.settle(ctx, d, "loss", b.outbox.Lost(ctx, d, text, b.now().Add(retryFirst), ""))
 	case channelGone:
 		b.channelLost(ctx, d, text)
 	case contentRefused, refusedCall:
@@ -212,14 +211,13 @@ func (b *Bot) channelLost(ctx context.Context, d engine.Delivery, problem string
 		return
 	}
 	log.ErrorContext(ctx, "slack channel cannot be written to; using the fallback", "fallback", fallback)
+	retry := b.now()
 	if d.ThreadKey != "" && d.TS == "" {
-		// What its thread hangs on is in that channel as well. A reply that was posted there moves alone, as the rest may have
-		// moved before.
-		b.settle(ctx, d, "loss", b.outbox.Failed(ctx, d.ThreadKey, problem, b.now(), true, fallback))
-		b.failed(ctx, d, problem, retryFirst)
-		return
+		// What its thread hangs on is in that channel as well, and comes first. A reply that was posted there moves alone, as
+		// the rest may have moved before.
+		retry = retry.Add(retryFirst)
 	}
-	b.settle(ctx, d, "loss", b.outbox.Failed(ctx, d.Key, problem, b.now(), true, fallback))
+	b.settle(ctx, d, "loss", b.outbox.Lost(ctx, d, problem, retry, fallback))
 }
 
 func (b *Bot) drop(ctx context.Context, d engine.Delivery, why string) {
@@ -230,11 +228,14 @@ func (b *Bot) drop(ctx context.Context, d engine.Delivery, why string) {
 
 func (b *Bot) failed(ctx context.Context, d engine.Delivery, problem string, retry time.Duration) {
 	b.log.WarnContext(ctx, "slack message could not be delivered", "key", d.Key, "attempt", d.Attempt+1, "problem", problem, "retry", retry)
-	b.settle(ctx, d, "failure", b.outbox.Failed(ctx, d.Key, problem, b.now().Add(retry), false, ""))
+	b.settle(ctx, d, "failure", b.outbox.Failed(ctx, d.Key, problem, b.now().Add(retry)))
 }
 
 // settle logs that the outbox could not be told. Nothing is lost then: the lease ends by itself and the message is looked for.
 func (b *Bot) settle(ctx context.Context, d engine.Delivery, what string, err error) {
+	if b.cfg.Settled != nil {
+		b.cfg.Settled(what)
+	}
 	if err != nil {
 		b.log.WarnContext(ctx, "the outcome of a slack message could not be stored", "key", d.Key, "outcome", what, "error", err)
 	}
@@ -258,6 +259,9 @@ func (b *Bot) wait(ctx context.Context, d engine.Delivery, method string) bool {
 
 // putOff lets the message's channel rest. A message without a channel, such as a Home tab, rests alone.
 func (b *Bot) putOff(ctx context.Context, d engine.Delivery, method string, rest time.Duration) {
+	if b.cfg.Rests != nil {
+		b.cfg.Rests(method, rest)
+	}
 	if d.Channel == "" {
 		b.failed(ctx, d, method+" has to rest", rest)
 		return

@@ -236,21 +236,33 @@ func (x *outbox) Delivered(_ context.Context, key string, version int64, channel
 	return nil
 }
 
-func (x *outbox) Failed(_ context.Context, key, problem string, retryAt time.Time, lost bool, fallback string) error {
+func (x *outbox) Failed(_ context.Context, key, problem string, retryAt time.Time) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	r := x.row(key)
 	delete(x.leased, r.lane())
 	r.attempts, r.problem, r.retry = r.attempts+1, problem, retryAt
-	if !lost {
-		return nil
+	return nil
+}
+
+func (x *outbox) Lost(ctx context.Context, d engine.Delivery, problem string, retryAt time.Time, fallback string) error {
+	if err := x.Failed(ctx, d.Key, problem, retryAt); err != nil {
+		return err
 	}
-	r.shown, r.channelID, r.ts, r.posting = 0, "", "", false
-	if fallback == "" {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	r, ts := x.row(d.Key), d.TS
+	if d.ThreadKey != "" && d.TS == "" {
+		r, ts = x.row(d.ThreadKey), d.ThreadTS
+	}
+	if r.ts == ts {
+		r.shown, r.channelID, r.ts, r.posting, r.problem = 0, "", "", false, problem
+	}
+	if fallback == "" || r.ts != "" {
 		return nil
 	}
 	for _, other := range x.rows {
-		if other == r || other.ThreadKey == key && other.ts == "" {
+		if other == r || other.ThreadKey == r.Key && other.ts == "" {
 			other.Channel = fallback
 		}
 	}

@@ -25,18 +25,20 @@ type Outbox interface {
 	// Lease takes a channel that has due messages and is neither leased nor paused, and gives its first due message.
 	// A thread message is due only when its thread's first message was posted.
 	// A holder delivers one message at a time: a lane of its own that it asks for again, it has lost, and gets back within seconds.
-	// ok is false when nothing is due. The lease ends with Delivered, Failed, Later, Drop or Pause, or after ttl.
+	// ok is false when nothing is due. The lease ends with Delivered, Failed, Lost, Later, Drop or Pause, or after ttl.
 	Lease(ctx context.Context, holder string, ttl time.Duration) (d engine.Delivery, ok bool, err error)
 	// BeginPost records that a new post of the message is about to be sent, so that a crash is followed by a look, not by a second post.
-	// Delivery.Posting is true from then on until Delivered, or Failed with lost.
+	// Delivery.Posting is true from then on until Delivered or Lost.
 	BeginPost(ctx context.Context, key string) error
 	// Delivered records that Slack shows version of the message at channelID and ts, and frees the lease.
 	// pace is how long the channel rests before its next message.
 	Delivered(ctx context.Context, key string, version int64, channelID, ts string, pace time.Duration) error
 	// Failed records a failed attempt and frees the lease; the message is due again at retryAt.
-	// lost says that the posted message is gone (deleted, or its channel): it is posted anew, to fallback when that is not "".
-	// When fallback is not "", what of its thread was not posted yet goes there too.
-	Failed(ctx context.Context, key, problem string, retryAt time.Time, lost bool, fallback string) error
+	Failed(ctx context.Context, key, problem string, retryAt time.Time) error
+	// Lost is Failed when what is in Slack is gone (deleted, or its channel): what d shows or, for a reply that was never posted,
+	// what its thread hangs on. That is posted anew, to fallback when it is not "", where then goes what of its thread was not
+	// posted yet. What was posted elsewhere since d was leased is not lost.
+	Lost(ctx context.Context, d engine.Delivery, problem string, retryAt time.Time, fallback string) error
 	// Later puts a message off until a time, which is no failure, and frees the lease. Its channel goes on.
 	Later(ctx context.Context, key string, until time.Time) error
 	// Drop gives a message up for good, with the reason, and frees the lease.

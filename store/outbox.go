@@ -124,20 +124,35 @@ func (s *Store) Delivered(ctx context.Context, key string, version int64, channe
 	})
 }
 
-// Failed records a failed attempt and frees the lease; the message is due again at retryAt. lost says that the posted message
-// is gone: it is posted anew, to fallback when that is not "", and what of its thread was not posted yet goes there too.
-func (s *Store) Failed(ctx context.Context, key, problem string, retryAt time.Time, lost bool, fallback string) error {
-	err := s.finishDelivery(ctx, key, 0, func(b *pgx.Batch) {
-		b.Queue(`UPDATE messages SET attempts = attempts + 1, problem = $2, retry_at = $3 WHERE key = $1`, key, problem, orNull(retryAt))
-		if lost {
-			b.Queue(`UPDATE messages SET shown = 0, channel_id = '', ts = '', posting = false WHERE key = $1`, key)
-		}
-		if lost && fallback != "" {
+const failedSQL = `UPDATE messages SET attempts = attempts + 1, problem = $2, retry_at = $3 WHERE key = $1`
+
+// Failed records a failed attempt and frees the lease; the message is due again at retryAt.
+func (s *Store) Failed(ctx context.Context, key, problem string, retryAt time.Time) error {
+	err := s.finishDelivery(ctx, key, 0, func(b *pgx.Batch) { b.Queue(failedSQL, key, problem, orNull(retryAt)) })
+	if err == nil && !retryAt.IsZero() {
+		s.wakeAt(retryAt.Sub(s.now()))
+	}
+	return err
+}
+
+// Lost is Failed when what is in Slack is gone: what d shows or, for a reply that was never posted, what its thread hangs on.
+// That is posted anew, to fallback when it is not "", where then goes what of its thread was not posted yet. It is not lost when
+// it was posted elsewhere since d was leased: whoever found it gone first has seen to it, and may be posting it right now.
+func (s *Store) Lost(ctx context.Context, d engine.Delivery, problem string, retryAt time.Time, fallback string) error {
+	gone, ts := d.Key, d.TS
+	if d.ThreadKey != "" && d.TS == "" {
+		gone, ts = d.ThreadKey, d.ThreadTS
+	}
+	err := s.finishDelivery(ctx, d.Key, 0, func(b *pgx.Batch) {
+		b.Queue(`UPDATE messages SET shown = 0, channel_id = '', ts = '', posting = false, problem = $3, retry_at = NULL WHERE key = $1 AND ts = $2`, gone, ts, problem)
+		b.Queue(failedSQL, d.Key, problem, retryAt)
+		if fallback != "" {
 			b.Queue(laneSQL, fallback)
-			b.Queue(`UPDATE messages SET channel = $2, lane = $2 WHERE key = $1 OR (thread_key = $1 AND ts = '')`, key, fallback)
+			b.Queue(`UPDATE messages SET channel = $2, lane = $2 WHERE $1 IN (key, thread_key) AND ts = ''
+				AND EXISTS (SELECT FROM messages WHERE key = $1 AND ts = '')`, gone, fallback)
 		}
 	})
-	if err == nil && !retryAt.IsZero() {
+	if err == nil {
 		s.wakeAt(retryAt.Sub(s.now()))
 	}
 	return err

@@ -118,13 +118,13 @@ func TestFailureHoldsUpOnlyItsThread(t *testing.T) {
 	w.declare(card(1, "#a", 1), event(1, 2, "#a"), card(2, "#a", 1), event(2, 2, "#a"))
 	d := w.next()
 	w.must(w.BeginPost(ctx, d.Key))
-	w.must(w.Failed(ctx, d.Key, "timeout", w.now().Add(time.Minute), false, ""))
+	w.must(w.Failed(ctx, d.Key, "timeout", w.now().Add(time.Minute)))
 	equal(t, "the others go on", []string{w.deliver(), w.deliver()}, []string{"incident/2/card", "incident/2/event/2"})
 	w.idle("the retry's time has not come")
 	w.pass(time.Minute)
 	d = w.next()
 	equal(t, "again", []any{d.Key, d.Posting, d.Attempt}, []any{"incident/1/card", true, 1})
-	w.must(w.Failed(ctx, d.Key, "timeout", w.now(), false, ""))
+	w.must(w.Failed(ctx, d.Key, "timeout", w.now()))
 	equal(t, "attempts", w.next().Attempt, 2)
 	w.must(w.Delivered(ctx, d.Key, 1, "C1", "1.1", 0))
 	equal(t, "after that its thread", w.deliver(), "incident/1/event/2")
@@ -157,10 +157,10 @@ func TestLostMessageIsPostedAnew(t *testing.T) {
 	w.declare(card(1, "#a", 2), event(1, 3, "#a"))
 	equal(t, "order", w.deliver(), "incident/1/event/2")
 	d := w.next()
-	w.must(w.Failed(ctx, d.Key, "message_not_found", w.now(), true, ""))
+	w.must(w.Lost(ctx, d, "message_not_found", w.now(), ""))
 	d = w.next()
 	equal(t, "anew in its channel", []any{d.Key, d.TS, d.ChannelID, d.Posting, d.Channel}, []any{"incident/1/card", "", "", false, "#a"})
-	w.must(w.Failed(ctx, d.Key, "is_archived", w.now(), true, "#fallback"))
+	w.must(w.Lost(ctx, d, "is_archived", w.now(), "#fallback"))
 	d = w.next()
 	equal(t, "in the fallback channel", []any{d.Key, d.Channel}, []any{"incident/1/card", "#fallback"})
 	w.must(w.Delivered(ctx, d.Key, 2, "C2", "2.1", 0))
@@ -169,6 +169,29 @@ func TestLostMessageIsPostedAnew(t *testing.T) {
 	w.must(w.Delivered(ctx, d.Key, 1, "C2", "2.2", 0))
 	w.declare(event(1, 4, "#a"))
 	equal(t, "and what comes later", w.next().Channel, "#fallback")
+}
+
+// TestALossIsSeenToOnce has a reply that finds its channel gone long after its lease, when its thread has gone elsewhere already.
+func TestALossIsSeenToOnce(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	w.declare(card(1, "#a", 1))
+	w.deliver()
+	w.declare(event(1, 2, "#a"))
+	late := w.next()
+	w.must(w.Lost(ctx, late, "is_archived", w.now(), "#fallback"))
+	d := w.next()
+	equal(t, "the thread is begun anew before its reply", []any{d.Key, d.TS, d.Channel}, []any{"incident/1/card", "", "#fallback"})
+	w.must(w.BeginPost(ctx, d.Key))
+
+	w.must(w.Lost(ctx, late, "is_archived", w.now(), "#fallback"))
+	w.idle("the card is being posted")
+	equal(t, "what is being posted", w.sql(`SELECT posting FROM messages WHERE key = 'incident/1/card'`), "true")
+	w.must(w.Delivered(ctx, d.Key, 1, "C2", "2.1", 0))
+
+	w.must(w.Lost(ctx, late, "is_archived", w.now(), "#third"))
+	d = w.next()
+	equal(t, "the card stays, and the reply follows it", []any{d.Key, d.Channel, d.ThreadTS}, []any{"incident/1/event/2", "#fallback", "2.1"})
 }
 
 func TestDrop(t *testing.T) {
