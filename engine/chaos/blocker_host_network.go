@@ -11,7 +11,7 @@ import (
 func hostNetwork(e engine.Experiment, f Field, _ Rules) []string {
 	var reasons []string
 	for _, s := range e.Strikes {
-		if _, network := meshKinds[s.Fault]; !network {
+		if !network(s.Fault) {
 			continue
 		}
 		for _, t := range s.Targets {

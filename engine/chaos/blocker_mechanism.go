@@ -14,7 +14,7 @@ func mechanism(e engine.Experiment, f Field, r Rules) []string {
 	for _, s := range e.Strikes {
 		for _, t := range s.Targets {
 			p, ok := f.pod(t.Object.UID)
-			if t.Mechanism != "" || t.Refused != "" || ok && (unbounded(s, t, p) != "" || p.HostNetwork && meshKinds[s.Fault] != "") || s.Dose.Force && !r.Deletes {
+			if t.Mechanism != "" || t.Refused != "" || ok && (unbounded(s, t, p) != "" || p.HostNetwork && network(s.Fault)) || s.Dose.Force && !r.Deletes {
 				continue
 			}
 			why := fmt.Sprintf("pod %s is gone; ask for it again", refKey(t.Object))

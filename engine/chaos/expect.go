@@ -44,13 +44,13 @@ func expectation(x engine.Expectation, e engine.Experiment, f Field) engine.Expe
 		x.Workloads, x.Causes, x.Within = nil, nil, cmp.Or(x.Within, gradual)
 		return x
 	}
-	within, network := soon, false
+	within, far := soon, false
 	var rules []string
 	for _, s := range e.Strikes {
 		if s.Fault.Lasts() {
 			within = max(within, gradual)
 		}
-		network = network || meshKinds[s.Fault] != ""
+		far = far || network(s.Fault)
 		right := causes[s.Fault]
 		if s.Dose.Force {
 			right = forced
@@ -63,7 +63,7 @@ func expectation(x engine.Expectation, e engine.Experiment, f Field) engine.Expe
 	}
 	if len(x.Workloads) == 0 {
 		x.Workloads = slices.Concat(s.hit, s.drained)
-		if network {
+		if far {
 			for from, to := range f.Calls {
 				if slices.ContainsFunc(to, func(w engine.Workload) bool { return slices.Contains(s.hit, w) }) {
 					x.Workloads = append(x.Workloads, from)

@@ -18,6 +18,7 @@ type Field struct {
 	Budgets    []Budget
 	Calls      map[engine.Workload][]engine.Workload // whom a workload depends on, as far as is known
 	Meshes     []string                              // kinds of Chaos Mesh that are installed: "NetworkChaos"
+	FIS        bool                                  // AWS FIS is configured for it
 	NoMetrics  string                                // why Prometheus could not be asked; "" when it answered
 
 	// What the store and Alertmanager know.

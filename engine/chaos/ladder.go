@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,9 +29,9 @@ func Ladder(s engine.Strike, p Pod, f Field, r Rules) []Rung {
 	case engine.FaultContainerKill:
 		return signals(p, f, r)
 	case engine.FaultCPU:
-		return stresses(p, f, r, "CPU", func(c Container) bool { return c.CPU > 0 })
+		return stresses(s.Fault, p, f, r, "CPU", func(c Container) bool { return c.CPU > 0 })
 	case engine.FaultMemory:
-		return stresses(p, f, r, "memory", func(c Container) bool { return c.Memory > 0 })
+		return stresses(s.Fault, p, f, r, "memory", func(c Container) bool { return c.Memory > 0 })
 	case engine.FaultLag, engine.FaultLoss, engine.FaultThrottle, engine.FaultDNS:
 		return networks(s.Fault, p, f, r)
 	case engine.FaultNothing:
@@ -79,9 +80,9 @@ func signals(p Pod, f Field, r Rules) []Rung {
 	return []Rung{exec, agent}
 }
 
-// stresses burn within a limit. A process in a container stays in the container's; the agent's container has none of its own, so what bounds
-// it is the pod's, which is there only when every container has one.
-func stresses(p Pod, f Field, r Rules, what string, limited func(Container) bool) []Rung {
+// stresses burn within a limit. A process in a container, and one that Chaos Mesh puts beside it, stay in the container's. The container of
+// the agent, or of AWS FIS, has none of its own, so what bounds it is the pod's, which is there only when every container has one.
+func stresses(fault engine.Fault, p Pod, f Field, r Rules, what string, limited func(Container) bool) []Rung {
 	c, ok := running(p, limited)
 	none := "no running container of it has a " + what + " limit; without one the whole node would suffer: set resources.limits"
 	exec := Rung{Mechanism: engine.ByExec, Container: c.Name, Why: "a process in the container, within its " + what + " limit"}
@@ -91,20 +92,69 @@ func stresses(p Pod, f Field, r Rules, what string, limited func(Container) bool
 	agent := agentRung(p, f, r, false)
 	agent.Container = c.Name
 	agent.Why = "the agent beside it, within the pod's " + what + " limit, where the container has no shell"
+	open := ""
 	switch k := slices.IndexFunc(p.Containers, func(c Container) bool { return !limited(c) }); {
-	case agent.Refused != "":
 	case !ok:
-		agent.Refused = none
+		open = none
 	case k >= 0:
-		agent.Refused = fmt.Sprintf("container %s has no %s limit, so the pod has none: set resources.limits", p.Containers[k].Name, what)
+		open = fmt.Sprintf("container %s has no %s limit, so the pod has none: set resources.limits", p.Containers[k].Name, what)
 	}
-	return []Rung{exec, agent}
+	agent.Refused = cmp.Or(agent.Refused, open)
+	mesh := meshRung(fault, f)
+	mesh.Container = c.Name
+	mesh.Why = "Chaos Mesh is installed: a process that it puts into the container's cgroup, within its " + what + " limit"
+	if !ok {
+		mesh.Refused = none
+	}
+	fis := fisRung(fault, p, f)
+	fis.Container = c.Name
+	fis.Why = "AWS FIS is configured: a container that it puts beside it, within the pod's " + what + " limit"
+	fis.Refused = cmp.Or(fis.Refused, open)
+	return []Rung{exec, agent, mesh, fis}
 }
 
 // meshKinds are the objects of Chaos Mesh that bring a fault.
 var meshKinds = map[engine.Fault]string{
+	engine.FaultCPU: "StressChaos", engine.FaultMemory: "StressChaos",
 	engine.FaultLag: "NetworkChaos", engine.FaultLoss: "NetworkChaos", engine.FaultThrottle: "NetworkChaos", engine.FaultDNS: "DNSChaos",
 }
+
+// network tells whether a fault is in a pod's network.
+func network(f engine.Fault) bool {
+	return slices.Contains([]engine.Fault{engine.FaultLag, engine.FaultLoss, engine.FaultThrottle, engine.FaultDNS}, f)
+}
+
+// meshRung is that of Chaos Mesh, as far as it is the same for all faults.
+func meshRung(fault engine.Fault, f Field) Rung {
+	rung := Rung{Mechanism: engine.ByChaosMesh}
+	if kind := meshKinds[fault]; !slices.Contains(f.Meshes, kind) {
+		rung.Refused = "Chaos Mesh (" + kind + ") is not installed"
+	}
+	return rung
+}
+
+// fisRung is that of AWS FIS, as far as it is the same for all faults. It puts a container of its own into the pod, as the agent is, which
+// for the network needs root and NET_ADMIN, and what Fargate runs has no place for.
+func fisRung(fault engine.Fault, p Pod, f Field) Rung {
+	rung := Rung{Mechanism: engine.ByFIS}
+	ns, _ := f.namespace(p.Ref.Namespace)
+	switch {
+	case fault == engine.FaultMemory:
+		rung.Refused = "AWS FIS takes a share of the memory that it sees, not so many bytes"
+	case fault == engine.FaultThrottle || fault == engine.FaultDNS:
+		rung.Refused = "AWS FIS has no " + string(fault) + " for pods"
+	case !f.FIS:
+		rung.Refused = "AWS FIS is not configured for this cluster"
+	case network(fault) && forbidsAdmin(ns):
+		rung.Refused = fmt.Sprintf("AWS FIS too needs a container with NET_ADMIN, which Pod Security %q of %s forbids", ns.Security, ns.Name)
+	case network(fault) && strings.HasPrefix(p.Node, "fargate-"):
+		rung.Refused = "AWS FIS has no network faults on Fargate"
+	}
+	return rung
+}
+
+// forbidsAdmin tells whether what Pod Security enforces in a namespace keeps out what needs NET_ADMIN.
+func forbidsAdmin(n Namespace) bool { return n.Security == "baseline" || n.Security == "restricted" }
 
 // networks change what a pod sends, for which one has to be in its network namespace with NET_ADMIN.
 func networks(fault engine.Fault, p Pod, f Field, r Rules) []Rung {
@@ -114,19 +164,9 @@ func networks(fault engine.Fault, p Pod, f Field, r Rules) []Rung {
 	}
 	agent := agentRung(p, f, r, true)
 	agent.Why = "the agent in the pod's own network"
-	ladder := []Rung{agent}
-	mesh := Rung{Mechanism: engine.ByChaosMesh, Why: "Chaos Mesh is installed, and the agent may not be put into the pod: " + agent.Refused}
-	if k := meshKinds[fault]; !slices.Contains(f.Meshes, k) {
-		mesh.Refused = "Chaos Mesh (" + k + ") is not installed"
-	}
-	fis := Rung{Mechanism: engine.ByFIS, Why: "AWS FIS is configured, and the agent may not be put into the pod: " + agent.Refused}
-	switch {
-	case fault != engine.FaultLag && fault != engine.FaultLoss:
-		fis.Refused = "AWS FIS has no " + string(fault) + " for pods"
-	case !r.FIS:
-		fis.Refused = "AWS FIS is not configured"
-	}
-	return append(ladder, mesh, fis)
+	mesh, fis := meshRung(fault, f), fisRung(fault, p, f)
+	mesh.Why, fis.Why = "Chaos Mesh is installed, and the agent may not be put into the pod", "AWS FIS is configured, and neither the agent nor Chaos Mesh can do it"
+	return []Rung{agent, mesh, fis}
 }
 
 // agentRung is the agent's, as far as it does not depend on the fault. admin is for a fault that needs NET_ADMIN.
@@ -138,7 +178,7 @@ func agentRung(p Pod, f Field, r Rules, admin bool) Rung {
 		rung.Refused = "no image of the agent is configured"
 	case p.Agents >= r.MaxAgents:
 		rung.Refused = fmt.Sprintf("%d agents were put into this pod, which cannot be taken out again; at most %d may be: restart the pod", p.Agents, r.MaxAgents)
-	case admin && (ns.Security == "baseline" || ns.Security == "restricted"):
+	case admin && forbidsAdmin(ns):
 		rung.Refused = fmt.Sprintf("Pod Security %q of %s forbids NET_ADMIN; label the namespace pod-security.kubernetes.io/enforce=privileged, or install Chaos Mesh", ns.Security, ns.Name)
 	}
 	return rung

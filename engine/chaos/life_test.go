@@ -238,10 +238,24 @@ func TestLadder(t *testing.T) {
 				c.Running = false
 			})
 		}, nil, "no container of it runs"},
-		"stress": {"cpu-stress shop/api", nil, []engine.Mechanism{engine.ByExec, engine.ByAgent}, ""},
+		"stress": {"cpu-stress shop/api", nil, []engine.Mechanism{engine.ByExec, engine.ByAgent}, "Chaos Mesh (StressChaos) is not installed"},
+		"stress with all that there is": {"cpu-stress shop/api", func(f *chaos.Field, _ *chaos.Rules) {
+			f.Meshes, f.FIS = []string{"StressChaos"}, true
+		}, []engine.Mechanism{engine.ByExec, engine.ByAgent, engine.ByChaosMesh, engine.ByFIS}, ""},
+		"FIS holds no bytes": {"memory-stress shop/api", func(f *chaos.Field, _ *chaos.Rules) {
+			f.Meshes, f.FIS = []string{"StressChaos"}, true
+		}, []engine.Mechanism{engine.ByExec, engine.ByAgent, engine.ByChaosMesh}, "not so many bytes"},
+		"only the pod's first has a limit": {"cpu-stress shop/api", func(f *chaos.Field, _ *chaos.Rules) {
+			f.Meshes, f.FIS = []string{"StressChaos"}, true
+			each(f, func(p *chaos.Pod) { p.Containers = append(p.Containers, chaos.Container{Name: "side", Running: true}) })
+		}, []engine.Mechanism{engine.ByExec, engine.ByChaosMesh}, "container side has no CPU limit"},
+		"a mesh without a limit": {"memory-stress shop/api", func(f *chaos.Field, _ *chaos.Rules) {
+			f.Meshes, f.FIS = []string{"StressChaos"}, true
+			unlimited(f, func(c *chaos.Container) { c.Memory = 0 })
+		}, nil, "set resources.limits"},
 		"stress under baseline": {"cpu-stress shop/api", func(f *chaos.Field, _ *chaos.Rules) {
 			f.Namespaces[0].Security = "baseline"
-		}, []engine.Mechanism{engine.ByExec, engine.ByAgent}, ""},
+		}, []engine.Mechanism{engine.ByExec, engine.ByAgent}, "StressChaos"},
 		"a sidecar without a limit": {"cpu-stress shop/api", func(f *chaos.Field, _ *chaos.Rules) {
 			each(f, func(p *chaos.Pod) { p.Containers = append(p.Containers, chaos.Container{Name: "side", Running: true}) })
 		}, []engine.Mechanism{engine.ByExec}, "container side has no CPU limit"},
@@ -267,11 +281,18 @@ func TestLadder(t *testing.T) {
 		"restricted, with a mesh": {"network-lag shop/api", func(f *chaos.Field, _ *chaos.Rules) {
 			f.Namespaces[0].Security, f.Meshes = "restricted", []string{"NetworkChaos"}
 		}, []engine.Mechanism{engine.ByChaosMesh}, "NET_ADMIN"},
-		"restricted, with FIS": {"network-loss shop/api", func(f *chaos.Field, r *chaos.Rules) {
-			f.Namespaces[0].Security, r.FIS = "restricted", true
-		}, []engine.Mechanism{engine.ByFIS}, "NET_ADMIN"},
-		"FIS has no DNS": {"dns-fail shop/api", func(f *chaos.Field, r *chaos.Rules) {
-			f.Namespaces[0].Security, f.Meshes, r.FIS = "restricted", []string{"NetworkChaos"}, true
+		"no agent, with FIS": {"network-loss shop/api", func(f *chaos.Field, r *chaos.Rules) {
+			f.FIS, r.AgentImage = true, ""
+		}, []engine.Mechanism{engine.ByFIS}, "no image of the agent"},
+		"restricted, with FIS": {"network-loss shop/api", func(f *chaos.Field, _ *chaos.Rules) {
+			f.Namespaces[0].Security, f.FIS = "restricted", true
+		}, nil, "NET_ADMIN"},
+		"on Fargate, with FIS": {"network-loss shop/api", func(f *chaos.Field, r *chaos.Rules) {
+			f.FIS, r.AgentImage = true, ""
+			each(f, func(p *chaos.Pod) { p.Node = "fargate-ip-10-0-0-1" })
+		}, nil, "no image of the agent"},
+		"FIS has no DNS": {"dns-fail shop/api", func(f *chaos.Field, _ *chaos.Rules) {
+			f.Namespaces[0].Security, f.Meshes, f.FIS = "restricted", []string{"NetworkChaos"}, true
 		}, nil, "NET_ADMIN"},
 		"agents used up": {"network-throttle shop/api", func(f *chaos.Field, _ *chaos.Rules) {
 			each(f, func(p *chaos.Pod) {

@@ -25,7 +25,6 @@ type Rules struct {
 	Shown     time.Duration // for how long a plan can be said yes to
 
 	AgentImage string
-	FIS        bool // AWS FIS is configured for the cluster
 }
 
 // Request is what somebody wants, as a command, a window or a schedule says it.

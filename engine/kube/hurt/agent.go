@@ -195,7 +195,15 @@ func (b *blow) converse(ctx context.Context) (string, bool) {
 			break
 		}
 		s := b.open(keep, "attach", b.target.Object, &corev1.PodAttachOptions{Container: b.handle, Stdin: true, Stdout: true})
-		word = b.attend(ctx, s, word)
+		b.attend(ctx, s, func(line string) {
+			var r report
+			if json.Unmarshal([]byte(line), &r) != nil || r.State == "" {
+				return
+			}
+			if word = r; r.State != "ended" {
+				b.begin() // "begun", or "holds" where the first was missed
+			}
+		})
 		s.cancel()
 		if word.State == "ended" {
 			break
@@ -210,56 +218,6 @@ func waiting(t talk) string {
 	}
 	w := t.status.State.Waiting
 	return strings.TrimSuffix(fmt.Sprintf(": %s: %s", w.Reason, w.Message), ": ")
-}
-
-// attend speaks on one stream until it is over. It has the agent stop when it is time.
-func (b *blow) attend(ctx context.Context, s *session, word report) report {
-	beating, quiet := context.WithCancel(context.WithoutCancel(ctx))
-	defer quiet()
-	go s.beats(beating, b.beat)
-	end := time.NewTimer(b.left())
-	defer end.Stop()
-	var over <-chan time.Time
-	stop := ctx.Done()
-	ask := func() {
-		if over == nil {
-			quiet()
-			go s.say(wordStop)
-			over = time.After(b.silence + endWithin)
-		}
-		stop = nil
-	}
-	hear := func(line string) {
-		var r report
-		if json.Unmarshal([]byte(line), &r) != nil || r.State == "" {
-			return
-		}
-		if word = r; r.State != "ended" {
-			b.begin() // "begun", or "holds" where the first was missed
-		}
-	}
-	for {
-		select {
-		case line := <-s.lines:
-			hear(line)
-		case <-stop:
-			ask()
-		case <-end.C:
-			ask()
-		case <-over:
-			return word
-		case <-s.done:
-			for {
-				select {
-				case line := <-s.lines:
-					hear(line)
-					continue
-				default:
-				}
-				return word
-			}
-		}
-	}
 }
 
 // ending waits for the agent's container to end, which it does by itself when nobody speaks to it, and says how it did.

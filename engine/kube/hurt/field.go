@@ -33,7 +33,7 @@ const (
 // named. Namespaces are told of all that there are, the rest of those which are meant. It fails with Unavailable when the cluster does not
 // answer, and with Forbidden when it may not be read.
 func (h *Injector) Field(ctx context.Context, namespaces []string, node string) (chaos.Field, error) {
-	f := chaos.Field{Cluster: h.Name, At: h.Now()}
+	f := chaos.Field{Cluster: h.Name, At: h.Now(), FIS: h.Cloud != nil}
 	spaces, err := h.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return f, h.problem(err, "the namespaces cannot be listed")

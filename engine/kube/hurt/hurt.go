@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/chaos"
 )
 
 // Source is the cluster that is hurt.
@@ -39,6 +40,8 @@ type Options struct {
 	OptIn   string // the label, as "key=value", by which a namespace opts in
 	Agent   string // the image of the agent; "" for none, and then what needs it is refused
 	Deletes bool   // a plain delete may be done
+
+	Cloud chaos.Cloud // AWS FIS; nil where it is not configured
 }
 
 // Injector hurts one cluster. Its methods may be called at the same time.
@@ -49,11 +52,12 @@ type Injector struct {
 	beat    time.Duration // from one beat to the next
 	silence time.Duration // without a beat, after which what holds a fault ends it
 	poll    time.Duration // between two looks at what changes by itself
+	far     time.Duration // between two looks at what a service beside the cluster does, which counts them
 }
 
 // New makes an Injector.
 func New(s Source, o Options) *Injector {
-	return &Injector{Source: s, Options: o, beat: 3 * time.Second, silence: 15 * time.Second, poll: 500 * time.Millisecond}
+	return &Injector{Source: s, Options: o, beat: 3 * time.Second, silence: 15 * time.Second, poll: 500 * time.Millisecond, far: 3 * time.Second}
 }
 
 // Prefix begins the name of everything that is put into a cluster; a handle has it.

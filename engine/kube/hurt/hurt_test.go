@@ -86,7 +86,7 @@ func hurting(t *testing.T, answers map[string]func([]byte) (int, any)) (*Injecto
 	}
 	h := New(source(client), Options{OptIn: "chaos=allowed", Agent: "agent:1", Deletes: true})
 	h.Dynamic, h.Reach = custom, func(context.Context) (*rest.Config, error) { return rc, nil }
-	h.poll = time.Millisecond
+	h.poll, h.far = time.Millisecond, time.Millisecond
 	return h, s
 }
 
@@ -213,7 +213,9 @@ func TestInjectRefuses(t *testing.T) {
 	}{
 		{engine.FaultKill, engine.ByAgent, Prefix + "1-1", soon, "cannot be done by"},
 		{engine.FaultLag, engine.ByExec, Prefix + "1-1", soon, "cannot be done by"},
-		{engine.FaultLag, engine.ByFIS, Prefix + "1-1", soon, "cannot be done by"},
+		{engine.FaultLag, engine.ByFIS, Prefix + "1-1", soon, "AWS FIS is not configured"},
+		{engine.FaultContainerKill, engine.ByChaosMesh, Prefix + "1-1", soon, "cannot be done by"},
+		{engine.FaultKill, engine.ByFIS, Prefix + "1-1", soon, "cannot be done by"},
 		{engine.FaultKill, engine.ByEviction, "web", soon, "no handle"},
 		{engine.FaultKill, engine.ByEviction, Prefix + "1-1", late, "the time for it was over"},
 	} {

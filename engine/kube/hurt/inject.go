@@ -59,8 +59,10 @@ func deedOf(f engine.Fault, by engine.Mechanism) deed {
 		return (*blow).stress
 	case f.Lasts() && by == engine.ByAgent:
 		return (*blow).agent
-	case f != engine.FaultKill && by == engine.ByChaosMesh:
+	case f.Lasts() && by == engine.ByChaosMesh:
 		return (*blow).mesh
+	case f.Lasts() && by == engine.ByFIS:
+		return (*blow).cloud
 	}
 	return nil
 }
@@ -106,13 +108,18 @@ func wait(ctx context.Context, d time.Duration) {
 
 // until looks again and again until there is nothing more to wait for. ok is false when the time was over, or ctx, before.
 func (h *Injector) until(ctx context.Context, within time.Duration, done func(ctx context.Context) bool) (ok bool) {
+	return every(ctx, h.poll, within, done)
+}
+
+// every is until, with so much time between two looks.
+func every(ctx context.Context, gap, within time.Duration, done func(ctx context.Context) bool) (ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	for {
 		if done(ctx) {
 			return true
 		}
-		wait(ctx, h.poll)
+		wait(ctx, gap)
 		if ctx.Err() != nil {
 			return false
 		}

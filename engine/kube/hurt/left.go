@@ -55,6 +55,10 @@ func (h *Injector) leftOf(ctx context.Context, s engine.Strike, b engine.Blow) (
 		return h.leftAgent(ctx, s, t, b.Handle)
 	case t.Mechanism == engine.ByExec && s.Fault.Lasts():
 		return h.leftProcesses(ctx, t, b.Handle)
+	case t.Mechanism == engine.ByFIS:
+		if err := h.endCloud(ctx, b.Handle); err != nil {
+			return "AWS FIS: " + message(err), nil
+		}
 	case t.Mechanism == engine.ByChaosMesh:
 		if err := h.takeBack(ctx, s.Fault, t.Object.Namespace, b.Handle); err != nil {
 			return message(err), nil

@@ -23,14 +23,18 @@ const meshLabel = "autopilot.dev/experiment"
 // meshResource is the kind of object that brings a fault.
 func meshResource(f engine.Fault) (schema.GroupVersionResource, string) {
 	group := schema.GroupVersion{Group: "chaos-mesh.org", Version: "v1alpha1"}
-	if f == engine.FaultDNS {
+	switch f {
+	case engine.FaultDNS:
 		return group.WithResource("dnschaos"), "DNSChaos"
+	case engine.FaultCPU, engine.FaultMemory:
+		return group.WithResource("stresschaos"), "StressChaos"
+	default:
 	}
 	return group.WithResource("networkchaos"), "NetworkChaos"
 }
 
-// meshObject asks Chaos Mesh for a fault on one pod. Its duration ends it there, whatever becomes of us.
-func meshObject(s engine.Strike, t engine.Victim, handle string, last time.Duration) *unstructured.Unstructured {
+// meshObject asks Chaos Mesh for a fault on one pod, or in one container of it. Its duration ends it there, whatever becomes of us.
+func meshObject(s engine.Strike, t engine.Victim, c corev1.Container, handle string, last time.Duration) *unstructured.Unstructured {
 	ns := t.Object.Namespace
 	spec := map[string]any{
 		"mode": "all", "duration": strconv.Itoa(int(math.Ceil(last.Seconds()))) + "s",
@@ -57,7 +61,14 @@ func meshObject(s engine.Strike, t engine.Victim, handle string, last time.Durat
 		if len(patterns) > 0 {
 			spec["patterns"] = patterns
 		}
-	case engine.FaultKill, engine.FaultContainerKill, engine.FaultCPU, engine.FaultMemory, engine.FaultDrain, engine.FaultNothing: // done by other means
+	case engine.FaultCPU:
+		workers, load := workersOf(amount(s, c))
+		spec["containerNames"] = []any{c.Name}
+		spec["stressors"] = map[string]any{"cpu": map[string]any{"workers": workers, "load": load}}
+	case engine.FaultMemory:
+		spec["containerNames"] = []any{c.Name}
+		spec["stressors"] = map[string]any{"memory": map[string]any{"workers": int64(1), "size": strconv.FormatInt(int64(amount(s, c)), 10) + "B"}}
+	case engine.FaultKill, engine.FaultContainerKill, engine.FaultDrain, engine.FaultNothing: // done by other means
 	}
 	gvr, kind := meshResource(s.Fault)
 	return &unstructured.Unstructured{Object: map[string]any{
@@ -67,13 +78,22 @@ func meshObject(s engine.Strike, t engine.Victim, handle string, last time.Durat
 	}}
 }
 
+// workersOf spreads so many cores over as few workers as can use them, each of which is busy for so many percent of the time.
+func workersOf(cores float64) (workers, percent int64) {
+	workers = int64(max(math.Ceil(cores), 1))
+	return workers, int64(min(max(math.Round(100*cores/float64(workers)), 1), 100))
+}
+
 // tryMesh has the API server, and Chaos Mesh's own check, try the object in a dry run.
-func (h *Injector) tryMesh(ctx context.Context, p *corev1.Pod, s engine.Strike) error {
-	t := engine.Victim{Object: reference(p)}
+func (h *Injector) tryMesh(ctx context.Context, p *corev1.Pod, s engine.Strike, t engine.Victim) error {
+	c, err := container(p, t)
+	if err != nil {
+		return err
+	}
 	gvr, _ := meshResource(s.Fault)
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
-	_, err := h.Dynamic.Resource(gvr).Namespace(p.Namespace).Create(ctx, meshObject(s, t, Prefix+"dry-run", max(s.Duration, time.Second)),
+	_, err = h.Dynamic.Resource(gvr).Namespace(p.Namespace).Create(ctx, meshObject(s, t, c, Prefix+"dry-run", max(s.Duration, time.Second)),
 		metav1.CreateOptions{FieldManager: manager, DryRun: []string{metav1.DryRunAll}})
 	if err != nil {
 		return h.problem(err, "the API server does not take the object of Chaos Mesh")
@@ -83,12 +103,17 @@ func (h *Injector) tryMesh(ctx context.Context, p *corev1.Pod, s engine.Strike) 
 
 // mesh holds a fault by an object of Chaos Mesh, and takes the object away at the end: it is gone when the fault is.
 func (b *blow) mesh(ctx context.Context) (string, bool) {
-	if _, err := b.pod(ctx, b.target); err != nil {
+	p, err := b.pod(ctx, b.target)
+	if err != nil {
+		return "not begun: " + message(err), true
+	}
+	c, err := container(p, b.target)
+	if err != nil {
 		return "not begun: " + message(err), true
 	}
 	gvr, _ := meshResource(b.strike.Fault)
 	objects := b.Dynamic.Resource(gvr).Namespace(b.target.Object.Namespace)
-	if _, err := objects.Create(ctx, meshObject(b.strike, b.target, b.handle, b.lasts()), metav1.CreateOptions{FieldManager: manager}); err != nil {
+	if _, err := objects.Create(ctx, meshObject(b.strike, b.target, c, b.handle, b.lasts()), metav1.CreateOptions{FieldManager: manager}); err != nil {
 		err = b.problem(err, "the API server does not take the object of Chaos Mesh")
 		if engine.CodeOf(err) != engine.Unavailable {
 			return "not begun: " + message(err), true

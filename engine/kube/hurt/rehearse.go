@@ -19,7 +19,7 @@ import (
 // What has no dry run, a process in a container, is tried by a look: whether it is allowed, and whether the container has what it takes. It
 // fails with Unavailable when the API server does not answer.
 func (h *Injector) Rehearse(ctx context.Context, e engine.Experiment) (engine.Experiment, error) {
-	f := chaos.Field{Cluster: h.Name, At: h.Now(), Meshes: h.meshes()}
+	f := chaos.Field{Cluster: h.Name, At: h.Now(), Meshes: h.meshes(), FIS: h.Cloud != nil}
 	// How many agents a pod may hold is for a blocker to say.
 	r := chaos.Rules{OptIn: h.OptIn, Deletes: h.Deletes, AgentImage: h.Agent, MaxAgents: math.MaxInt}
 	known := map[string]bool{}
@@ -121,8 +121,9 @@ func (h *Injector) try(ctx context.Context, p *corev1.Pod, s engine.Strike, t en
 		}
 		return h.put(ctx, p, h.agentContainer(p, s, t, Prefix+"dry-run", h.agentArgs(s, p, s.Duration)), true)
 	case engine.ByChaosMesh:
-		return h.tryMesh(ctx, p, s)
+		return h.tryMesh(ctx, p, s, t)
 	case engine.ByFIS:
+		return h.tryCloud(ctx, p, s, t)
 	}
 	return engine.Errorf(engine.Invalid, "it cannot be done by %s here", t.Mechanism)
 }

@@ -6,7 +6,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -25,12 +24,6 @@ var (
 const lookScript = `for p in /proc/[0-9]*; do
   case "$(cat "$p/environ" 2>/dev/null | tr '\000' ' ')" in *"AUTOPILOT_CHAOS=$0 "*) kill -9 "${p#/proc/}" 2>/dev/null && echo "${p#/proc/}" ;; esac
 done; echo seen`
-
-// beginWithin is how long a fault may take to be in place once there is somebody to ask for it.
-const beginWithin = 30 * time.Second
-
-// endWithin is how long, beyond the silence that ends it in any case, an end may take.
-const endWithin = 20 * time.Second
 
 // amount is how much a stress takes, in cores or bytes.
 func amount(s engine.Strike, c corev1.Container) float64 {
@@ -77,66 +70,19 @@ func (b *blow) stress(ctx context.Context) (string, bool) {
 	params := &corev1.PodExecOptions{Container: c.Name, Command: b.stressCommand(c), Stdin: true, Stdout: true}
 	s := b.open(keep, "exec", b.target.Object, params)
 	defer s.cancel()
-	why := b.hold(ctx, s, "ended")
+	var why string
+	b.attend(ctx, s, func(line string) {
+		switch {
+		case line == "begun":
+			b.begin()
+		case strings.HasPrefix(line, "ended"):
+			why = line
+		}
+	})
 	if s.err == nil && why != "" {
 		return why, true
 	}
 	return b.lost(keep, c.Name, was.ContainerID, s.err)
-}
-
-// hold keeps a session until it is over, and has it end when it is time. It gives the last word that the other side said, if it said one.
-func (b *blow) hold(ctx context.Context, s *session, last string) (word string) {
-	beating, quiet := context.WithCancel(context.WithoutCancel(ctx))
-	defer quiet()
-	go s.beats(beating, b.beat)
-	begin := time.NewTimer(beginWithin)
-	defer begin.Stop()
-	end := time.NewTimer(b.left())
-	defer end.Stop()
-	var over <-chan time.Time // once it was asked to end
-	stop := ctx.Done()
-	ask := func() {
-		if over == nil {
-			quiet()
-			go s.say(wordStop)
-			over = time.After(b.silence + endWithin)
-		}
-		stop = nil
-	}
-	hear := func(line string) {
-		switch {
-		case line == "begun":
-			begin.Stop()
-			b.begin()
-		case strings.HasPrefix(line, last):
-			word = line
-		}
-	}
-	for {
-		select {
-		case line := <-s.lines:
-			hear(line)
-		case <-stop:
-			ask()
-		case <-end.C:
-			ask()
-		case <-begin.C:
-			ask()
-		case <-over:
-			s.cancel()
-			over = nil
-		case <-s.done:
-			for {
-				select {
-				case line := <-s.lines:
-					hear(line)
-					continue
-				default:
-				}
-				return word
-			}
-		}
-	}
 }
 
 // lost sees to the end of a stress whose stream broke: it ends by itself when it hears nothing, and what did not is ended.
