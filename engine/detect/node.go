@@ -45,6 +45,9 @@ func nodeNotReady(v *view) {
 	if c.Status == corev1.ConditionFalse && (!v.due(n.CreationTimestamp.Time, nodeStart) || !v.due(since, nodeBlip)) {
 		return
 	}
+	if d := v.aftermath(since); d > 0 && !v.due(since, d) {
+		return
+	}
 	text := "is not ready"
 	if c.Status == corev1.ConditionUnknown {
 		text = "is not ready: its kubelet stopped reporting"

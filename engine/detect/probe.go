@@ -46,8 +46,9 @@ func (v *view) readiness(p *corev1.Pod, c container, e *corev1.Event) {
 		return // the startup probe has the word
 	}
 	since := firstSeen(e)
-	if ready := podCondition(p, corev1.ContainersReady); ready != nil && ready.LastTransitionTime.After(started.Add(patience(c.spec.ReadinessProbe))) {
-		// It was ready before: the probe's own failure threshold was patience enough.
+	if ready := podCondition(p, corev1.ContainersReady); ready != nil && ready.LastTransitionTime.After(started.Add(patience(c.spec.ReadinessProbe)/2)) {
+		// It was ready before: the probe's own failure threshold was patience enough. Half of that is asked for, since both times are in
+		// whole seconds, and what was said of the container before it was started again is older.
 		since = ready.LastTransitionTime.Time
 	} else if !v.due(started, max(warmUp, patience(c.spec.ReadinessProbe))) {
 		return

@@ -35,8 +35,16 @@ type Scene struct {
 	Departures []Departure // pods that were deleted lately
 	Lowered    time.Time   // when fewer replicas were last asked for; zero when that was not seen
 
+	Outage Outage // when the API server was last away
+
 	Facts      []Fact // what the estate shows of the workload
 	Autoscaled bool   // something adds nodes for pods that fit on none
+}
+
+// Outage is a time in which the API server was away from those who watch. The zero value is none.
+type Outage struct {
+	From  time.Time
+	Until time.Time // zero while it lasts
 }
 
 // Result is what a scene shows.

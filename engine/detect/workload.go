@@ -174,7 +174,7 @@ func replicasMissing(v *view) {
 		}
 		since = at
 	}
-	if !v.due(since, missingAfter) {
+	if !v.due(since, missingAfter+v.aftermath(since)) {
 		return
 	}
 	f := found{
@@ -231,7 +231,7 @@ func (v *view) unready() (n int, since time.Time, nodes []string) {
 		if c := podCondition(p, corev1.PodReady); c != nil && c.LastTransitionTime.After(at) {
 			at = c.LastTransitionTime.Time
 		}
-		if !down && !v.due(p.CreationTimestamp.Time, startingPod) {
+		if !down && !v.due(v.reported(p.CreationTimestamp.Time, startingPod), startingPod) {
 			continue
 		}
 		if planned && !v.due(at, startingPod) { // another takes its place
