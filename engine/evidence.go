@@ -57,6 +57,7 @@ type Change struct {
 // LogExcerpt is the end of a container's log, redacted.
 type LogExcerpt struct {
 	Pod, Container string
+	Store          string // where it was kept, such as Loki; "" for the node
 	Previous       bool
 	Lines          []string
 	Redactions     int

@@ -16,8 +16,8 @@ import (
 // collectFor is how long a collector may take. What it has by then counts; the rest is shown as missing.
 const collectFor = 8 * time.Second
 
-// LogCollector is the name of the collector that reads log lines, which the configuration can switch off by namespace.
-const LogCollector = "logs"
+// logCollectors are the names of the collectors that read log lines, which the configuration can switch off by namespace.
+var logCollectors = []string{"logs", "loki"}
 
 // diagnose gathers evidence side by side, ranks the causes and has them kept.
 func (h *Handlers) diagnose(ctx context.Context, t engine.Task) error {
@@ -39,8 +39,8 @@ func (h *Handlers) diagnose(ctx context.Context, t engine.Task) error {
 	}
 	collectors, off := c.Collectors, []engine.Gap(nil)
 	if h.Policy.LogsAreOff(i.Workload.Namespace) {
-		collectors = slices.DeleteFunc(slices.Clone(collectors), func(c rca.Collector) bool { return c.Name() == LogCollector })
-		off = []engine.Gap{{Collector: LogCollector, Reason: "switched off for this namespace by configuration"}}
+		collectors = slices.DeleteFunc(slices.Clone(collectors), func(c rca.Collector) bool { return slices.Contains(logCollectors, c.Name()) })
+		off = []engine.Gap{{Collector: logCollectors[0], Reason: "switched off for this namespace by configuration"}}
 	}
 	evidence, gaps := h.collect(ctx, collectors, i)
 	gaps = append(gaps, off...)

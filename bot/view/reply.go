@@ -159,6 +159,9 @@ func logs(c *canvas, l engine.LogExcerpt) string {
 		first = n
 	}
 	shown := lines[first:]
+	if l.Store != "" {
+		head += ", from " + escape(l.Store, 40)
+	}
 	if first > 0 || l.Truncated {
 		head += fmt.Sprintf(", the newest %s", plural(len(shown), "line", "lines"))
 	}

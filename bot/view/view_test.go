@@ -56,6 +56,7 @@ func TestGolden(t *testing.T) {
 		"reply_incidents_empty": view.Reply(engine.Reply{Incidents: &engine.IncidentList{}}, workspace),
 		"reply_incident":        view.Reply(engine.Reply{Incident: new(acknowledged())}, workspace),
 		"reply_logs":            view.Reply(engine.Reply{Logs: &engine.LogExcerpt{Pod: "api-7f9c-x2", Container: "api", Previous: true, Lines: []string{"starting", "FATAL: ``` <db>"}, Redactions: 1}}, workspace),
+		"reply_logs_store":      view.Reply(engine.Reply{Logs: &engine.LogExcerpt{Pod: "api-7f9c-x2", Container: "api", Store: "Loki", Lines: []string{"FATAL"}, Truncated: true}}, workspace),
 		"modal": view.Modal(engine.Form{
 			Name: "correction", Title: "What was it really, in the end?", Text: "The card says: cannot reach db:5432.",
 			Fields: []engine.Field{{Name: "cause", Label: "The real cause", Hint: "One sentence.", Placeholder: "the new image", Multiline: true, MaxLength: 1000}},

@@ -18,7 +18,7 @@ import (
 const module = "github.com/eks-autopilot/autopilot"
 
 // adapters are the packages below engine that talk to something outside. All others below engine are pure.
-var adapters = []string{"engine/kube", "engine/prom", "engine/github", "engine/aws", "engine/page", "engine/print"}
+var adapters = []string{"engine/kube", "engine/prom", "engine/loki", "engine/github", "engine/aws", "engine/page", "engine/print"}
 
 // owners names, for each library that is kept to one place, who may import it. Tests and the stand may use what they like.
 var owners = map[string][]string{
