@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/detect"
 )
 
 // The indexes of the caches.
@@ -216,8 +217,10 @@ type health struct {
 	now   func() time.Time
 	kinds int // how many there are
 
-	mu       sync.Mutex
-	problems map[string]problem
+	mu        sync.Mutex
+	problems  map[string]problem
+	recovered time.Time // when a kind was last listened to again
+	outage    detect.Outage
 }
 
 type problem struct {
@@ -237,6 +240,39 @@ func (h *health) failed(kind string, err error) {
 	}
 	p.err = err
 	h.problems[kind] = p
+	if !h.outage.Until.IsZero() || h.outage.From.IsZero() {
+		if n, since := h.silence(); 2*n > h.kinds {
+			h.outage = detect.Outage{From: since}
+		}
+	}
+}
+
+// silence is how many kinds are not listened to that we may read, and since when the first of them is not.
+func (h *health) silence() (n int, since time.Time) {
+	for _, p := range h.problems {
+		if apierrors.IsForbidden(p.err) {
+			continue
+		}
+		if n++; since.IsZero() || p.since.Before(since) {
+			since = p.since
+		}
+	}
+	return n, since
+}
+
+// deaf tells whether a kind is not listened to that we may read, and when one was last listened to again.
+func (h *health) deaf() (deaf bool, recovered time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n, _ := h.silence()
+	return n > 0, h.recovered
+}
+
+// away is when most kinds were last not listened to; zero when that was not seen.
+func (h *health) away() detect.Outage {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.outage
 }
 
 // ended is told of a watch that broke off. The reflector begins another at once; only if that fails is it a problem.
@@ -249,7 +285,17 @@ func (h *health) ended(kind string, err error) {
 func (h *health) listening(kind string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	p, ok := h.problems[kind]
+	if !ok {
+		return
+	}
 	delete(h.problems, kind)
+	if !apierrors.IsForbidden(p.err) {
+		h.recovered = h.now()
+	}
+	if n, _ := h.silence(); n == 0 && h.outage.Until.IsZero() && !h.outage.From.IsZero() {
+		h.outage.Until = h.now()
+	}
 }
 
 func (h *health) forbidden(kind string) bool {

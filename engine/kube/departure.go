@@ -9,6 +9,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -161,8 +162,8 @@ func (d *departures) add(o *objects, s *detect.Scene) {
 }
 
 // excuse asks the API server about departures that nothing in a scene explains: whether somebody who evicts by plan says that it was them,
-// and whether the whole namespace goes. Each is asked about once.
-func (d *departures) excuse(ctx context.Context, c *Cluster, s *detect.Scene) {
+// and whether the whole namespace goes. Each is asked about until there is an answer, and is excused meanwhile.
+func (d *departures) excuse(ctx context.Context, c *Cluster, s *detect.Scene) (again time.Duration) {
 	var ask []types.UID
 	open := detect.Unexplained(*s)
 	w := s.Workload
@@ -176,19 +177,24 @@ func (d *departures) excuse(ctx context.Context, c *Cluster, s *detect.Scene) {
 	}
 	d.mu.Unlock()
 	if len(ask) == 0 {
-		return
+		return 0
 	}
 	ctx, cancel := context.WithTimeout(ctx, excuseDeadline)
 	defer cancel()
 	said := map[types.UID]string{}
 	n, err := c.client.CoreV1().Namespaces().Get(ctx, w.Namespace, metav1.GetOptions{})
-	ends := err == nil && n.DeletionTimestamp != nil
+	ends := apierrors.IsNotFound(err) || err == nil && n.DeletionTimestamp != nil
+	unknown := map[types.UID]bool{}
 	for _, u := range open {
 		switch {
 		case ends:
 			said[u.Pod.UID] = "its namespace is being deleted"
-		case slices.Contains(ask, u.Pod.UID):
-			said[u.Pod.UID] = c.planner(ctx, u.Pod)
+		case !slices.Contains(ask, u.Pod.UID):
+		case unanswered(err):
+			unknown[u.Pod.UID] = true
+		default:
+			who, err := c.planner(ctx, u.Pod)
+			said[u.Pod.UID], unknown[u.Pod.UID] = who, err != nil
 		}
 	}
 	d.mu.Lock()
@@ -196,20 +202,32 @@ func (d *departures) excuse(ctx context.Context, c *Cluster, s *detect.Scene) {
 		if why := said[g.Pod.UID]; why != "" {
 			g.Excuse = why
 		}
+		if unknown[g.Pod.UID] {
+			g.asked = false
+		}
 	}
 	d.mu.Unlock()
 	for k := range s.Departures {
-		if why := said[s.Departures[k].Pod.UID]; why != "" {
+		uid := s.Departures[k].Pod.UID
+		if why := said[uid]; why != "" {
 			s.Departures[k].Excuse = why
 		}
+		if unknown[uid] {
+			s.Departures[k].Excuse, again = "the API server does not say", holdFor
+		}
 	}
+	return again
 }
 
-// planner is who says in an event about a pod that they evicted it by plan; "" when nobody does, or the API server does not answer.
-func (c *Cluster) planner(ctx context.Context, p *corev1.Pod) string {
+// planner is who says in an event about a pod that they evicted it by plan; "" when nobody does, or events may not be read. It fails when the
+// API server does not answer.
+func (c *Cluster) planner(ctx context.Context, p *corev1.Pod) (string, error) {
 	list, err := c.client.CoreV1().Events(p.Namespace).List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.name=" + p.Name, Limit: mostExcuseEvent})
+	if unanswered(err) {
+		return "", err
+	}
 	if err != nil {
-		return ""
+		return "", nil
 	}
 	for k := range list.Items {
 		e := &list.Items[k]
@@ -218,9 +236,9 @@ func (c *Cluster) planner(ctx context.Context, p *corev1.Pod) string {
 		}
 		for _, who := range []string{e.Reason, e.Source.Component, e.ReportingController} {
 			if slices.ContainsFunc(detect.Planners, func(known string) bool { return strings.Contains(who, known) }) {
-				return who
+				return who, nil
 			}
 		}
 	}
-	return ""
+	return "", nil
 }

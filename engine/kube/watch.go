@@ -40,6 +40,7 @@ type watcher struct {
 	objects *objects
 	survey  *survey
 	gone    *departures
+	pulse   *pulse
 	queue   workqueue.TypedRateLimitingInterface[engine.Workload]
 	ready   atomic.Bool // the caches are complete, and changes count
 
@@ -60,6 +61,7 @@ type accepted struct {
 func (c *Cluster) Watch(ctx context.Context, sink Sink) error {
 	w := &watcher{c: c, sink: sink, objects: newObjects(c.client, c.now), gone: newDepartures(c.now), known: map[engine.Workload]accepted{}}
 	w.survey = newSurvey(c, w.objects)
+	w.pulse = newPulse(c.client, c.now, w.objects.health)
 	if !c.begin(w) {
 		return engine.Errorf(engine.Conflict, "cluster %s is watched already", c.name)
 	}
@@ -236,27 +238,36 @@ func (w *watcher) process(ctx context.Context, workload engine.Workload) {
 	}
 	var result detect.Result
 	scene, ok := w.objects.scene(workload, now)
+	scene.Outage = w.objects.health.away()
 	surveyed, told := w.survey.add(&scene)
 	if !told {
 		w.queue.AddAfter(workload, w.c.every)
 		return
 	}
 	if ok || surveyed {
+		var unsaid time.Duration
 		if ok {
 			w.gone.add(w.objects, &scene)
-			w.gone.excuse(ctx, w.c, &scene)
+			unsaid = w.gone.excuse(ctx, w.c, &scene)
 		}
-		again := w.c.classes.complete(ctx, &scene)
+		unread := w.c.classes.complete(ctx, &scene)
 		result = w.c.derive(scene)
-		if again > 0 && (result.Recheck == 0 || again < result.Recheck) {
-			result.Recheck = again
+		for _, again := range []time.Duration{unsaid, unread} {
+			if again > 0 && (result.Recheck == 0 || again < result.Recheck) {
+				result.Recheck = again
+			}
 		}
 	}
-	if err := w.observe(ctx, workload, result, last, known, now); err != nil {
+	held, err := w.observe(ctx, workload, result, last, known, now)
+	if err != nil {
 		if ctx.Err() == nil {
 			w.c.log.WarnContext(ctx, "an observation was not accepted", "workload", workload.String(), "error", err)
 		}
 		w.queue.AddRateLimited(workload)
+		return
+	}
+	if held {
+		w.queue.AddAfter(workload, holdFor)
 		return
 	}
 	w.queue.Forget(workload)
@@ -272,17 +283,20 @@ func (w *watcher) last(workload engine.Workload) (accepted, bool) {
 	return a, ok
 }
 
-// observe hands a result to the Sink unless it is what the Sink holds.
-func (w *watcher) observe(ctx context.Context, workload engine.Workload, r detect.Result, last accepted, known bool, now time.Time) error {
+// observe hands a result to the Sink unless it is what the Sink holds. It is held back while the caches may not be how things are.
+func (w *watcher) observe(ctx context.Context, workload engine.Workload, r detect.Result, last accepted, known bool, now time.Time) (held bool, err error) {
 	if len(r.Signals) == 0 && !known {
-		return nil
+		return false, nil
 	}
 	state, err := fingerprint(r)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if known && state == last.state {
-		return nil
+		return false, nil
+	}
+	if !w.pulse.current(ctx) {
+		return true, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
 	defer cancel()
@@ -290,7 +304,7 @@ func (w *watcher) observe(ctx context.Context, workload engine.Workload, r detec
 		Source: engine.SourceWatch, Workload: workload, Signals: r.Signals, Complete: true, Health: r.Health, At: now,
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -299,7 +313,7 @@ func (w *watcher) observe(ctx context.Context, workload engine.Workload, r detec
 	} else {
 		w.known[workload] = accepted{state: state, at: now}
 	}
-	return nil
+	return false, nil
 }
 
 func fingerprint(r detect.Result) ([sha256.Size]byte, error) {
@@ -323,16 +337,22 @@ func (w *watcher) listen() {
 	for _, i := range w.objects.informers {
 		// It fails only for an informer that was stopped.
 		_, _ = i.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc: func(obj any) { w.changed(nil, obj) },
+			AddFunc: func(obj any) {
+				w.pulse.hear()
+				w.changed(nil, obj)
+			},
 			UpdateFunc: func(old, obj any) {
+				w.pulse.hear()
 				w.gone.note(w.objects, old, obj)
 				w.changed(old, obj)
 			},
 			DeleteFunc: func(obj any) {
-				if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-					obj = gone.Obj
+				w.pulse.hear()
+				if unseen, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+					obj = unseen.Obj // it went while nobody listened, and nobody knows how
+				} else {
+					w.gone.note(w.objects, obj, nil)
 				}
-				w.gone.note(w.objects, obj, nil)
 				w.changed(nil, obj)
 			},
 		})
