@@ -42,8 +42,11 @@ func (s *Stand) startBreaker(ctx context.Context) error {
 
 // BreakerRules are what the account of the process that does experiments may do: to read as the bot does, and the roles that are shipped for
 // experiments.
-func BreakerRules() (rules []rbacv1.PolicyRule, err error) {
-	for _, name := range []string{"reader", "chaos"} {
+func BreakerRules() ([]rbacv1.PolicyRule, error) { return Rules("reader", "chaos") }
+
+// Rules are those of the roles in files of deploy/rbac, such as "reader".
+func Rules(names ...string) (rules []rbacv1.PolicyRule, err error) {
+	for _, name := range names {
 		file, err := deploy.RBAC(name)
 		if err != nil {
 			return nil, err

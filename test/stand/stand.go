@@ -59,7 +59,7 @@ type Config struct {
 	// Parts are what to start; default all.
 	Parts []Part
 
-	// Slack is the workspace; its Page is set. SlackAddress is where it listens; default any free port.
+	// Slack is the workspace; its Page is set where it has none. SlackAddress is where it listens; default any free port.
 	Slack        slack.Config
 	SlackAddress string
 	// Cluster is the cluster; its Name, Dir and Progress are set.
@@ -277,7 +277,9 @@ func (s *Stand) run(ctx context.Context, name Part, p part) error {
 func (s *Stand) startSlack() error {
 	s.cfg.Progress("starting slack")
 	cfg := s.cfg.Slack
-	cfg.Page = page.Handler()
+	if cfg.Page == nil {
+		cfg.Page = page.Handler()
+	}
 	s.Slack = slack.New(cfg)
 	s.onStop(string(SlackPart), func(context.Context) error { s.Slack.Stop(); return nil })
 	return s.Slack.Start(s.cfg.SlackAddress)

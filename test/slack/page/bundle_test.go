@@ -118,7 +118,7 @@ func TestHandler(t *testing.T) {
 				t.Errorf("Content-Type %q, want %q", got, tc.contentType)
 			}
 			policy := w.Header().Get("Content-Security-Policy")
-			for _, part := range []string{"default-src 'none'", "script-src 'self';", "connect-src 'self'", "frame-ancestors 'none'"} {
+			for _, part := range []string{"default-src 'none'", "script-src 'self';", "connect-src 'self'", "frame-ancestors 'self'"} {
 				if !strings.Contains(policy, part) {
 					t.Errorf("the policy %q lacks %q", policy, part)
 				}

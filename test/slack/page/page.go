@@ -21,7 +21,7 @@ var bundle embed.FS
 // policy lets the page load only what is embedded here, pictures of cards, and the control API. Text that comes from
 // a cluster is never markup; were it ever, this would keep it from running.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src data:; img-src 'self' data: https:; " +
-	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
 // files are what the handler serves: path to name in dist and content type.
 var files = map[string]struct{ name, contentType string }{
