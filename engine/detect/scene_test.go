@@ -122,6 +122,11 @@ func TestPodsOfADeadNodeFollowIt(t *testing.T) {
 	if got.Parent != want || got.Node != "n2" {
 		t.Errorf("parent %v, node %q", got.Parent, got.Node)
 	}
+	s.Deployment.CreationTimestamp = ago(45 * time.Second)
+	if got := signal(t, detect.Signals(s), engine.ClassReplicasMissing); got.Parent != want {
+		t.Errorf("of a workload that is new: parent %v", got.Parent)
+	}
+	s.Deployment.CreationTimestamp = ago(time.Hour)
 	unreadyIn(&s, 2, 30*time.Second) // the second is on a node that is well
 	if got := signal(t, detect.Signals(s), engine.ClassReplicasMissing); !got.Parent.IsZero() {
 		t.Errorf("parent %v although another node's pod is hurt too", got.Parent)

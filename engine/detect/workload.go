@@ -163,10 +163,10 @@ func replicasMissing(v *view) {
 	if !ok || v.health == nil || v.health.Ready >= v.health.Desired || v.lasting() || w.moving {
 		return
 	}
-	if !v.due(w.created, newWorkload) {
-		return
-	}
 	short, since, parents := v.unready()
+	if len(parents) == 0 && !v.due(w.created, newWorkload) {
+		return // on a node that is down, it is not its start that takes long
+	}
 	if short == 0 {
 		at, refused := v.refused()
 		if !refused {
