@@ -55,6 +55,9 @@ func (b *Bot) Ready() error {
 	return nil
 }
 
+// Sockets is how many are open: Slack has said hello, and nothing since that it goes away.
+func (b *Bot) Sockets() int { return int(b.open.Load()) }
+
 // identify asks Slack who we are until it answers. It fails when the token can never work.
 func (b *Bot) identify(ctx context.Context) error {
 	wait := b.timing.Retry

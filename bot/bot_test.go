@@ -128,7 +128,7 @@ func (r *rig) start() (b *bot.Bot, stop func()) {
 	stop = sync.OnceFunc(func() { cancel(); running.Wait() })
 	r.t.Cleanup(stop)
 	r.eventually("the bot is ready", func() bool { return b.Ready() == nil })
-	r.eventually("both sockets are open", func() bool { return bot.Sockets(b) == 2 })
+	r.eventually("both sockets are open", func() bool { return b.Sockets() == 2 })
 	return b, stop
 }
 

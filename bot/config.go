@@ -30,6 +30,11 @@ type Config struct {
 	Timing   Timing
 	// Transport carries the calls of the Web API; nil means http.DefaultTransport.
 	Transport http.RoundTripper
+	// Settled is told what came of each try to show a message: delivery, failure, loss (its place is gone), drop, pause (its channel
+	// rests) or rest (it says what it said a moment ago). Rests is told for how long a method rests, by our own pace or because Slack
+	// asked for it. nil for nobody.
+	Settled func(outcome string)
+	Rests   func(method string, rest time.Duration)
 	// Attachments makes the files that go with a digest, such as its page; what could not be made is said in sentences for people, and
 	// is no error. nil for none. A file is uploaded once for each version of the message, whatever bytes it has when made again: its
 	// name must be the same then.

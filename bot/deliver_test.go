@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -237,6 +238,17 @@ func TestSlowDownIsObeyed(t *testing.T) {
 			r.content.put(incident(42))
 			r.content.put(incident(43))
 			r.outbox.want(card(42))
+			var shown, rested atomic.Int64
+			r.config.Settled = func(outcome string) {
+				if outcome == "delivery" {
+					shown.Add(1)
+				}
+			}
+			r.config.Rests = func(of string, rest time.Duration) {
+				if of == method && rest > 0 {
+					rested.Add(1)
+				}
+			}
 			r.start()
 			r.delivered(engine.CardKey(42), 1)
 			next, other := card(42), card(43)
@@ -253,6 +265,9 @@ func TestSlowDownIsObeyed(t *testing.T) {
 				if c.RetryAfter > 0 && n+1 < len(calls) && calls[n+1].Time.Sub(c.Time) < time.Second {
 					t.Errorf("asked to wait a second, called again after %s", calls[n+1].Time.Sub(c.Time))
 				}
+			}
+			if shown.Load() < 3 || rested.Load() == 0 {
+				t.Errorf("told of %d deliveries and %d rests, want three and at least one", shown.Load(), rested.Load())
 			}
 			r.noViolations()
 		})

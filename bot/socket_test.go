@@ -139,7 +139,7 @@ func TestAllSocketsBreak(t *testing.T) {
 	r := newRig(t, slack.Config{})
 	b, _ := r.start()
 	r.must(r.control.Drop(t.Context(), 0))
-	r.eventually("the bot is ready again", func() bool { return b.Ready() == nil && r.sockets() == 2 && bot.Sockets(b) == 2 })
+	r.eventually("the bot is ready again", func() bool { return b.Ready() == nil && r.sockets() == 2 && b.Sockets() == 2 })
 	if out := r.command("status"); !out.OK {
 		t.Errorf("after the break: %+v", out)
 	}
