@@ -56,7 +56,10 @@ require (
 	sigs.k8s.io/yaml v1.6.0
 )
 
-require gotest.tools/v3 v3.5.2 // indirect
+require (
+	github.com/aws/aws-sdk-go-v2/service/fis v1.38.2 // indirect
+	gotest.tools/v3 v3.5.2 // indirect
+)
 
 require (
 	github.com/agext/levenshtein v1.2.1 // indirect

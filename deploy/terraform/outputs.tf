@@ -8,6 +8,11 @@ output "volume_remover_role_arn" {
   value       = one(aws_iam_role.remover[*].arn)
 }
 
+output "fault_injector_role_arn" {
+  description = "Of the role that has AWS FIS break something, for clusters[].chaos.fis.role_arn in the bot's configuration; null without one."
+  value       = one(aws_iam_role.injector[*].arn)
+}
+
 output "audit_anchor_role_arn" {
   description = "Of the role that keeps the audit log's head, for audit.anchor.role_arn in the bot's configuration; null without one."
   value       = one(aws_iam_role.anchor[*].arn)

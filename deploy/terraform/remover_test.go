@@ -89,7 +89,7 @@ func TestRemoverIsApart(t *testing.T) {
 
 // Every file is HCL.
 func TestModuleParses(t *testing.T) {
-	for _, file := range []string{"main.tf", "remover.tf", "anchor.tf", "variables.tf", "outputs.tf"} {
+	for _, file := range []string{"main.tf", "remover.tf", "anchor.tf", "fis.tf", "variables.tf", "outputs.tf"} {
 		if _, diags := hclsyntax.ParseConfig([]byte(read(t, file)), file, hcl.InitialPos); diags.HasErrors() {
 			t.Errorf("%v", diags)
 		}

@@ -95,6 +95,15 @@ variable "volume_remover" {
   default = null
 }
 
+variable "fault_injector" {
+  description = "Make a role by which the process that does experiments has AWS FIS do some of them. role_arn is that process's own role, which is not the bot's; experiment_role_arn is the role that the experiment template names, as which AWS FIS acts. null for no such role."
+  type = object({
+    role_arn            = string
+    experiment_role_arn = string
+  })
+  default = null
+}
+
 variable "audit_anchor" {
   description = "Make a role that keeps the head of the audit log in a bucket under Object Lock. prefix is that of the bot's configuration; mode is COMPLIANCE or GOVERNANCE. role_arn is the bot's own role where that is of another account. null for no such role."
   type = object({

@@ -38,6 +38,19 @@ func Invokes() Grant {
 	return Grant{Part: "narrator", Actions: []string{"bedrock:InvokeModel"}}
 }
 
+// Injects is what FIS calls, with a role that may nothing else: it begins, reads and ends what it made, as the role of AWS FIS that somebody
+// named, and reads the template that somebody made.
+func Injects() Grant {
+	return Grant{
+		Part: "fault-injector",
+		Actions: []string{
+			"fis:CreateExperimentTemplate", "fis:DeleteExperimentTemplate", "fis:GetExperiment", "fis:GetExperimentTemplate", "fis:ListExperimentTemplates",
+			"fis:ListExperiments", "fis:StartExperiment", "fis:StopExperiment",
+		},
+		Behind: []string{"fis:TagResource", "iam:PassRole"},
+	}
+}
+
 // Files is what Depot calls.
 func Files() Grant {
 	return Grant{Part: "report-files", Actions: []string{"s3:PutObject"}}

@@ -4,7 +4,8 @@
 // package handlers it lists what an account has (waste.Account), what AWS asks for it (price.List), and what is paid (price.Bill).
 // Where people approved it, a Remover takes a snapshot of a volume and deletes the volume, as a role of its own. Anchors keeps the
 // head of the audit log in S3, as another. Mail and Depot bring reports to where Slack is not.
-// Every API action that it calls is in Grants, Removes, Keeps, Mails or Files, and deploy/terraform allows those and no others.
+// FIS breaks things in pods by AWS FIS.
+// Every API action that it calls is in Grants, Removes, Keeps, Mails, Files or Injects, and deploy/terraform allows those and no others.
 package aws
 
 import (
@@ -28,6 +29,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/pricing"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -63,7 +65,10 @@ type Account struct {
 
 // load gives the SDK's own configuration: where, as whom, and with how much patience.
 func load(ctx context.Context, cfg Config) (aws.Config, error) {
-	options := []func(*config.LoadOptions) error{config.WithRegion(cfg.Region), config.WithAppID("autopilot"), config.WithRetryer(retryer(cfg.Backoff))}
+	options := []func(*config.LoadOptions) error{
+		config.WithRegion(cfg.Region), config.WithAppID("autopilot"), config.WithRetryer(retryer(cfg.Backoff)),
+		config.WithAPIOptions([]func(*middleware.Stack) error{measured}),
+	}
 	if cfg.Endpoint != "" {
 		options = append(options, config.WithBaseEndpoint(cfg.Endpoint))
 	}

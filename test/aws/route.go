@@ -55,6 +55,10 @@ func (s *Server) understand(r *http.Request, body []byte) (*call, *refusal) {
 			c.path = append(c.path, part)
 		}
 		c.action, c.do = eksAction(r.Method, c.path)
+	case sc.service == "fis":
+		c.proto, c.form = restJSON, r.URL.Query()
+		c.path = strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+		c.fisAction(r.Method)
 	case sc.service == "ses":
 		c.proto, c.form = restJSON, r.URL.Query()
 		c.sesAction(r.Method, r.URL.Path)

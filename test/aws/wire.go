@@ -57,7 +57,7 @@ func (p protocol) throttled(service string) *refusal {
 		return refuse(http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate.")
 	case service == "ses":
 		return refuse(http.StatusTooManyRequests, "TooManyRequestsException", "Maximum sending rate exceeded.")
-	case service == "bedrock":
+	case service == "bedrock", service == "fis":
 		return refuse(http.StatusTooManyRequests, "ThrottlingException", "Too many requests, please wait before trying again.")
 	case service == "ce":
 		return refuse(http.StatusBadRequest, "LimitExceededException", "Rate exceeded")

@@ -21,6 +21,9 @@ type World struct {
 	Senders    []Sender
 	Mails      []Mail // that were taken
 	Models     []Model
+
+	FaultTemplates []FaultTemplate // of AWS FIS
+	FaultRuns      []FaultRun
 }
 
 // Instance is an EC2 instance.
