@@ -33,9 +33,17 @@ func (r result) line() string {
 	case len(r.stranded) > 0:
 		return "left behind: " + strings.Join(r.stranded, ", ")
 	case g != nil:
-		return fmt.Sprintf("experiment %d: %s", r.experiment.ID, g.Text)
+		return fmt.Sprintf("experiment %d, %s: %s; by watching %s, by alerts %s %v", r.experiment.ID, r.experiment.Title, g.Text, elapsed(g.WatchAfter), elapsed(g.AlertAfter), g.Alerts)
 	}
 	return "done"
+}
+
+// elapsed is how long something took; "-" where it never came.
+func elapsed(d time.Duration) string {
+	if d == 0 {
+		return "-"
+	}
+	return seconds(d)
 }
 
 const (
@@ -48,8 +56,11 @@ const (
 // put tries one thing when all is well, and waits until all is well again.
 func (r *room) put(ctx context.Context, t attempt, hold time.Duration) result {
 	o := result{attempt: t, spaces: []string{shop(t.lane)}}
-	if t.fault == engine.FaultDrain {
+	switch {
+	case t.fault == engine.FaultDrain:
 		o.spaces = []string{herd, "kwok-000", "kwok-001"}
+	case t.control == controlDrain || t.control == controlSpot:
+		o.spaces = nil // its namespace and nodes are made for it
 	}
 	err := r.peace(ctx, o.spaces...)
 	o.from = time.Now()
@@ -149,7 +160,16 @@ func (r *room) askOnce(ctx context.Context, o *result, hold time.Duration) error
 	if o.fault == engine.FaultDrain {
 		whole += 2 * time.Minute // what a drain takes by itself
 	}
+	var enough time.Time // when as much was seen as there is to see
 	if err := r.track(ctx, o, whole, "its end", func(e engine.Experiment) bool {
+		if e.Status == engine.ExperimentRunning && e.StopAt.IsZero() && o.fault.Lasts() {
+			switch {
+			case enough.IsZero() && r.understood(ctx, e):
+				enough = time.Now().Add(lookOn)
+			case !enough.IsZero() && time.Now().After(enough):
+				_ = r.push(ctx, e, "STOP") // one that was not taken is tried again, and the fault has an end of its own
+			}
+		}
 		return e.Status == engine.ExperimentOver || e.Status == engine.ExperimentRefused
 	}, asked); err != nil {
 		return err
@@ -208,29 +228,47 @@ func (r *room) track(ctx context.Context, o *result, within time.Duration, what 
 	return nil
 }
 
+// lookOn is how long a fault is held after it was noticed and has a cause: other alerts of it may come, and change the ranking.
+const lookOn = 15 * time.Second
+
+// understood tells whether an incident of what an experiment hit, or of what feels it, is open and has a cause.
+func (r *room) understood(ctx context.Context, e engine.Experiment) bool {
+	all, err := r.store.Incidents(ctx, engine.IncidentFilter{Cluster: e.Cluster, Limit: 200})
+	return err == nil && slices.ContainsFunc(all, func(i engine.Incident) bool {
+		if !slices.Contains(e.Expect.Workloads, i.Workload) {
+			return false
+		}
+		i, err := r.store.Incident(ctx, i.ID)
+		return err == nil && i.Diagnosis.At.After(e.StartedAt) && len(i.Diagnosis.Causes) > 0
+	})
+}
+
 // confirm presses the button on the experiment's card once that shows the plan.
 func (r *room) confirm(ctx context.Context, o *result) error {
-	key := engine.ExperimentKey(o.experiment.ID)
 	var last error
 	err := waitFor(ctx, answering, func(ctx context.Context) (bool, error) {
-		all, err := r.reader.Messages(ctx, r.reader.Channel, r.reader.User)
-		if err != nil {
-			return false, err
-		}
-		k := slices.IndexFunc(all, func(m slack.Message) bool { return m.Metadata != nil && m.Metadata.EventPayload["key"] == key })
-		if k < 0 {
-			last = errors.New("there is no card")
-			return false, nil
-		}
-		outcome, err := r.reader.Press(ctx, r.people["ana"], all[k].TS, "Confirm")
-		if err != nil || !outcome.OK {
-			last = fmt.Errorf("%+v, %w", outcome, err)
-			return false, nil // the card does not show the plan yet
-		}
-		return true, nil
+		last = r.push(ctx, o.experiment, "Confirm")
+		return last == nil, nil
 	})
 	if err != nil {
 		return fmt.Errorf("experiment %d could not be confirmed: %w: %w", o.experiment.ID, last, err)
+	}
+	return nil
+}
+
+// push presses a button on an experiment's card. It fails while the card does not show it.
+func (r *room) push(ctx context.Context, e engine.Experiment, label string) error {
+	all, err := r.reader.Messages(ctx, r.reader.Channel, r.reader.User)
+	if err != nil {
+		return err
+	}
+	key := engine.ExperimentKey(e.ID)
+	k := slices.IndexFunc(all, func(m slack.Message) bool { return m.Metadata != nil && m.Metadata.EventPayload["key"] == key })
+	if k < 0 {
+		return errors.New("there is no card")
+	}
+	if outcome, err := r.reader.Press(ctx, r.people["ana"], all[k].TS, label); err != nil || !outcome.OK {
+		return fmt.Errorf("%+v, %w", outcome, err)
 	}
 	return nil
 }
@@ -276,7 +314,7 @@ func (r *room) beInnocent(ctx context.Context, o *result) error {
 		if s, err = all[k].Cast(fmt.Sprintf("%s-%d", strings.TrimPrefix(name, "innocent-"), o.seed), r.Cluster.NodeName(), nil); err != nil {
 			return err
 		}
-		o.spaces = []string{s.Namespace}
+		o.spaces = []string{s.Namespace, s.Namespace + "-a", s.Namespace + "-b"}
 		if err := r.player.Begin(ctx, s); err != nil {
 			return err
 		}
