@@ -33,7 +33,7 @@ func (p proposals) Proposals(ctx context.Context, f handlers.ProposalFilter) ([]
 
 // connectChanges gives the handlers what they need to make pull requests, and to remove volumes; nil where the configuration asks for
 // neither. It speaks to nobody.
-func connectChanges(ctx context.Context, cfg Config, secrets Secrets, st *store.Store, log *slog.Logger) (*handlers.Changes, error) {
+func connectChanges(ctx context.Context, cfg Config, secrets Secrets, st *store.Store, m *metrics, log *slog.Logger) (*handlers.Changes, error) {
 	removing, err := connectRemoving(ctx, cfg, st)
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func connectChanges(ctx context.Context, cfg Config, secrets Secrets, st *store.
 	case cfg.GitHub == nil:
 		return &handlers.Changes{Proposals: proposals{st}, Logins: cfg.People, Removing: removing}, nil
 	}
-	forge, err := connectGitHub(cfg, secrets, log)
+	forge, err := connectGitHub(cfg, secrets, m.transport("github"), log)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func checkGitHub(ctx context.Context, cfg Config, secrets Secrets) []engine.Chec
 	if cfg.GitHub == nil {
 		return nil // nobody asked for it
 	}
-	forge, err := connectGitHub(cfg, secrets, slog.New(slog.DiscardHandler))
+	forge, err := connectGitHub(cfg, secrets, http.DefaultTransport, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return []engine.Check{engine.Missed("github-credentials", engine.CheckFail, area, "credentials", engine.UserMessage(err, area), "a token or an App", "set them; see docs/configuration.md")}
 	}
@@ -144,9 +144,9 @@ func checkApprovers(cfg Config) engine.Check {
 }
 
 // connectGitHub prepares the way to GitHub, as an App or by a token.
-func connectGitHub(cfg Config, secrets Secrets, log *slog.Logger) (*github.Forge, error) {
+func connectGitHub(cfg Config, secrets Secrets, transport http.RoundTripper, log *slog.Logger) (*github.Forge, error) {
 	o := github.Options{
-		URL: cfg.GitHub.URL, Token: secrets.GitHubToken, MaxOpen: *cfg.GitHub.OpenPerRepo, MaxPerHour: *cfg.GitHub.PerHour, Log: log,
+		URL: cfg.GitHub.URL, Token: secrets.GitHubToken, MaxOpen: *cfg.GitHub.OpenPerRepo, MaxPerHour: *cfg.GitHub.PerHour, Transport: transport, Log: log,
 	}
 	switch app := cfg.GitHub.App; {
 	case app != nil && secrets.GitHubAppKey.IsZero():

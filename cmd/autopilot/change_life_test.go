@@ -94,7 +94,7 @@ func newLife(t *testing.T) *life {
 	log := slog.New(slog.DiscardHandler)
 	l.st = storetest.New(t, store.Options{Rules: func() incident.Rules { return cfg.rules() }, Cards: cfg.cards, Log: log})
 	secrets := Secrets{GitHubToken: "ghp_bot", GitHubWebhook: "hook"}
-	changes, err := connectChanges(t.Context(), cfg, secrets, l.st, log)
+	changes, err := connectChanges(t.Context(), cfg, secrets, l.st, nil, log)
 	must(t, err)
 	hints := func(context.Context, engine.Workload) (change.Hints, error) { return change.Hints{}, nil }
 	l.h = &handlers.Handlers{

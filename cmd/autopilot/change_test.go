@@ -31,7 +31,7 @@ func TestConnectGitHub(t *testing.T) {
 		"a broken token":   {byToken, Secrets{GitHubToken: "ghp x"}, "blanks"},
 		"both, for an App": {changeConfig(t), Secrets{GitHubAppKey: "s3cret", GitHubToken: "ghp_x"}, "one of them"},
 	} {
-		forge, err := connectGitHub(tc.cfg, tc.secrets, nil)
+		forge, err := connectGitHub(tc.cfg, tc.secrets, nil, nil)
 		if tc.want == "" {
 			if err != nil || forge == nil {
 				t.Errorf("%s: %v", name, err)

@@ -67,7 +67,7 @@ func TestChangeDefaults(t *testing.T) {
 	if err != nil || c.GitHub != nil || c.Approvals.Expires != 72*time.Hour || c.Approvals.TwoPeopleWithin != 24*time.Hour {
 		t.Fatalf("without the sections: %+v, %+v, %v", c.GitHub, c.Approvals, err)
 	}
-	if got, err := connectChanges(t.Context(), c, Secrets{}, nil, nil); got != nil || err != nil {
+	if got, err := connectChanges(t.Context(), c, Secrets{}, nil, nil, nil); got != nil || err != nil {
 		t.Errorf("nobody asked for pull requests: %+v, %v", got, err)
 	}
 	c, err = parseConfig("f", []byte(smallest+"waste: {}\ngithub: {}\n"))

@@ -25,7 +25,7 @@ func TestVolumesAreRemovedWhereItIsAskedFor(t *testing.T) {
 	if c, err = parseConfig("f", []byte(removing)); err != nil {
 		t.Fatal(err)
 	}
-	changes, err := connectChanges(t.Context(), c, Secrets{}, nil, nil)
+	changes, err := connectChanges(t.Context(), c, Secrets{}, nil, nil, nil)
 	if err != nil || changes == nil || changes.Removing == nil || changes.Forge != nil {
 		t.Fatalf("without GitHub: %+v, %v", changes, err)
 	}
@@ -37,7 +37,7 @@ func TestVolumesAreRemovedWhereItIsAskedFor(t *testing.T) {
 		t.Errorf("removes in %s; want the account with a role for it alone", got)
 	}
 	c.Volumes.Remove = false
-	if changes, err := connectChanges(t.Context(), c, Secrets{}, nil, nil); changes != nil || err != nil {
+	if changes, err := connectChanges(t.Context(), c, Secrets{}, nil, nil, nil); changes != nil || err != nil {
 		t.Errorf("switched off: %+v, %v", changes, err)
 	}
 }

@@ -82,17 +82,17 @@ func (s *silencer) Silence(ctx context.Context, incident int64, m handlers.Match
 	return s.Alertmanager.Silence(ctx, prom.Silence{IncidentID: incident, Labels: m.Labels, Patterns: m.Patterns, Until: until, By: by})
 }
 
-func connectPagers(cfg Config, secrets Secrets) ([]handlers.Pager, error) {
+func connectPagers(cfg Config, secrets Secrets, m *metrics) ([]handlers.Pager, error) {
 	var all []handlers.Pager
 	if c := cfg.OnCall.PagerDuty; c != nil {
-		p, err := page.NewPagerDuty(page.Config{URL: c.URL, Key: secrets.PagerDutyKey})
+		p, err := page.NewPagerDuty(page.Config{URL: c.URL, Key: secrets.PagerDutyKey, Transport: m.transport("pagerduty")})
 		if err != nil {
 			return nil, fmt.Errorf("AUTOPILOT_PAGERDUTY_KEY: %w", err)
 		}
 		all = append(all, p)
 	}
 	if c := cfg.OnCall.Opsgenie; c != nil {
-		p, err := page.NewOpsgenie(page.Config{URL: c.URL, Key: secrets.OpsgenieKey})
+		p, err := page.NewOpsgenie(page.Config{URL: c.URL, Key: secrets.OpsgenieKey, Transport: m.transport("opsgenie")})
 		if err != nil {
 			return nil, fmt.Errorf("AUTOPILOT_OPSGENIE_KEY: %w", err)
 		}

@@ -124,7 +124,7 @@ func checkOnCall(cfg Config, secrets Secrets) []engine.Check {
 		checks = append(checks, engine.Missed("heartbeat-absent", engine.CheckWarn, area, "heartbeat", "not configured", "a dead man's switch",
 			"set AUTOPILOT_HEARTBEAT_URL; without it nobody hears when the bot itself is gone"))
 	}
-	if _, err := connectPagers(cfg, secrets); err != nil {
+	if _, err := connectPagers(cfg, secrets, nil); err != nil {
 		checks = append(checks, engine.Missed("pager-key", engine.CheckFail, area, "pager", err.Error(), "a key for the pager", "set the secret"))
 	}
 	return checks

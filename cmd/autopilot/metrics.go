@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/eks-autopilot/autopilot/engine"
-	"github.com/eks-autopilot/autopilot/store"
 )
 
 // metrics are the bot's own: rate, errors and duration of everything that comes in, goes out or is done in the background, and what waits.
@@ -21,6 +20,8 @@ type metrics struct {
 	in       *prometheus.HistogramVec
 	out      *prometheus.HistogramVec
 	tasks    *prometheus.HistogramVec
+
+	deliveries, rests *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -33,9 +34,16 @@ func newMetrics() *metrics {
 	m.in = histogram("http_request_duration_seconds", "Duration of requests to the bot: webhooks and probes.", "route", "code")
 	m.out = histogram("client_request_duration_seconds", "Duration of requests that the bot makes, by whom it asks.", "edge", "code")
 	m.tasks = histogram("task_duration_seconds", "Duration of tries of background tasks.", "kind", "outcome")
+	m.deliveries = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "autopilot_slack_deliveries_total", Help: "Tries to show a message, by what came of them."}, []string{"outcome"})
+	m.rests = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "autopilot_slack_rest_seconds_total", Help: "For how long methods had to rest, by our own pace or because Slack asked for it.",
+	}, []string{"method"})
+	for _, o := range []string{"delivery", "failure", "loss", "drop", "pause", "rest"} {
+		m.deliveries.WithLabelValues(o) // at 0: the first failure is a change, too
+	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "autopilot_build_info", Help: "1, with the version of the program."}, []string{"version"})
 	build.WithLabelValues(programVersion()).Set(1)
-	m.registry.MustRegister(m.in, m.out, m.tasks, build, process.NewGoCollector(), process.NewProcessCollector(process.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.in, m.out, m.tasks, m.deliveries, m.rests, build, process.NewGoCollector(), process.NewProcessCollector(process.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -73,7 +81,26 @@ func (m *metrics) transport(edge string) http.RoundTripper {
 	return m.around(edge)(http.DefaultTransport)
 }
 
-// around measures what is asked of an edge: slack, kubernetes, prometheus, alertmanager, github. The code is "error" where none came.
+// watchSlack shows how many sockets are open.
+func (m *metrics) watchSlack(sockets func() int) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "autopilot_slack_sockets", Help: "Sockets to Slack that are open, of this replica."},
+		func() float64 { return float64(sockets()) }))
+}
+
+// delivered counts what came of a try to show a message.
+func (m *metrics) delivered(outcome string) { m.deliveries.WithLabelValues(outcome).Inc() }
+
+// rested adds up for how long a method of Slack's rests.
+func (m *metrics) rested(method string, rest time.Duration) {
+	m.rests.WithLabelValues(method).Add(max(rest, 0).Seconds())
+}
+
+// asked measures what is asked of an edge otherwise than by HTTP of ours: the database, AWS.
+func (m *metrics) asked(edge, code string, took time.Duration) {
+	m.out.WithLabelValues(edge, code).Observe(took.Seconds())
+}
+
+// around measures what is asked of an edge: slack, kubernetes, prometheus, alertmanager, github, a pager. The code is "error" where none came.
 // Time counts until an answer begins, so that a watch of Kubernetes, which is open for as long as it may be, is no slow request.
 func (m *metrics) around(edge string) func(http.RoundTripper) http.RoundTripper {
 	if m == nil {
@@ -119,69 +146,4 @@ func outcome(err error) string {
 		return string(engine.CodeOf(err))
 	}
 	return "done"
-}
-
-// backlog shows what waits in the database, asked when somebody looks.
-type backlog struct {
-	read                                                           func(context.Context) (store.Backlog, error)
-	up, tasks, taskAge, messages, messageAge, payloads, payloadAge *prometheus.Desc
-	open, median, p95, detected                                    *prometheus.Desc
-}
-
-func newBacklog(read func(context.Context) (store.Backlog, error)) *backlog {
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc("autopilot_"+name, help, labels, nil)
-	}
-	return &backlog{
-		read:       read,
-		up:         desc("database_up", "Whether the database answered when these metrics were asked for."),
-		tasks:      desc("tasks_due", "Background tasks that are due and not begun, of all replicas.", "kind"),
-		taskAge:    desc("tasks_due_age_seconds", "For how long the oldest task has been due.", "kind"),
-		messages:   desc("messages_waiting", "Messages that Slack does not show yet as they should be."),
-		messageAge: desc("messages_waiting_age_seconds", "Since when the oldest of them was first wanted."),
-		payloads:   desc("payloads_waiting", "Commands, clicks and events that are kept and not answered."),
-		payloadAge: desc("payloads_waiting_age_seconds", "For how long the oldest of them has been kept."),
-		open:       desc("incidents_open", "Incidents that are not resolved.", "severity"),
-		median:     desc("detection_delay_median_seconds", "Median time from the start of a problem to its incident, of those opened in the last hour."),
-		p95:        desc("detection_delay_p95_seconds", "The same, of which 95 in 100 took no longer."),
-		detected:   desc("incidents_detected_last_hour", "Incidents opened in the last hour."),
-	}
-}
-
-// Describe implements prometheus.Collector.
-func (b *backlog) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{b.up, b.tasks, b.taskAge, b.messages, b.messageAge, b.payloads, b.payloadAge, b.open, b.median, b.p95, b.detected} {
-		out <- d
-	}
-}
-
-// Collect implements prometheus.Collector. While the database does not answer, that is all that is shown of it.
-func (b *backlog) Collect(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
-	}
-	now, err := b.read(ctx)
-	if err != nil {
-		gauge(b.up, 0)
-		return
-	}
-	gauge(b.up, 1)
-	for _, k := range now.Tasks {
-		gauge(b.tasks, float64(k.Count), k.Kind)
-		gauge(b.taskAge, k.Age.Seconds(), k.Kind)
-	}
-	gauge(b.messages, float64(now.Messages.Count))
-	gauge(b.messageAge, now.Messages.Age.Seconds())
-	gauge(b.payloads, float64(now.Payloads.Count))
-	gauge(b.payloadAge, now.Payloads.Age.Seconds())
-	for _, s := range []engine.Severity{engine.Critical, engine.Warning, engine.Info} {
-		gauge(b.open, float64(now.Open[string(s)]), string(s))
-	}
-	gauge(b.detected, float64(now.Detected))
-	if now.Detected > 0 {
-		gauge(b.median, now.DetectMedian.Seconds())
-		gauge(b.p95, now.DetectP95.Seconds())
-	}
 }

@@ -15,14 +15,41 @@ import (
 	"github.com/eks-autopilot/autopilot/store"
 )
 
+var (
+	waits = store.Backlog{
+		Tasks: []store.TaskBacklog{{Kind: "diagnose", Waiting: store.Waiting{Count: 3, Age: 90 * time.Second}}}, Messages: store.Waiting{Count: 2, Age: 4 * time.Second},
+		Failing: store.Waiting{Count: 1}, Open: map[string]int{"critical": 1},
+	}
+	well = store.Vitals{
+		Detected: 2, Delays: []store.Delay{{Step: "card", Count: 2, Median: 6 * time.Second, P95: 8 * time.Second}},
+		Clusters: []store.ClusterVitals{
+			{Name: "former", Synced: time.Hour, Watchdog: time.Hour}, {Name: "lost", Synced: store.Unknown, Watchdog: store.Unknown},
+			{Name: "prod", Watched: true, Synced: 3 * time.Second, Watchdog: 40 * time.Second},
+		},
+		Scan: store.ScanVitals{
+			Good: time.Date(2026, 11, 23, 0, 17, 0, 0, time.UTC), Last: time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC), Failed: true, Took: 40 * time.Second, Gaps: 1,
+			Cost: engine.ScanCost{Queries: 9, Samples: 5000, BilledAmount: 10_000},
+		},
+		Experiments: store.ExperimentVitals{Waiting: store.Waiting{Count: 1, Age: time.Minute}, Stranded: 1},
+		Findings:    []store.FindingSum{{Kind: "orphan_volume", Cluster: "prod", Count: 2, Monthly: 16 * engine.USD}},
+		Saved:       []store.SavedSum{{Type: "orphan_volume", Cluster: "prod", Step: "verified", Amount: engine.USD / 2}},
+	}
+)
+
 func TestMetrics(t *testing.T) {
 	m := newMetrics()
-	waiting := store.Backlog{
-		Tasks: []store.TaskBacklog{{Kind: "diagnose", Waiting: store.Waiting{Count: 3, Age: 90 * time.Second}}}, Messages: store.Waiting{Count: 2, Age: 4 * time.Second},
-		Open: map[string]int{"critical": 1}, Detected: 2, DetectMedian: 6 * time.Second, DetectP95: 8 * time.Second,
-	}
 	var gone error
-	m.registry.MustRegister(newBacklog(func(context.Context) (store.Backlog, error) { return waiting, gone }))
+	clock := time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
+	asked := 0
+	from := rows{
+		backlog: func(context.Context) (store.Backlog, error) { asked++; return waits, gone }, vitals: func(context.Context) (store.Vitals, error) { return well, gone },
+		clusters: []string{"prod", "lost", "new"}, next: func(t time.Time) time.Time { return t.Add(6 * time.Hour) }, now: func() time.Time { return clock },
+	}
+	m.registry.MustRegister(from.begin())
+	m.watchSlack(func() int { return 2 })
+	m.delivered("delivery")
+	m.rested("chat.update", 1500*time.Millisecond)
+	m.asked("postgres", "ok", 2*time.Millisecond)
 
 	// What comes in: by the route that took it, and the answer that it gave.
 	mux := http.NewServeMux()
@@ -80,10 +107,23 @@ func TestMetrics(t *testing.T) {
 		`autopilot_task_duration_seconds_count{kind="wait",outcome="waits"} 1`,
 		`autopilot_tasks_due{kind="diagnose"} 3`, `autopilot_tasks_due_age_seconds{kind="diagnose"} 90`,
 		`autopilot_messages_waiting 2`, `autopilot_incidents_open{severity="critical"} 1`, `autopilot_incidents_open{severity="info"} 0`,
-		`autopilot_detection_delay_p95_seconds 8`, `autopilot_detection_delay_median_seconds 6`, `autopilot_database_up 1`, `autopilot_build_info{version="`, `process_resident_memory_bytes`,
+		`autopilot_detection_delay_p95_seconds{step="card"} 8`, `autopilot_detection_delay_median_seconds{step="card"} 6`, `autopilot_database_up 1`,
+		`autopilot_client_request_duration_seconds_count{code="ok",edge="postgres"} 1`, `autopilot_slack_sockets 2`, `autopilot_messages_failing 1`,
+		`autopilot_slack_deliveries_total{outcome="delivery"} 1`, `autopilot_slack_deliveries_total{outcome="drop"} 0`, `autopilot_slack_rest_seconds_total{method="chat.update"} 1.5`,
+		`autopilot_cluster_watched{cluster="prod"} 1`, `autopilot_cluster_watched{cluster="lost"} 0`, `autopilot_cluster_watched{cluster="new"} 0`,
+		`autopilot_cluster_synced_age_seconds{cluster="prod"} 3`, `autopilot_watchdog_age_seconds{cluster="prod"} 40`,
+		`autopilot_scan_due_timestamp_seconds 1.79541462e+09`, `autopilot_scan_failed 1`, `autopilot_scan_duration_seconds 40`, `autopilot_scan_queries 9`, `autopilot_scan_samples 5000`, `autopilot_scan_billed_dollars 0.01`,
+		`autopilot_experiments_waiting_age_seconds 60`, `autopilot_experiments_stranded 1`, `autopilot_findings_monthly_dollars{cluster="prod",kind="orphan_volume"} 16`,
+		`autopilot_savings_dollars{cluster="prod",kind="orphan_volume",step="verified"} 0.5`,
+		`autopilot_build_info{version="`, `process_resident_memory_bytes`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the metrics lack %s", want)
+		}
+	}
+	for _, no := range []string{`cluster="former"`, `autopilot_watchdog_age_seconds{cluster="lost"}`} {
+		if strings.Contains(page, no) {
+			t.Errorf("the metrics have %s, of a cluster that is not in the configuration, or that never was so", no)
 		}
 	}
 	if strings.Contains(page, "secret") {
@@ -93,6 +133,11 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("promlint: %+v, %v", problems, err)
 	}
 
+	ask(http.MethodGet, "/metrics")
+	if asked != 1 {
+		t.Errorf("the database was asked %d times in an instant", asked)
+	}
+	clock = clock.Add(rowsFor)
 	gone = engine.Errorf(engine.Unavailable, "the database is away")
 	page = ask(http.MethodGet, "/metrics")
 	if !strings.Contains(page, "autopilot_database_up 0") || strings.Contains(page, "autopilot_tasks_due{") {

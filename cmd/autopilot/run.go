@@ -14,6 +14,7 @@ import (
 
 	"github.com/eks-autopilot/autopilot/bot"
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/aws"
 	"github.com/eks-autopilot/autopilot/engine/incident"
 	"github.com/eks-autopilot/autopilot/engine/kube"
 	"github.com/eks-autopilot/autopilot/engine/prom"
@@ -41,8 +42,11 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	}
 	rules := cfg.rules()
 
+	m := newMetrics()
+	aws.MeasureTo(func(service, code string, took time.Duration) { m.asked("aws/"+service, code, took) })
 	st, err := store.Open(ctx, secrets.DatabaseURL.Reveal(), store.Options{
 		Rules: func() incident.Rules { return rules }, Cards: cfg.cards, Log: log, Retention: cfg.Retention.Evidence, Payloads: cfg.Retention.Payloads,
+		Asked: func(outcome string, took time.Duration) { m.asked("postgres", outcome, took) },
 	})
 	if err != nil {
 		return err
@@ -52,8 +56,6 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 		return err
 	}
 
-	m := newMetrics()
-	m.registry.MustRegister(newBacklog(st.Backlog))
 	clusters, err := connectClusters(ctx, cfg, secrets, m, log)
 	if err != nil {
 		return err
@@ -62,7 +64,8 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	changes, err := connectChanges(ctx, cfg, secrets, st, log)
+	m.registry.MustRegister(vitals(st, cfg, lookFor))
+	changes, err := connectChanges(ctx, cfg, secrets, st, m, log)
 	if err != nil {
 		return err
 	}
@@ -78,7 +81,7 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	pagers, err := connectPagers(cfg, secrets)
+	pagers, err := connectPagers(cfg, secrets, m)
 	if err != nil {
 		return err
 	}
@@ -91,8 +94,10 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	b := bot.New(bot.Config{
 		BotToken: secrets.SlackBotToken, AppToken: secrets.SlackAppToken, APIURL: cfg.Slack.APIURL,
 		Channels: cfg.channels(), Fallback: cfg.Slack.Channels.Fallback, Replica: replica(), Log: log, Attachments: reports.Files, Transport: m.transport("slack"),
+		Settled: m.delivered, Rests: m.rested,
 	}, st, st, shown{st, h}, h)
 	h.Groups, h.Thread = b, b.ThreadURL
+	m.watchSlack(b.Sockets)
 
 	listener, err := net.Listen("tcp", cfg.HTTP.Listen)
 	if err != nil {
@@ -106,7 +111,7 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	g.Go(func() error { return st.Work(ctx, m.measured(h.Tasks())) })
 	g.Go(func() error { return serveHTTP(ctx, server, listener) })
 	g.Go(func() error {
-		handlers.Watching{Leases: st, Holder: replica(), TTL: leaseTTL, Log: log}.Run(ctx, watched(cfg, clusters, st, log))
+		handlers.Watching{Leases: st, Holder: replica(), TTL: leaseTTL, Log: log}.Run(ctx, watched(cfg, clusters, lookFor, st, log))
 		return nil
 	})
 	if !secrets.HeartbeatURL.IsZero() {
@@ -158,14 +163,14 @@ func logLevel() slog.Level {
 }
 
 // watched gives each cluster's watch, which tells the store what it sees, and that of its metrics.
-func watched(cfg Config, clusters []connected, st *store.Store, log *slog.Logger) []handlers.Watched {
+func watched(cfg Config, clusters []connected, w *handlers.Waste, st *store.Store, log *slog.Logger) []handlers.Watched {
 	var all []handlers.Watched
 	for _, c := range clusters {
 		all = append(all, alongside(handlers.Watched{
 			Name:   c.kube.Name(),
 			Watch:  func(ctx context.Context) error { return c.kube.Watch(ctx, st) },
 			Status: c.kube.Status,
-		}, watchMetrics(cfg, c, st, log)))
+		}, watchMetrics(cfg, c, w, st, log)))
 	}
 	return all
 }
@@ -186,7 +191,7 @@ func edges(cfg Config, clusters []connected) []handlers.Cluster {
 	return all
 }
 
-// collectors give the evidence of a cluster's incidents: what Kubernetes says, and what the numbers say where there is a Prometheus.
+// collectors give the evidence of a cluster's incidents: what Kubernetes says, what the numbers say where there is a Prometheus, and what a Loki kept.
 func collectors(cfg Config, c connected) []rca.Collector {
 	near := c.kube.Neighbors()
 	all := append(kube.Collectors(c.kube), near)

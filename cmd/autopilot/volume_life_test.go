@@ -98,7 +98,7 @@ func newOrphans(t *testing.T, n int) *orphans {
 	must(t, err)
 	log := slog.New(slog.DiscardHandler)
 	o.st = storetest.New(t, store.Options{Rules: func() incident.Rules { return cfg.rules() }, Cards: cfg.cards, Log: log, Now: o.now})
-	changes, err := connectChanges(t.Context(), cfg, Secrets{}, o.st, log)
+	changes, err := connectChanges(t.Context(), cfg, Secrets{}, o.st, nil, log)
 	must(t, err)
 	changes.Proposals = faultyProposals{changes.Proposals, o}
 	changes.Removing.Steps = faultySteps{changes.Removing.Steps, o}
