@@ -2,23 +2,24 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// Backlog is what waits to be done, and how late incidents were noticed: what the bot's own metrics show.
+// Backlog is what waits to be done: what the bot's own metrics show.
 type Backlog struct {
 	Tasks    []TaskBacklog
 	Messages Waiting // wanted, and not yet so in Slack
+	Failing  Waiting // those of them that were tried often enough, and in vain, for somebody to look
 	Payloads Waiting // of Slack, kept and not yet answered
 
 	Open map[string]int // incidents that are not resolved, by severity
-
-	// From the start of a problem to its incident, of those opened in the last hour. 0 where none was.
-	DetectMedian, DetectP95 time.Duration
-	Detected                int
 }
+
+// failing is after how many tries in a row a message counts as one that fails: the waits between them add up to half a minute.
+const failing = 5
 
 // TaskBacklog is the tasks of one kind that are due.
 type TaskBacklog struct {
@@ -53,7 +54,9 @@ func (s *Store) Backlog(ctx context.Context) (b Backlog, err error) {
 		}
 		for sql, to := range map[string]*Waiting{
 			`SELECT count(*), coalesce(extract(epoch FROM now() - min(declared_at)), 0)::float8 FROM messages WHERE shown < wanted AND NOT dropped`: &b.Messages,
-			`SELECT count(*), coalesce(extract(epoch FROM now() - min(received_at)), 0)::float8 FROM inbox WHERE finished_at IS NULL`:               &b.Payloads,
+			fmt.Sprintf(`SELECT count(*), coalesce(extract(epoch FROM now() - min(declared_at)), 0)::float8 FROM messages
+				WHERE shown < wanted AND NOT dropped AND attempts >= %d`, failing): &b.Failing,
+			`SELECT count(*), coalesce(extract(epoch FROM now() - min(received_at)), 0)::float8 FROM inbox WHERE finished_at IS NULL`: &b.Payloads,
 		} {
 			if err := tx.QueryRow(ctx, sql).Scan(&to.Count, &age); err != nil {
 				return err
@@ -63,18 +66,8 @@ func (s *Store) Backlog(ctx context.Context) (b Backlog, err error) {
 		if rows, err = tx.Query(ctx, `SELECT severity, count(*) FROM incidents WHERE status <> 'resolved' GROUP BY severity`); err != nil {
 			return err
 		}
-		if _, err := pgx.ForEachRow(rows, []any{&kind, &n}, func() error { b.Open[kind] = n; return nil }); err != nil {
-			return err
-		}
-		var median, p95 float64
-		if err := tx.QueryRow(ctx, `
-			SELECT count(*), coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY took), 0), coalesce(percentile_cont(0.95) WITHIN GROUP (ORDER BY took), 0)
-			FROM (SELECT extract(epoch FROM detected_at - started_at)::float8 AS took FROM incidents WHERE detected_at > $1) t`, s.now().Add(-time.Hour)).
-			Scan(&b.Detected, &median, &p95); err != nil {
-			return err
-		}
-		b.DetectMedian, b.DetectP95 = seconds(median), seconds(p95)
-		return nil
+		_, err = pgx.ForEachRow(rows, []any{&kind, &n}, func() error { b.Open[kind] = n; return nil })
+		return err
 	})
 	return b, err
 }

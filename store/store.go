@@ -44,6 +44,10 @@ type Options struct {
 	MaxConns  int                   // 0 means 20
 	Retention time.Duration         // how long evidence and considerations of resolved incidents are kept; 0 means 30 days
 	Payloads  time.Duration         // how long what Slack sent is kept; 0 means 72 hours; Slack repeats a payload for hours, not days
+
+	// Asked is told how long the database took for each statement, and what came of it: "ok", an SQLSTATE, or "error" where it did not
+	// answer. nil for nobody.
+	Asked func(outcome string, took time.Duration)
 }
 
 // Store is the open database. Its methods may be called from many goroutines.
@@ -101,6 +105,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	config.PingTimeout = connectTimeout
 	config.ConnConfig.RuntimeParams["statement_timeout"] = "10s"
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "20s"
+	if o.Asked != nil {
+		config.ConnConfig.Tracer = clocked{o.Asked}
+	}
 	config.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
 		registerTypes(c.TypeMap())
 		return nil
