@@ -1,4 +1,5 @@
-// Command demo starts everything that Autopilot talks to on this machine, and the bot; then it breaks a workload.
+// Command demo starts everything that Autopilot talks to on this machine, and the bot; then it breaks a workload, or shows all there is, step by
+// step.
 //
 // The Kubernetes, PostgreSQL, Prometheus and Alertmanager are real; Slack is a stand-in with a workspace page to look at and to click in.
 package main
@@ -16,14 +17,14 @@ import (
 	"syscall"
 	"time"
 
-	rbacv1 "k8s.io/api/rbac/v1"
-	"sigs.k8s.io/yaml"
-
-	"github.com/eks-autopilot/autopilot/deploy"
 	"github.com/eks-autopilot/autopilot/test/cluster"
 	"github.com/eks-autopilot/autopilot/test/scenario"
+	"github.com/eks-autopilot/autopilot/test/slack/page"
 	"github.com/eks-autopilot/autopilot/test/stand"
 )
+
+// full is the scenario that shows everything.
+const full = "full"
 
 // options are what the command line asks for.
 type options struct {
@@ -60,8 +61,8 @@ func parse(args []string, errs io.Writer) (options, error) {
 	var o options
 	f := flag.NewFlagSet("demo", flag.ContinueOnError)
 	f.SetOutput(errs)
-	f.StringVar(&o.scenario, "scenario", "crash", "the fault to play: "+names())
-	f.BoolVar(&o.exit, "exit", false, "play the fault through without a page, print the thread, and exit 0 only if all was seen")
+	f.StringVar(&o.scenario, "scenario", "crash", "the fault to play: "+names()+"; or "+full+", a tour of everything")
+	f.BoolVar(&o.exit, "exit", false, "play it through without a page, print what was seen, and exit 0 only if all was")
 	f.BoolVar(&o.savings, "savings", false, "play savings in place of a fault, and do what people would: approve, merge; a week passes in a moment, and ends with its digest")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8504", "where the workspace page listens")
 	f.StringVar(&o.mode, "mode", "auto", "the cluster: auto, node (real containers; root on Linux), kwok (simulated)")
@@ -82,6 +83,12 @@ func parse(args []string, errs io.Writer) (options, error) {
 		_, _ = fmt.Fprintln(errs, "-context needs -kubeconfig")
 	case o.savings && o.kubeconfig != "":
 		_, _ = fmt.Fprintln(errs, "-savings makes waste, which it does in a cluster of its own alone; leave out -kubeconfig")
+	case o.scenario == full && (o.kubeconfig != "" || o.savings):
+		_, _ = fmt.Fprintln(errs, "-scenario "+full+" has a cluster and savings of its own; leave out -kubeconfig and -savings")
+	case o.scenario == full && modes[o.mode].Resolve() != cluster.Node:
+		_, _ = fmt.Fprintln(errs, errNoReal)
+	case o.scenario == full:
+		return o, nil
 	default:
 		if _, err := scenario.Find(o.scenario); err != nil {
 			_, _ = fmt.Fprintln(errs, err)
@@ -108,35 +115,19 @@ func names() string {
 
 // demo starts the stand, plays the fault, and takes everything away again.
 func demo(ctx context.Context, o options, in io.Reader, out io.Writer) (err error) {
-	s, err := scenario.Find(o.scenario)
-	if err != nil {
-		return err
-	}
-	rules, err := botRules()
-	if err != nil {
-		return err
-	}
 	began := time.Now()
-	progress := func(line string) { _, _ = fmt.Fprintf(out, "%6.1fs  %s\n", time.Since(began).Seconds(), line) }
-	cfg := stand.Config{
-		Name: o.name, Dir: filepath.Join(os.TempDir(), "autopilot-"+o.name), Rules: rules, Progress: progress,
-		Cluster: cluster.Config{Mode: modes[o.mode], CrashLoopMax: 20 * time.Second},
+	t := newTour(out)
+	progress := func(line string) {
+		t.say(line)
+		_, _ = fmt.Fprintf(out, "%6.1fs  %s\n", time.Since(began).Seconds(), line)
 	}
-	if o.kubeconfig != "" {
-		s = s.WithImage(o.image)
-		cfg.Cluster = cluster.Config{Mode: cluster.External, Kubeconfig: o.kubeconfig, Context: o.context}
+	cfg, s, err := o.stand(progress)
+	if err != nil {
+		return err
 	}
-	if !o.exit {
-		cfg.SlackAddress = o.listen
-	}
-	if (o.savings || !o.exit) && o.kubeconfig == "" {
-		cfg.EditBot = func(c *stand.BotConfig) { c.Extra += reports() }
-		if cfg.Waste, err = wasteCases(); err != nil {
-			return err
-		}
-		if cfg.Declared, err = declared(); err != nil {
-			return err
-		}
+	if o.scenario == full && !o.exit {
+		cfg.Slack.Page = t.handler(page.Handler())
+		_, _ = fmt.Fprintf(out, "\n  The tour        http://%s/tour/\n\n  It says how far the start is. Ctrl-C takes everything away again.\n\n", o.listen)
 	}
 	st, err := stand.Start(ctx, cfg)
 	if err != nil {
@@ -157,6 +148,9 @@ func demo(ctx context.Context, o options, in io.Reader, out io.Writer) (err erro
 	if err != nil {
 		return err
 	}
+	if o.scenario == full {
+		return p.tour(ctx, t, o.exit)
+	}
 	if o.savings {
 		return p.saving().whole(ctx, o.exit, out)
 	}
@@ -168,11 +162,39 @@ func demo(ctx context.Context, o options, in io.Reader, out io.Writer) (err erro
 	return p.guided(ctx, in, out)
 }
 
-// botRules are those of the role that is shipped: the demo's bot may do what a real one may, and no more.
-func botRules() ([]rbacv1.PolicyRule, error) {
-	var role rbacv1.ClusterRole
-	if err := yaml.UnmarshalStrict(deploy.ReaderRole(), &role); err != nil {
-		return nil, fmt.Errorf("deploy/rbac/reader.yaml: %w", err)
+// stand is what is started, and the fault that is played on it; full has none.
+func (o options) stand(progress func(string)) (cfg stand.Config, s scenario.Scenario, err error) {
+	// The demo's bot may do what a real one may, and no more.
+	roles := []string{"reader"}
+	if o.scenario == full {
+		roles = append(roles, "remedies")
+		if cfg.Breaking, err = stand.BreakerRules(); err != nil {
+			return cfg, s, err
+		}
+	} else if s, err = scenario.Find(o.scenario); err != nil {
+		return cfg, s, err
 	}
-	return role.Rules, nil
+	cfg.Name, cfg.Dir, cfg.Progress = o.name, filepath.Join(os.TempDir(), "autopilot-"+o.name), progress
+	cfg.Cluster = cluster.Config{Mode: modes[o.mode], CrashLoopMax: 20 * time.Second}
+	if cfg.Rules, err = stand.Rules(roles...); err != nil {
+		return cfg, s, err
+	}
+	if o.kubeconfig != "" {
+		s = s.WithImage(o.image)
+		cfg.Cluster = cluster.Config{Mode: cluster.External, Kubeconfig: o.kubeconfig, Context: o.context}
+	}
+	if !o.exit {
+		cfg.SlackAddress = o.listen
+	}
+	if (o.savings || !o.exit || o.scenario == full) && o.kubeconfig == "" {
+		cfg.EditBot = func(c *stand.BotConfig) {
+			c.Remedies = o.scenario == full
+			c.Extra += reports()
+		}
+		if cfg.Waste, err = wasteCases(); err != nil {
+			return cfg, s, err
+		}
+		cfg.Declared, err = declared()
+	}
+	return cfg, s, err
 }

@@ -187,7 +187,7 @@ func (p *play) guided(ctx context.Context, in io.Reader, out io.Writer) error {
   Alertmanager    %s
   Kubernetes      KUBECONFIG=%s
 
-  Enter mends %s; Ctrl-C takes everything away again.
+  Enter mends %s; Ctrl-C takes everything away again. A tour of everything: go run ./cmd/demo -scenario full
 
 `, p.stand.Slack.URL(), p.stand.Slack.URL(), p.person, channel, card.TS, savings,
 		p.stand.Prometheus.URL(), p.stand.Alertmanager.URL(), p.stand.Cluster.Kubeconfig(), p.subject)

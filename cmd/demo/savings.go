@@ -92,26 +92,45 @@ func (p *play) save(ctx context.Context) (slack.Message, error) {
 
 // agree does what people do: two of them approve what the card says, and one merges the pull request.
 func (p *play) agree(ctx context.Context, card slack.Message) error {
-	for n, who := range []string{saver, "dev"} {
-		o, err := p.reader.Press(ctx, p.people[who], card.TS, "Approve")
-		if err == nil && o.OK {
-			opening, cancel := context.WithTimeout(ctx, 20*time.Second)
-			o, err = p.reader.SendIn(opening, p.people[who])
-			cancel()
-		}
-		if err != nil || !o.OK || len(o.Errors) > 0 {
-			return fmt.Errorf("%s approves: %+v, %w", who, o, err)
-		}
-		p.progress(who + " approved it")
-		if n == 0 {
-			if _, err := p.card(ctx, 30*time.Second, "the first approval", wasteful, "1 of 2 approvals"); err != nil {
-				return err
-			}
-		}
+	if err := p.approve(ctx, saver, card); err != nil {
+		return err
+	}
+	if _, err := p.card(ctx, 30*time.Second, "the first approval", wasteful, "1 of 2 approvals"); err != nil {
+		return err
+	}
+	if err := p.approve(ctx, "dev", card); err != nil {
+		return err
 	}
 	if err := p.inThread(ctx, 2*time.Minute, card.TS, "Pull request #1", "is open"); err != nil {
 		return err
 	}
+	return p.merge()
+}
+
+// approve presses Approve as somebody does, and sends in what opens.
+func (p *play) approve(ctx context.Context, who string, card slack.Message) error {
+	if err := p.sendIn(ctx, who, card, "Approve"); err != nil {
+		return err
+	}
+	p.progress(who + " approved it")
+	return nil
+}
+
+// sendIn presses a button as somebody does, and sends in the window that opens, with what is chosen in it beforehand.
+func (p *play) sendIn(ctx context.Context, who string, card slack.Message, label string) error {
+	o, err := p.reader.Press(ctx, p.people[who], card.TS, label)
+	if err == nil && o.OK {
+		opening, cancel := context.WithTimeout(ctx, 20*time.Second)
+		o, err = p.reader.SendIn(opening, p.people[who])
+		cancel()
+	}
+	if err != nil || !o.OK || len(o.Errors) > 0 {
+		return fmt.Errorf("%s presses %s: %+v, %w", who, label, o, err)
+	}
+	return nil
+}
+
+func (p *play) merge() error {
 	if err := p.stand.Forge.Merge(declares, stand.ForgeBen, 1, "merge"); err != nil {
 		return fmt.Errorf("merging: %w", err)
 	}
@@ -125,28 +144,46 @@ func (p *play) week(ctx context.Context, card slack.Message) (digest slack.Messa
 		return digest, err
 	}
 	days := stand.IntoLastWeek(time.Now())
-	p.progress(fmt.Sprintf("the change is live. Time is compressed: %d days pass now. Rows become that much older, and Prometheus is given what it would have seen; the bot is away for a moment", days))
-	if err := p.stand.Pass(ctx, days); err != nil {
+	if err := p.pass(ctx, days); err != nil {
 		return digest, err
 	}
 	if err := p.inThread(ctx, 2*time.Minute, card.TS, "Verified"); err != nil {
 		return digest, err
 	}
+	if err := p.verified(ctx); err != nil {
+		return digest, err
+	}
+	return p.digest(ctx, days)
+}
+
+// pass has days pass in a moment.
+func (p *play) pass(ctx context.Context, days int) error {
+	p.progress(fmt.Sprintf("the change is live. Time is compressed: %d days pass now. Rows become that much older, and Prometheus is given what it would have seen; the bot is away for a moment", days))
+	return p.stand.Pass(ctx, days)
+}
+
+// verified has the bot look again, and waits until it says what was saved.
+func (p *play) verified(ctx context.Context) error {
 	if o, err := p.reader.Command(ctx, p.people[saver], finops, "/autopilot detect waste"); err != nil || !o.OK {
-		return digest, fmt.Errorf("asking for a scan: %+v, %w", o, err)
+		return fmt.Errorf("asking for a scan: %+v, %w", o, err)
 	}
 	if _, err := p.card(ctx, 2*time.Minute, "what was saved", wasteful, "saved and verified"); err != nil {
-		return digest, err
+		return err
 	}
 	p.progress("what was saved is measured, and a scan finds it no more; the digest of last week is due within a minute")
+	return nil
+}
+
+// digest waits for that of last week, once its time has come.
+func (p *play) digest(ctx context.Context, days int) (slack.Message, error) {
 	if err := stand.AgeDeliveries(ctx, p.stand.Postgres.URL(), days); err != nil {
-		return digest, err
+		return slack.Message{}, err
 	}
-	if digest, err = p.card(ctx, 3*time.Minute, "the digest", ":bar_chart:", "Verified savings"); err != nil {
-		return digest, err
+	digest, err := p.card(ctx, 3*time.Minute, "the digest", ":bar_chart:", "Verified savings")
+	if err == nil {
+		p.progress("the digest of last week is in #" + finops)
 	}
-	p.progress("the digest of last week is in #" + finops)
-	return digest, nil
+	return digest, err
 }
 
 // inThread waits for texts in a thread; within 0 is as long as it takes.
