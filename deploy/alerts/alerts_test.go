@@ -20,12 +20,13 @@ import (
 )
 
 const (
-	rulesFile   = "autopilot.rules.yaml"
-	testsFile   = "autopilot.rules.test.yaml"
 	configFile  = "alertmanager.yaml"
 	runbooksURL = "https://github.com/eks-autopilot/autopilot/blob/main/deploy/runbooks/"
 	runbooksDir = "../runbooks"
 )
+
+// ruleFiles are by the names of what they are about; each has its unit tests beside it.
+var ruleFiles = []string{"autopilot", "bot"}
 
 // command is the named program with args; the test fails, and says what to
 // install, when the program is missing.
@@ -61,15 +62,17 @@ type rule struct {
 
 func alerts(t *testing.T) []rule {
 	t.Helper()
-	var file struct {
-		Groups []struct{ Rules []rule }
-	}
-	readYAML(t, rulesFile, &file)
 	var found []rule
-	for _, g := range file.Groups {
-		for _, r := range g.Rules {
-			if r.Alert != "" {
-				found = append(found, r)
+	for _, name := range ruleFiles {
+		var file struct {
+			Groups []struct{ Rules []rule }
+		}
+		readYAML(t, name+".rules.yaml", &file)
+		for _, g := range file.Groups {
+			for _, r := range g.Rules {
+				if r.Alert != "" {
+					found = append(found, r)
+				}
 			}
 		}
 	}
@@ -88,8 +91,13 @@ func readYAML(t *testing.T, name string, v any) {
 }
 
 func TestRulesPassTheirUnitTests(t *testing.T) {
-	run(t, "promtool", "check", "rules", rulesFile)
-	run(t, "promtool", "test", "rules", testsFile)
+	for _, name := range ruleFiles {
+		run(t, "promtool", "check", "rules", name+".rules.yaml")
+		run(t, "promtool", "test", "rules", name+".rules.test.yaml")
+	}
+	if files, err := filepath.Glob("*.rules.yaml"); err != nil || len(files) != len(ruleFiles) {
+		t.Errorf("rules in %q, and those that are tested are %q; %v", files, ruleFiles, err)
+	}
 }
 
 func TestTheAlertsAreThere(t *testing.T) {
@@ -103,6 +111,8 @@ func TestTheAlertsAreThere(t *testing.T) {
 		"AutopilotCrashLoopBackOff", "AutopilotOOMKilled", "AutopilotPodEvicted", "AutopilotHighCPU", "AutopilotCPUThrottled",
 		"AutopilotHighMemory", "AutopilotNodeNotReady", "AutopilotReplicasMissing", "AutopilotHighLatency", "AutopilotSlowDependency",
 		"AutopilotHighErrorRate", "AutopilotDependencyErrors", "Watchdog",
+		"AutopilotBotDown", "AutopilotBotNoSocket", "AutopilotBotQueueOld", "AutopilotBotDeliveriesFail", "AutopilotBotEdgeFails", "AutopilotBotDatabaseErrors",
+		"AutopilotBotClusterUnwatched", "AutopilotBotWatchdogMissing", "AutopilotBotScanFailing", "AutopilotBotChaosStranded",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("alerts (-want +got):\n%s", diff)
@@ -143,25 +153,27 @@ func TestEachAlertIsComplete(t *testing.T) {
 // TestEachAlertIsSeenFiringAndSilent keeps an alert from being added without
 // both of its unit tests.
 func TestEachAlertIsSeenFiringAndSilent(t *testing.T) {
-	var file struct {
-		Tests []struct {
-			Cases []struct {
-				Alert string      `yaml:"alertname"`
-				Want  []yaml.Node `yaml:"exp_alerts"`
-			} `yaml:"alert_rule_test"`
-		}
-	}
-	readYAML(t, testsFile, &file)
 	fires, silent := map[string]bool{}, map[string]bool{"Watchdog": true}
-	for _, test := range file.Tests {
-		for i, c := range test.Cases {
-			if len(c.Want) > 0 {
-				fires[c.Alert] = true
+	for _, name := range ruleFiles {
+		var file struct {
+			Tests []struct {
+				Cases []struct {
+					Alert string      `yaml:"alertname"`
+					Want  []yaml.Node `yaml:"exp_alerts"`
+				} `yaml:"alert_rule_test"`
 			}
-			// Silent after it fired in the same test: it resolves. HighLatency
-			// is silent for one service while it stays for another.
-			if i > 0 && len(c.Want) < len(test.Cases[i-1].Want) {
-				silent[c.Alert] = true
+		}
+		readYAML(t, name+".rules.test.yaml", &file)
+		for _, test := range file.Tests {
+			for i, c := range test.Cases {
+				if len(c.Want) > 0 {
+					fires[c.Alert] = true
+				}
+				// Silent after it fired in the same test: it resolves. HighLatency
+				// is silent for one service while it stays for another.
+				if i > 0 && len(c.Want) < len(test.Cases[i-1].Want) {
+					silent[c.Alert] = true
+				}
 			}
 		}
 	}
@@ -217,12 +229,19 @@ func TestRouting(t *testing.T) {
 	}{
 		{"alertname=Watchdog", "autopilot-watchdog"},
 		{"alertname=SomebodyElses severity=info", "autopilot"},
+		{"alertname=SomebodyElses severity=info namespace=shop", "autopilot"},
 	}
 	for _, a := range alerts(t) {
-		if a.Alert != "Watchdog" {
-			tests = append(tests, struct{ labels, receiver string }{
-				fmt.Sprintf("alertname=%s severity=%s namespace=shop", a.Alert, a.Labels["severity"]), "autopilot",
-			})
+		receiver := "autopilot"
+		switch {
+		case a.Alert == "Watchdog":
+			receiver = "autopilot-watchdog"
+		case strings.HasPrefix(a.Alert, "AutopilotBot"):
+			receiver = "autopilot-itself"
+		}
+		// With a namespace and without: that of a node, and one about nothing that is left, have none.
+		for _, where := range []string{" cluster=prod", " namespace=shop pod=cart-1"} {
+			tests = append(tests, struct{ labels, receiver string }{fmt.Sprintf("alertname=%s severity=%s%s", a.Alert, a.Labels["severity"], where), receiver})
 		}
 	}
 	for _, tt := range tests {
@@ -238,7 +257,11 @@ func TestRouting(t *testing.T) {
 func TestReceivers(t *testing.T) {
 	var config struct {
 		Receivers []struct {
-			Name     string
+			Name  string
+			Slack []struct {
+				File         string `yaml:"api_url_file"`
+				SendResolved bool   `yaml:"send_resolved"`
+			} `yaml:"slack_configs"`
 			Webhooks []struct {
 				SendResolved bool `yaml:"send_resolved"`
 				HTTP         struct {
@@ -251,10 +274,14 @@ func TestReceivers(t *testing.T) {
 		}
 	}
 	readYAML(t, configFile, &config)
-	if len(config.Receivers) != 2 {
-		t.Fatalf("%d receivers, want 2", len(config.Receivers))
+	if len(config.Receivers) != 3 {
+		t.Fatalf("%d receivers, want 3", len(config.Receivers))
 	}
 	for _, r := range config.Receivers {
+		// That the bot is down, people must hear of without it.
+		if itself := r.Name == "autopilot-itself"; itself != (len(r.Slack) == 1 && r.Slack[0].File != "" && r.Slack[0].SendResolved) {
+			t.Errorf("receiver %s posts to Slack by %+v", r.Name, r.Slack)
+		}
 		if len(r.Webhooks) != 1 {
 			t.Fatalf("receiver %s has %d webhooks, want 1", r.Name, len(r.Webhooks))
 		}

@@ -46,7 +46,7 @@ func TestAlertmanagerIsTheShipped(t *testing.T) {
 		t.Fatal(err)
 	}
 	var want map[string]any
-	if err := yaml.Unmarshal(bytes.ReplaceAll(shipped, []byte("secrets/autopilot/token"), []byte("secrets/autopilot-webhook/token")), &want); err != nil {
+	if err := yaml.Unmarshal(bytes.ReplaceAll(shipped, []byte("secrets/autopilot/"), []byte("secrets/autopilot-webhook/")), &want); err != nil {
 		t.Fatal(err)
 	}
 	values := load(t, "prometheus.yaml")
@@ -89,7 +89,7 @@ func read(t *testing.T, file string) []byte {
 const recorder = `#!/bin/bash
 name=$(basename "$0")
 input=""
-case "$*" in *stdin*|*"-f -"*) input=" <<<$(cat | head -c 60 | tr '\n' '|')" ;; esac
+case "$*" in *stdin*|*"-f -"*) input=" <<<$(cat | head -c 90 | tr '\n' '|')" ;; esac
 echo "$name $*$input" >> "$FACTS/log"
 case "$name $*" in
   "kubectl version"*) [ ! -e "$FACTS/down" ] ;;
@@ -146,7 +146,8 @@ const goodPassword = "correct horse battery"
 
 func TestInstall(t *testing.T) {
 	facts := fact(t)
-	secrets := []string{"GRAFANA_ADMIN_PASSWORD=" + goodPassword, "WEBHOOK_TOKEN=hook-token"}
+	const hook = "https://hooks.slack.example/T0/B0/x"
+	secrets := []string{"GRAFANA_ADMIN_PASSWORD=" + goodPassword, "WEBHOOK_TOKEN=hook-token", "ALERT_SLACK_URL=" + hook}
 	printed, asked, err := play(t, facts, secrets, "up")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, printed)
@@ -160,6 +161,7 @@ func TestInstall(t *testing.T) {
 		"helm upgrade --install keda keda --repo https://kedacore.github.io/charts --version 2.20.2",
 		"apply --server-side --force-conflicts -f - <<<apiVersion: monitoring.coreos.com/v1|kind: PrometheusRule",
 		"apply --server-side --force-conflicts -k ../dashboards",
+		"kind: PrometheusRule|metadata: {name: autopilot-bot,", "--from-file=slack-url=/dev/fd/",
 		"--from-file=admin-password=/dev/stdin <<<" + goodPassword, "--from-file=token=/dev/stdin <<<hook-token",
 	} {
 		if !strings.Contains(all, want) {
@@ -168,7 +170,7 @@ func TestInstall(t *testing.T) {
 	}
 	for _, line := range asked {
 		command, _, _ := strings.Cut(line, " <<<")
-		if strings.Contains(command, goodPassword) || strings.Contains(command, "hook-token") {
+		if strings.Contains(command, goodPassword) || strings.Contains(command, "hook-token") || strings.Contains(command, hook) {
 			t.Errorf("a secret stands in the list of processes: %s", command)
 		}
 	}

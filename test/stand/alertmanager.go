@@ -83,6 +83,9 @@ func (a *Alertmanager) substitute(config object) error {
 		return errors.New("no receivers")
 	}
 	for _, r := range receivers {
+		if itself, ok := r.(object); ok {
+			delete(itself, "slack_configs") // there is no incoming webhook here
+		}
 		hooks, _ := at(r, "webhook_configs").([]any)
 		if len(hooks) == 0 {
 			return fmt.Errorf("receiver %v has no webhook", at(r, "name"))
@@ -109,6 +112,9 @@ func (a *Alertmanager) substitute(config object) error {
 	set(route, "group_interval", a.GroupInterval)
 	children, _ := route["routes"].([]any)
 	for _, child := range children {
+		if at(child, "receiver") != "autopilot-watchdog" {
+			continue
+		}
 		// Just below the interval, so that each interval repeats it.
 		set(child.(object), "group_interval", a.Watchdog)
 		set(child.(object), "repeat_interval", a.Watchdog*9/10)
