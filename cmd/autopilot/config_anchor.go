@@ -14,15 +14,15 @@ type AuditConfig struct {
 
 // AnchorConfig says where the audit log's head is kept out of reach of who can write to the database: in S3, under Object Lock.
 type AnchorConfig struct {
-	Bucket     string        `yaml:"bucket"`
-	Prefix     string        `yaml:"prefix"` // default autopilot
-	Region     string        `yaml:"region"`
+	Bucket     string        `yaml:"bucket"`      // with Object Lock on
+	Prefix     string        `yaml:"prefix"`      // of the keys; default autopilot
+	Region     string        `yaml:"region"`      // of the bucket
 	Account    string        `yaml:"account"`     // that owns the bucket, twelve digits; a bucket of another is refused
 	RoleARN    string        `yaml:"role_arn"`    // assumed first; empty: the process's own identity
 	ExternalID string        `yaml:"external_id"` // that the role may ask for
 	Mode       string        `yaml:"mode"`        // compliance (default), which nobody can lift, or governance
 	Retain     time.Duration `yaml:"retain"`      // how long each is locked; default 8760h (a year)
-	Every      time.Duration `yaml:"every"`       // default 24h
+	Every      time.Duration `yaml:"every"`       // how often; default 24h
 	Endpoint   string        `yaml:"endpoint"`    // only for a VPC endpoint or a test; default AWS's own
 }
 

@@ -13,12 +13,12 @@ import (
 
 // AnomaliesConfig says how the metrics of workloads are watched. They are, without the section too, in each cluster that has a Prometheus.
 type AnomaliesConfig struct {
-	Enabled    *bool               `yaml:"enabled"`    // default true
-	Interval   time.Duration       `yaml:"interval"`   // default 5m
+	Enabled    *bool               `yaml:"enabled"`    // metrics are watched; default true
+	Interval   time.Duration       `yaml:"interval"`   // between two looks; default 5m
 	WarmUp     time.Duration       `yaml:"warm_up"`    // how long a series is only learned; default 24h
 	Post       string              `yaml:"post"`       // what becomes an incident: felt, all or none; default felt
 	Most       int                 `yaml:"most"`       // workloads of a cluster that are newly told at once; default 10
-	Measures   []string            `yaml:"measures"`   // default all but cost, which has a section of its own
+	Measures   []string            `yaml:"measures"`   // what is watched; cost has a section of its own
 	Strictness string              `yaml:"strictness"` // loose, normal or strict; default normal
 	Rules      []AnomalyRuleConfig `yaml:"rules"`      // the first that matches counts
 	Requests   []FamilyConfig      `yaml:"requests"`   // in place of the metrics that are known
@@ -27,37 +27,37 @@ type AnomaliesConfig struct {
 
 // SpendConfig says how the costs of days are watched, where costs are divided (see waste).
 type SpendConfig struct {
-	Enabled    *bool  `yaml:"enabled"`    // default true
+	Enabled    *bool  `yaml:"enabled"`    // days that cost more than ever are told; default true
 	Channel    string `yaml:"channel"`    // default slack.channels.savings; without either nobody is told
-	Strictness string `yaml:"strictness"` // default that of anomalies
+	Strictness string `yaml:"strictness"` // loose, normal or strict; without it, that of anomalies
 }
 
 // AnomalyRuleConfig says how strictly some series are watched; every key that is set must match.
 type AnomalyRuleConfig struct {
-	Cluster    string   `yaml:"cluster"` // names may have * in them
-	Namespace  string   `yaml:"namespace"`
-	Workload   string   `yaml:"workload"`
-	Measures   []string `yaml:"measures"`
-	Strictness string   `yaml:"strictness"`
-	Ignore     bool     `yaml:"ignore"`
-	Reason     string   `yaml:"reason"` // for those who read the file
+	Cluster    string   `yaml:"cluster"`    // names may have * in them
+	Namespace  string   `yaml:"namespace"`  // likewise
+	Workload   string   `yaml:"workload"`   // likewise
+	Measures   []string `yaml:"measures"`   // empty: all
+	Strictness string   `yaml:"strictness"` // loose, normal or strict
+	Ignore     bool     `yaml:"ignore"`     // they are not watched at all
+	Reason     string   `yaml:"reason"`     // for those who read the file
 }
 
 // FamilyConfig names the metrics that say how many requests pods served, how many failed, and how long they took.
 type FamilyConfig struct {
-	Name           string            `yaml:"name"`
+	Name           string            `yaml:"name"`     // shown by doctor; empty: the metric's
 	Requests       string            `yaml:"requests"` // a counter
 	Match          map[string]string `yaml:"match"`    // labels that choose its series
 	Errors         []ErrorConfig     `yaml:"errors"`
 	Latency        string            `yaml:"latency"`         // a histogram or summary, without _sum and _count
 	LatencyUnit    string            `yaml:"latency_unit"`    // s or ms; default s
-	NamespaceLabel string            `yaml:"namespace_label"` // default namespace
-	PodLabel       string            `yaml:"pod_label"`       // default pod
+	NamespaceLabel string            `yaml:"namespace_label"` // the label with the namespace; default namespace
+	PodLabel       string            `yaml:"pod_label"`       // the label with the pod; default pod
 }
 
 // ErrorConfig chooses the series of requests that failed.
 type ErrorConfig struct {
-	Label   string `yaml:"label"`
+	Label   string `yaml:"label"`   // the label that says how a request ended
 	Pattern string `yaml:"pattern"` // a regular expression of the whole value
 }
 

@@ -14,10 +14,10 @@ import (
 
 // GitHubConfig says where pull requests are made. Without the section none are. The token or the App's key are secrets.
 type GitHubConfig struct {
-	URL         string           `yaml:"url"`   // of the API; default https://api.github.com/
-	App         *GitHubAppConfig `yaml:"app"`   // empty: the token of AUTOPILOT_GITHUB_TOKEN
-	Repos       []string         `yaml:"repos"` // owner/name with * for any letters, beside those of changes; empty: all that the account may change
-	Labels      []string         `yaml:"labels"`
+	URL         string           `yaml:"url"`           // of the API; default https://api.github.com/
+	App         *GitHubAppConfig `yaml:"app"`           // empty: the token of AUTOPILOT_GITHUB_TOKEN
+	Repos       []string         `yaml:"repos"`         // owner/name with * for any letters, beside those of changes; empty: all that the account may change
+	Labels      []string         `yaml:"labels"`        // put on each pull request
 	Draft       bool             `yaml:"draft"`         // pull requests begin as drafts
 	OpenPerRepo *int             `yaml:"open_per_repo"` // of the bot's, at once; default 10, 0 for any number
 	PerHour     *int             `yaml:"per_hour"`      // that it opens in a repository; default 6, 0 for any number
@@ -25,8 +25,8 @@ type GitHubConfig struct {
 
 // GitHubAppConfig names a GitHub App and where it is installed.
 type GitHubAppConfig struct {
-	ID             int64 `yaml:"id"`
-	InstallationID int64 `yaml:"installation_id"`
+	ID             int64 `yaml:"id"`              // the App's number
+	InstallationID int64 `yaml:"installation_id"` // of the App in your organisation
 }
 
 // ChangeConfig says in which repository things are declared. What is left out matches everything.
@@ -34,30 +34,30 @@ type ChangeConfig struct {
 	Clusters   []string `yaml:"clusters"`   // names, with * for any letters
 	Namespaces []string `yaml:"namespaces"` // likewise
 	Kinds      []string `yaml:"kinds"`      // such as Deployment, Node, Volume
-	Names      []string `yaml:"names"`
-	Repo       string   `yaml:"repo"`  // owner/name
-	Base       string   `yaml:"base"`  // branch; empty: the default one
-	Paths      []string `yaml:"paths"` // folders or files; empty: all of it
+	Names      []string `yaml:"names"`      // likewise
+	Repo       string   `yaml:"repo"`       // owner/name
+	Base       string   `yaml:"base"`       // branch; empty: the default one
+	Paths      []string `yaml:"paths"`      // folders or files; empty: all of it
 }
 
 // ApprovalsConfig says what approvals need beside a role that may approve.
 type ApprovalsConfig struct {
 	TwoPeopleAbove  float64        `yaml:"two_people_above"`  // dollars a month; 0 for never
 	TwoPeopleWithin time.Duration  `yaml:"two_people_within"` // what one person approved alone so shortly before counts as well; default 24h
-	NotTheProposer  bool           `yaml:"not_the_proposer"`
-	Expires         time.Duration  `yaml:"expires"` // of a proposal that waits for the second person; default 72h
+	NotTheProposer  bool           `yaml:"not_the_proposer"`  // without effect: every proposal is the bot's own
+	Expires         time.Duration  `yaml:"expires"`           // of a proposal that waits for the second person; default 72h
 	Freeze          []FreezeConfig `yaml:"freeze"`
 }
 
 // FreezeConfig is when nothing may be approved: each week, or from one day to another.
 type FreezeConfig struct {
-	Reason     string   `yaml:"reason"`
-	Weekly     string   `yaml:"weekly"` // "Fri 16:00 - Mon 08:00"
-	From       string   `yaml:"from"`   // a day such as 2026-12-20
-	To         string   `yaml:"to"`     // the last day
-	TimeZone   string   `yaml:"time_zone"`
-	Clusters   []string `yaml:"clusters"`
-	Namespaces []string `yaml:"namespaces"`
+	Reason     string   `yaml:"reason"`     // shown to who asks
+	Weekly     string   `yaml:"weekly"`     // "Fri 16:00 - Mon 08:00"
+	From       string   `yaml:"from"`       // a day such as 2026-12-20
+	To         string   `yaml:"to"`         // the last day
+	TimeZone   string   `yaml:"time_zone"`  // of the days and times; default UTC
+	Clusters   []string `yaml:"clusters"`   // where, with * for any letters; empty: everywhere
+	Namespaces []string `yaml:"namespaces"` // where, with * for any letters; empty: everywhere
 }
 
 func (c *GitHubConfig) withDefaults() *GitHubConfig {

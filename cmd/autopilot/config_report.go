@@ -24,22 +24,22 @@ type ReportsConfig struct {
 
 // DeliveryConfig is one report that goes out by itself, and where to: at least one of Channel, Email and S3.
 type DeliveryConfig struct {
-	Name     string          `yaml:"name"`
+	Name     string          `yaml:"name"`      // a part of the keys of what is sent
 	Period   string          `yaml:"period"`    // weekly or monthly
 	Schedule string          `yaml:"schedule"`  // five fields of cron; default "0 15 * * TUE", or "0 9 6 * *" for a month
 	TimeZone string          `yaml:"time_zone"` // of the schedule; default UTC
 	Channel  string          `yaml:"channel"`   // of Slack
 	Team     string          `yaml:"team"`      // whose report it is; empty: all
-	Cluster  string          `yaml:"cluster"`
+	Cluster  string          `yaml:"cluster"`   // of one cluster; empty: all
 	Email    *EmailConfig    `yaml:"email"`
 	S3       *ReportS3Config `yaml:"s3"`
 }
 
 // EmailConfig sends a report through Amazon SES.
 type EmailConfig struct {
-	To         []string `yaml:"to"`
-	From       string   `yaml:"from"` // an address that SES has verified
-	Region     string   `yaml:"region"`
+	To         []string `yaml:"to"`          // addresses
+	From       string   `yaml:"from"`        // an address that SES has verified
+	Region     string   `yaml:"region"`      // of SES
 	RoleARN    string   `yaml:"role_arn"`    // assumed first; empty: the process's own identity
 	ExternalID string   `yaml:"external_id"` // that the role may ask for
 	Endpoint   string   `yaml:"endpoint"`    // only for a VPC endpoint or a test; default AWS's own
@@ -47,9 +47,9 @@ type EmailConfig struct {
 
 // ReportS3Config keeps the files of a report in a bucket.
 type ReportS3Config struct {
-	Bucket     string `yaml:"bucket"`
-	Prefix     string `yaml:"prefix"` // default autopilot
-	Region     string `yaml:"region"`
+	Bucket     string `yaml:"bucket"`      // files are replaced when a month is closed
+	Prefix     string `yaml:"prefix"`      // of the keys; default autopilot
+	Region     string `yaml:"region"`      // of the bucket
 	Account    string `yaml:"account"`     // that owns the bucket, twelve digits; a bucket of another is refused
 	RoleARN    string `yaml:"role_arn"`    // assumed first; empty: the process's own identity
 	ExternalID string `yaml:"external_id"` // that the role may ask for
@@ -58,29 +58,29 @@ type ReportS3Config struct {
 
 // BudgetConfig is what may be spent in a calendar month.
 type BudgetConfig struct {
-	Name    string  `yaml:"name"`
+	Name    string  `yaml:"name"`    // shown in digests
 	Monthly float64 `yaml:"monthly"` // dollars
-	Team    string  `yaml:"team"`
-	Cluster string  `yaml:"cluster"`
+	Team    string  `yaml:"team"`    // whose costs; empty: all
+	Cluster string  `yaml:"cluster"` // of which cluster; empty: all
 }
 
 // UnitConfig is a unit of work that costs are divided by: a request, a customer. Exactly one of Query and Daily says how many there are.
 type UnitConfig struct {
-	Name           string  `yaml:"name"`
-	Team           string  `yaml:"team"` // whose costs are divided; empty: all
-	Cluster        string  `yaml:"cluster"`
+	Name           string  `yaml:"name"`             // a word for one of them
+	Team           string  `yaml:"team"`             // whose costs are divided; empty: all
+	Cluster        string  `yaml:"cluster"`          // of which cluster; empty: all
 	ClusterOfQuery string  `yaml:"cluster_of_query"` // whose Prometheus is asked
 	Query          string  `yaml:"query"`            // PromQL that gives the number of a day at the day's end
-	Daily          float64 `yaml:"daily"`
+	Daily          float64 `yaml:"daily"`            // a fixed number of them a day
 }
 
 // IncidentHourConfig is what an hour of an incident costs the business. Keys that are left out match all; names may have * in them.
 type IncidentHourConfig struct {
-	Cluster   string  `yaml:"cluster"`
-	Namespace string  `yaml:"namespace"`
-	Team      string  `yaml:"team"`
-	Severity  string  `yaml:"severity"`
-	Dollars   float64 `yaml:"dollars"`
+	Cluster   string  `yaml:"cluster"`   // a name or pattern
+	Namespace string  `yaml:"namespace"` // likewise
+	Team      string  `yaml:"team"`      // likewise
+	Severity  string  `yaml:"severity"`  // critical, warning or info
+	Dollars   float64 `yaml:"dollars"`   // an hour
 }
 
 // PDFConfig says what prints reports.

@@ -23,7 +23,7 @@ type WasteConfig struct {
 	Grace       time.Duration       `yaml:"grace"`         // how long a volume must have been detached; default 168h
 	NodeAge     time.Duration       `yaml:"node_age"`      // a node younger than this is not judged; default 1h
 	MinDays     float64             `yaml:"min_days"`      // of history that a request is judged by; default 3
-	TeamLabels  []string            `yaml:"team_labels"`   // default team, app.kubernetes.io/team, owner
+	TeamLabels  []string            `yaml:"team_labels"`   // labels that name a team, of a workload or its namespace; the first that is there; default team, app.kubernetes.io/team, owner
 	Teams       map[string]string   `yaml:"teams"`         // by namespace, where no label says it
 	Ignore      []WasteIgnoreConfig `yaml:"ignore"`
 	Reserves    []ReserveConfig     `yaml:"reserves"` // nodes that stand by on purpose
@@ -33,17 +33,17 @@ type WasteConfig struct {
 type ReserveConfig struct {
 	Cluster string `yaml:"cluster"` // may have * in it; empty: all
 	Group   string `yaml:"group"`   // of a node group, an autoscaling group or a NodePool; may have * in it
-	Nodes   int    `yaml:"nodes"`
-	Reason  string `yaml:"reason"`
+	Nodes   int    `yaml:"nodes"`   // of each group that matches
+	Reason  string `yaml:"reason"`  // shown where a node was left out
 }
 
 // WasteIgnoreConfig leaves targets out; every key that is set must match.
 type WasteIgnoreConfig struct {
-	Cluster   string `yaml:"cluster"`
-	Namespace string `yaml:"namespace"`
-	Workload  string `yaml:"workload"`
-	Kind      string `yaml:"kind"`
-	Reason    string `yaml:"reason"`
+	Cluster   string `yaml:"cluster"`   // a name, with * for any letters
+	Namespace string `yaml:"namespace"` // likewise
+	Workload  string `yaml:"workload"`  // likewise
+	Kind      string `yaml:"kind"`      // the kind of waste
+	Reason    string `yaml:"reason"`    // shown where a target was left out
 }
 
 // AWSConfig names the accounts that are read.
@@ -53,9 +53,9 @@ type AWSConfig struct {
 
 // AWSAccountConfig is one account, and how it is entered.
 type AWSAccountConfig struct {
-	ID         string   `yaml:"id"` // twelve digits
-	Name       string   `yaml:"name"`
-	Regions    []string `yaml:"regions"`
+	ID         string   `yaml:"id"`          // twelve digits
+	Name       string   `yaml:"name"`        // shown in the place of the number
+	Regions    []string `yaml:"regions"`     // those with clusters or volumes
 	RoleARN    string   `yaml:"role_arn"`    // assumed first; empty: the process's own identity
 	ExternalID string   `yaml:"external_id"` // that the role asks for
 	// RemoverRoleARN is assumed to remove volumes, where volumes.remove allows that; empty: none is removed in this account.
@@ -69,16 +69,16 @@ type AWSAccountConfig struct {
 
 // CostExportConfig names a Data Export (CUR 2.0 with split cost allocation data) in Athena.
 type CostExportConfig struct {
-	Region    string `yaml:"region"` // of Athena; default the first of the account
-	Database  string `yaml:"database"`
-	Table     string `yaml:"table"`
-	Workgroup string `yaml:"workgroup"` // default primary
+	Region    string `yaml:"region"`    // of Athena; default the first of the account
+	Database  string `yaml:"database"`  // of Athena
+	Table     string `yaml:"table"`     // of the export
+	Workgroup string `yaml:"workgroup"` // of Athena; default primary
 	Output    string `yaml:"output"`    // s3://bucket/prefix/ for answers; default the workgroup's own
 }
 
 // CostExplorerConfig bounds what asking for bills costs: a cent a call.
 type CostExplorerConfig struct {
-	DailyBudgetCalls int `yaml:"daily_budget_calls"` // default 20
+	DailyBudgetCalls int `yaml:"daily_budget_calls"` // a cent each; default 20
 }
 
 const (

@@ -10,8 +10,8 @@ import (
 
 // NarratorConfig has a model on Amazon Bedrock put the ranked evidence of a diagnosis into a paragraph. Without the section none is asked.
 type NarratorConfig struct {
-	Model      string `yaml:"model"` // id or ARN of a model or an inference profile
-	Region     string `yaml:"region"`
+	Model      string `yaml:"model"`       // id or ARN of a model or an inference profile
+	Region     string `yaml:"region"`      // where the model is asked
 	RoleARN    string `yaml:"role_arn"`    // assumed first; empty: the process's own identity
 	ExternalID string `yaml:"external_id"` // that the role may ask for
 	Endpoint   string `yaml:"endpoint"`    // only for a VPC endpoint or a test; default AWS's own
