@@ -46,8 +46,10 @@ type ClusterConfig struct {
 	// PrometheusLabels single out this cluster's series in a Prometheus that holds those of several, such as cluster: prod-eu.
 	PrometheusLabels map[string]string `yaml:"prometheus_labels"`
 	Alertmanager     string            `yaml:"alertmanager"` // URL; empty: no silences, no polling
-	Receiver         string            `yaml:"receiver"`     // the receiver in Alertmanager that is the bot; default autopilot
-	AWSAccount       string            `yaml:"aws_account"`  // twelve digits
+	// Loki has the logs that the nodes no longer keep; nil: what a node has lost is missing.
+	Loki       *LokiConfig `yaml:"loki"`
+	Receiver   string      `yaml:"receiver"`    // the receiver in Alertmanager that is the bot; default autopilot
+	AWSAccount string      `yaml:"aws_account"` // twelve digits
 	// Chaos is how the process that does experiments reaches it; nil: none are done there.
 	Chaos *ClusterChaosConfig `yaml:"chaos"`
 }

@@ -94,9 +94,10 @@ func (v *validator) config(c Config) {
 	if len(c.Clusters) == 0 {
 		v.bad(at{"clusters"}, "at least one cluster is needed: - name: prod, and one of kubeconfig, in_cluster or eks")
 	}
-	names, holds := map[string]bool{}, map[string]int{}
+	names, holds, logs := map[string]bool{}, map[string]int{}, map[string]int{}
 	for _, cl := range c.Clusters {
 		holds[cl.Prometheus]++
+		logs[cl.Loki.holder()]++
 	}
 	for i, cl := range c.Clusters {
 		where := at{"clusters", i}
@@ -105,6 +106,7 @@ func (v *validator) config(c Config) {
 			v.bad(where.with("name"), "two clusters are named %q; each needs a name of its own", cl.Name)
 		}
 		names[cl.Name] = true
+		v.loki(where.with("loki"), cl.Loki, logs)
 		if cl.Prometheus != "" && holds[cl.Prometheus] > 1 && len(cl.PrometheusLabels) == 0 {
 			v.bad(where.with("prometheus"), "%s holds several clusters; prometheus_labels must say which series are of this one, such as {cluster: %s}", cl.Prometheus, cl.Name)
 		}

@@ -12,16 +12,18 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/aws"
 	"github.com/eks-autopilot/autopilot/engine/kube"
+	"github.com/eks-autopilot/autopilot/engine/loki"
 	"github.com/eks-autopilot/autopilot/engine/page"
 	"github.com/eks-autopilot/autopilot/engine/prom"
 	"github.com/eks-autopilot/autopilot/handlers"
 )
 
-// connected is one cluster and what stands beside it. Prometheus and Alertmanager are nil when they are not configured.
+// connected is one cluster and what stands beside it. What is not configured is nil.
 type connected struct {
 	kube         *kube.Cluster
 	prometheus   *prom.Prometheus
 	alertmanager *silencer
+	loki         *loki.Loki
 	receiver     string // in Alertmanager, that is us
 }
 
@@ -67,7 +69,8 @@ func connectCluster(ctx context.Context, cl ClusterConfig, secrets Secrets, logs
 		}
 		c.alertmanager, c.receiver = &silencer{am}, cl.Receiver
 	}
-	return c, nil
+	c.loki, err = connectLoki(cl.Loki, secrets, m)
+	return c, err
 }
 
 func connectAWS(ctx context.Context, c EKSConfig) (*aws.Account, error) {

@@ -99,6 +99,9 @@ func checkCluster(ctx context.Context, cfg Config, cl ClusterConfig, secrets Sec
 		checks = append(checks, c.prometheus.Check(ctx)...)
 		checks = append(checks, checkMetrics(ctx, cfg, c)...)
 	}
+	if c.loki != nil {
+		checks = append(checks, c.loki.Check(ctx)...)
+	}
 	if c.alertmanager == nil {
 		return append(checks, engine.Missed("alertmanager-absent", engine.CheckWarn, area, "alertmanager", "not configured", "a URL",
 			"set clusters[].alertmanager; without it nothing is silenced, and an alert that ends while silenced goes unnoticed"))

@@ -180,7 +180,7 @@ func edges(cfg Config, clusters []connected) []handlers.Cluster {
 	var all []handlers.Cluster
 	for _, c := range clusters {
 		e := handlers.Cluster{
-			Name: c.kube.Name(), Owner: c.kube.Owner, Logs: c.kube.LogsOf, Collectors: collectors(cfg, c),
+			Name: c.kube.Name(), Owner: c.kube.Owner, Logs: logsOf(c, cfg.Logs.Lines), Collectors: collectors(cfg, c),
 			Source: handlers.Source{Hints: hints(c, clusters), Value: c.kube.Value}, Remedy: c.kube,
 		}
 		if c.alertmanager != nil {
@@ -197,6 +197,9 @@ func collectors(cfg Config, c connected) []rca.Collector {
 	all := append(kube.Collectors(c.kube), near)
 	if c.prometheus != nil {
 		all = append(all, c.prometheus.Suspects(prom.NearConfig{MeterConfig: cfg.meter(c.kube.Name()), Near: near.Near}))
+	}
+	if c.loki != nil {
+		all = append(all, c.loki)
 	}
 	return all
 }

@@ -16,6 +16,7 @@ type Secrets struct {
 	SlackAppToken    engine.Secret
 	WebhookToken     engine.Secret // bearer token of the Alertmanager webhook
 	PrometheusToken  engine.Secret // optional
+	LokiToken        engine.Secret // optional
 	PagerDutyKey     engine.Secret // routing key of the Events API
 	PagerDutyWebhook engine.Secret // signing secret of PagerDuty's webhooks
 	OpsgenieKey      engine.Secret
@@ -34,6 +35,7 @@ func (s *Secrets) secretNames() []secretName {
 		{"SLACK_APP_TOKEN", &s.SlackAppToken, "xapp-… with connections:write, from Basic Information of the Slack app"},
 		{"WEBHOOK_TOKEN", &s.WebhookToken, "the bearer token that Alertmanager sends"},
 		{"PROMETHEUS_TOKEN", &s.PrometheusToken, "a bearer token for Prometheus and Alertmanager"},
+		{"LOKI_TOKEN", &s.LokiToken, "a bearer token for Loki, or the password that goes with clusters[].loki.username"},
 		{"PAGERDUTY_KEY", &s.PagerDutyKey, "the integration key of a PagerDuty service (Events API v2)"},
 		{"PAGERDUTY_WEBHOOK_SECRET", &s.PagerDutyWebhook, "the signing secret of a PagerDuty webhook subscription"},
 		{"OPSGENIE_KEY", &s.OpsgenieKey, "an Opsgenie API integration key"},

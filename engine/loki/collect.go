@@ -171,8 +171,8 @@ func ended(s stream) time.Time {
 func (l *Loki) Check(ctx context.Context) []engine.Check {
 	const area = "loki"
 	name, now := "query "+l.base, l.cfg.Now()
-	any := map[string]string{l.cfg.Labels.Namespace: ".+", l.cfg.Labels.Pod: ".+", l.cfg.Labels.Container: ".+"}
-	selector := l.selector(nil, any)
+	some := map[string]string{l.cfg.Labels.Namespace: ".+", l.cfg.Labels.Pod: ".+", l.cfg.Labels.Container: ".+"}
+	selector := l.selector(nil, some)
 	streams, _, err := l.read(ctx, selector, now.Add(-time.Hour), now, 1)
 	switch {
 	case engine.CodeOf(err) == engine.Forbidden:
