@@ -547,6 +547,25 @@ var cases = []struct {
 		"crash/dependency-refused", "10.96.3.4:6379", "kubectl get services -A -o wide",
 	},
 	{
+		"a probe that was refused at the start, and gets no answer now", "Deployment",
+		[]engine.Class{engine.ClassProbeFailing},
+		[]engine.Evidence{
+			piece(engine.EvidenceEvent, "id=event/1", "type=Warning", "reason=Unhealthy", `message=Liveness probe failed: Get "http://10.0.1.7:8080/healthz": dial tcp 10.0.1.7:8080: connect: connection refused`, "ago=6m"),
+			piece(engine.EvidenceEvent, "id=event/2", "type=Warning", "reason=Unhealthy", `message=Readiness probe failed: Get "http://10.0.1.7:8080/readyz": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`, "ago=-2s"),
+		},
+		"probe/timeout", "readiness probe gets no answer in time", "readinessProbe.timeoutSeconds",
+	},
+	{
+		"a program that waited for its callee at its start, and whose callee is slow now", "Deployment",
+		[]engine.Class{engine.ClassHighLatency},
+		[]engine.Evidence{
+			piece(engine.EvidenceContainer, "ready=true", "state=running"),
+			piece(engine.EvidenceLog, "line=WARN callee gateway:80: dial tcp 10.96.3.4:80: connect: connection refused", "previous=false", "ago=4m"),
+			piece(engine.EvidenceNeighbor, "rank=1", "relation=calls", "kind=Deployment", "namespace=payments", "name=gateway", "share=0.90", "measure=latency", "now=1.2 s", "usual=20 ms", "first=true"),
+		},
+		"near/callee", "it began in payments/gateway", "describe deployment gateway",
+	},
+	{
 		"evicted for disk", "Deployment",
 		[]engine.Class{engine.ClassEvicted},
 		[]engine.Evidence{piece(engine.EvidencePod, "phase=Failed", "reason=Evicted", "message=The node was low on resource: ephemeral-storage. Threshold quantity: 2139512454, available: 1986648Ki. Container api was using 5Gi, request is 0, has larger consumption of ephemeral-storage. ")},

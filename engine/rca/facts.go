@@ -19,6 +19,9 @@ const (
 	// passed is how long before the onset an event or a line of a log may be to still speak for a cause: what a pod met when it started, and
 	// overcame, is not why it fails an hour later.
 	passed = 15 * time.Minute
+	// overSince is the same for a probe that failed, and for a line of a program that runs on and is ready: each container refuses the first
+	// probes, before it listens, and complains of those who are not there yet when it starts.
+	overSince = 2 * time.Minute
 )
 
 // facts is the evidence, as rules ask for it.
@@ -84,7 +87,11 @@ func (f *facts) messages() []said {
 
 // over tells whether what was said, once or for the last time, was long over when the trouble began.
 func (f *facts) over(e engine.Evidence) bool {
-	return (e.Kind == engine.EvidenceEvent || e.Kind == engine.EvidenceLog) && !e.At.IsZero() && !f.i.StartedAt.IsZero() && f.i.StartedAt.Sub(e.At) > passed
+	limit := passed
+	if e.Kind == engine.EvidenceLog && e.Fields["previous"] == "false" && f.everReady(e.Container) {
+		limit = overSince // whoever wrote it went on, and served
+	}
+	return (e.Kind == engine.EvidenceEvent || e.Kind == engine.EvidenceLog) && !e.At.IsZero() && !f.i.StartedAt.IsZero() && f.i.StartedAt.Sub(e.At) > limit
 }
 
 // heard finds the texts that match, and gives the groups of the first match.

@@ -85,7 +85,7 @@ func (f *facts) failingProbe() (failing, bool) {
 	var best failing
 	take := func(e engine.Evidence, message string) {
 		g := probed.FindStringSubmatch(message)
-		if g == nil {
+		if age, known := f.age(e); g == nil || known && age > overSince {
 			return
 		}
 		kind := strings.ToLower(g[1])
