@@ -199,13 +199,13 @@ func TestBlockers(t *testing.T) {
 			f.Budgets = []chaos.Budget{budgetOf(1, apiPods()...)}
 		}, nil, ""},
 
-		{"no way", "mechanism", "network-lag shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
-			f.Namespaces[0].Security = "baseline"
-		}, nil, "Pod Security \"baseline\" of shop forbids NET_ADMIN"},
-		{"Chaos Mesh", "mechanism", "network-lag shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
-			f.Namespaces[0].Security, f.Meshes = "baseline", []string{"NetworkChaos"}
+		{"no way", "mechanism", "network-lag shop/api", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) {
+			r.AgentImage = ""
+		}, nil, "no image of the agent is configured; Chaos Mesh (NetworkChaos) is not installed"},
+		{"Chaos Mesh", "mechanism", "network-lag shop/api", func(_ *engine.Experiment, f *chaos.Field, r *chaos.Rules) {
+			r.AgentImage, f.Meshes = "", []string{"NetworkChaos"}
 		}, nil, ""},
-		{"the dry run found a way", "mechanism", "network-lag shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) { f.Namespaces[0].Security = "baseline" }, func(e *engine.Experiment, _ *chaos.Field, _ *chaos.Rules) {
+		{"the dry run found a way", "mechanism", "network-lag shop/api", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) { r.AgentImage = "" }, func(e *engine.Experiment, _ *chaos.Field, _ *chaos.Rules) {
 			e.Strikes[0].Targets[0].Mechanism = engine.ByChaosMesh
 		}, ""},
 

@@ -27,7 +27,7 @@ func Ladder(s engine.Strike, p Pod, f Field, r Rules) []Rung {
 	case engine.FaultDrain:
 		return []Rung{{Mechanism: engine.ByEviction, Why: "an eviction keeps to disruption budgets"}}
 	case engine.FaultContainerKill:
-		return signals(p, f, r)
+		return signals(p, r)
 	case engine.FaultCPU:
 		return stresses(s.Fault, p, f, r, "CPU", func(c Container) bool { return c.CPU > 0 })
 	case engine.FaultMemory:
@@ -65,13 +65,13 @@ func kills(s engine.Strike, r Rules) []Rung {
 }
 
 // signals end a container from within: its program has to handle the signal, or the kernel drops it, as it does for process 1.
-func signals(p Pod, f Field, r Rules) []Rung {
+func signals(p Pod, r Rules) []Rung {
 	c, ok := running(p, nil)
 	exec := Rung{Mechanism: engine.ByExec, Container: c.Name, Why: "a signal to process 1, from within the container"}
 	if !ok {
 		exec.Refused = "no container of it runs"
 	}
-	agent := agentRung(p, f, r, false)
+	agent := agentRung(p, r)
 	agent.Container = c.Name
 	agent.Why = "a signal to process 1 by the agent, where the container has no shell"
 	if agent.Refused == "" {
@@ -89,7 +89,7 @@ func stresses(fault engine.Fault, p Pod, f Field, r Rules, what string, limited 
 	if !ok {
 		exec.Refused = none
 	}
-	agent := agentRung(p, f, r, false)
+	agent := agentRung(p, r)
 	agent.Container = c.Name
 	agent.Why = "the agent beside it, within the pod's " + what + " limit, where the container has no shell"
 	open := ""
@@ -162,24 +162,22 @@ func networks(fault engine.Fault, p Pod, f Field, r Rules) []Rung {
 		no := "it is on its node's network: the whole node would suffer"
 		return []Rung{{Mechanism: engine.ByAgent, Refused: no}}
 	}
-	agent := agentRung(p, f, r, true)
+	agent := agentRung(p, r)
 	agent.Why = "the agent in the pod's own network"
 	mesh, fis := meshRung(fault, f), fisRung(fault, p, f)
 	mesh.Why, fis.Why = "Chaos Mesh is installed, and the agent may not be put into the pod", "AWS FIS is configured, and neither the agent nor Chaos Mesh can do it"
 	return []Rung{agent, mesh, fis}
 }
 
-// agentRung is the agent's, as far as it does not depend on the fault. admin is for a fault that needs NET_ADMIN.
-func agentRung(p Pod, f Field, r Rules, admin bool) Rung {
+// agentRung is the agent's, as far as it does not depend on the fault. Whether Pod Security lets its container in, the API server says in the
+// dry run: there are exemptions that no label shows.
+func agentRung(p Pod, r Rules) Rung {
 	rung := Rung{Mechanism: engine.ByAgent}
-	ns, _ := f.namespace(p.Ref.Namespace)
 	switch {
 	case r.AgentImage == "":
 		rung.Refused = "no image of the agent is configured"
 	case p.Agents >= r.MaxAgents:
 		rung.Refused = fmt.Sprintf("%d agents were put into this pod, which cannot be taken out again; at most %d may be: restart the pod", p.Agents, r.MaxAgents)
-	case admin && forbidsAdmin(ns):
-		rung.Refused = fmt.Sprintf("Pod Security %q of %s forbids NET_ADMIN; label the namespace pod-security.kubernetes.io/enforce=privileged, or install Chaos Mesh", ns.Security, ns.Name)
 	}
 	return rung
 }

@@ -274,26 +274,27 @@ func TestLadder(t *testing.T) {
 		}, nil, "its node's network"},
 		"restricted": {"network-lag shop/api", func(f *chaos.Field, _ *chaos.Rules) {
 			f.Namespaces[0].Security = "restricted"
-		}, nil, "pod-security.kubernetes.io/enforce=privileged"},
+		}, []engine.Mechanism{engine.ByAgent}, "not installed"}, // the API server says whether it lets it in
 		"privileged": {"network-lag shop/api", func(f *chaos.Field, _ *chaos.Rules) {
 			f.Namespaces[0].Security = "privileged"
 		}, []engine.Mechanism{engine.ByAgent}, "not installed"},
 		"restricted, with a mesh": {"network-lag shop/api", func(f *chaos.Field, _ *chaos.Rules) {
 			f.Namespaces[0].Security, f.Meshes = "restricted", []string{"NetworkChaos"}
-		}, []engine.Mechanism{engine.ByChaosMesh}, "NET_ADMIN"},
+		}, []engine.Mechanism{engine.ByAgent, engine.ByChaosMesh}, "AWS FIS is not configured"},
 		"no agent, with FIS": {"network-loss shop/api", func(f *chaos.Field, r *chaos.Rules) {
 			f.FIS, r.AgentImage = true, ""
 		}, []engine.Mechanism{engine.ByFIS}, "no image of the agent"},
 		"restricted, with FIS": {"network-loss shop/api", func(f *chaos.Field, _ *chaos.Rules) {
 			f.Namespaces[0].Security, f.FIS = "restricted", true
-		}, nil, "NET_ADMIN"},
+			each(f, func(p *chaos.Pod) { p.Agents = 5 })
+		}, nil, "restart the pod"},
 		"on Fargate, with FIS": {"network-loss shop/api", func(f *chaos.Field, r *chaos.Rules) {
 			f.FIS, r.AgentImage = true, ""
 			each(f, func(p *chaos.Pod) { p.Node = "fargate-ip-10-0-0-1" })
 		}, nil, "no image of the agent"},
 		"FIS has no DNS": {"dns-fail shop/api", func(f *chaos.Field, _ *chaos.Rules) {
 			f.Namespaces[0].Security, f.Meshes, f.FIS = "restricted", []string{"NetworkChaos"}, true
-		}, nil, "NET_ADMIN"},
+		}, []engine.Mechanism{engine.ByAgent}, "DNSChaos"},
 		"agents used up": {"network-throttle shop/api", func(f *chaos.Field, _ *chaos.Rules) {
 			each(f, func(p *chaos.Pod) {
 				p.Agents = 5

@@ -44,6 +44,8 @@ var figures = []figure{
 	{"nezha", "the service behind each fault that was injected into two systems on Kubernetes, from their metrics alone", nezha},
 	{"rank", "a neighbourhood of thousands of workloads ranked: time and memory", rank},
 	{"trust", "experiments in Slack on services under load, and as much that is innocent: how the bot grades itself, what was left behind, what was raised for nothing", trusted},
+	{"endings", "faults on a real node, ended by their deadline, by a stop and by kill -9 of who holds them: what was left, which must be nothing", endings},
+	{"endings-hold", "the part of endings that is killed, as a process of its own", endingsHold},
 	{"industries", "the demo industries with their traffic on a real node: what the bot found in them, which must be nothing, and how they did", industries},
 	{"faults", "faults of every class on a real node and on simulated ones: how often the first cause is right, how soon, what was told for nothing", faults},
 	{"rightsize", "requests for CPU and memory beside other tools', on usage that was measured elsewhere", rightsize},

@@ -11,12 +11,14 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -55,7 +57,7 @@ func TestHurt(t *testing.T) {
 	outside := w.deploy(space, "outside", 1, calm)[0]
 	t.Run("each", func(t *testing.T) {
 		for name, try := range map[string]func(*world){
-			"kill": kill, "container kill": containerKill, "cpu": cpu, "memory": memory, "lag": lag, "agent's memory and dns": others, "death": death, "nothing is faked": unfit,
+			"kill": kill, "container kill": containerKill, "cpu": cpu, "memory": memory, "lag": lag, "agent's memory and dns": others, "death": death, "nothing is faked": unfit, "pod security": strict, "two at once": atOnce,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -444,5 +446,79 @@ func drain(w *world) {
 	}
 	if now := w.ready(space, "outside", 1)[0]; now.UID == outside.UID {
 		w.Errorf("%s was not evicted", outside.Name)
+	}
+}
+
+// strict is a namespace that lets no container in which may change a network: the plan says so in the API server's own words, nothing is put
+// into the pod, and what needs no such container is still possible.
+func strict(w *world) {
+	const restricted = "strict"
+	w.namespace(restricted, true)
+	patch := []byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`)
+	_, err := w.c.Client().CoreV1().Namespaces().Patch(w.Context(), restricted, types.MergePatchType, patch, metav1.PatchOptions{})
+	w.must(err)
+	p := w.deploy(restricted, "kept", 1, calm, func(s *corev1.PodSpec) {
+		yes, no, nobody := true, false, int64(65532)
+		s.SecurityContext = &corev1.PodSecurityContext{RunAsNonRoot: &yes, RunAsUser: &nobody, SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}}
+		s.Containers[0].SecurityContext = &corev1.SecurityContext{AllowPrivilegeEscalation: &no, Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}}
+	})[0]
+	const words = `violates PodSecurity "restricted:latest"`
+	lag := engine.Strike{Fault: engine.FaultLag, Namespace: restricted, Duration: time.Minute, Dose: engine.Dose{Delay: 300 * time.Millisecond}}
+	w.eventually("the label counts", func() error {
+		if got := w.rehearsed(lag, victim(p, ""))[0]; !strings.Contains(got.Refused, words) || !strings.Contains(got.Refused, "NET_ADMIN") || !strings.Contains(got.Refused, "enforce=privileged") {
+			return fmt.Errorf("rehearsed: %+v", got)
+		}
+		return nil
+	})
+	over := w.h.Inject(w.Context(), lag, victim(p, engine.ByAgent), "autopilot-chaos-10-1", time.Now().Add(time.Minute), func() { w.Error("begun") })
+	if !over.Clean || !over.Began.IsZero() || !strings.Contains(over.Outcome, words) {
+		w.Errorf("it was done in spite of it: %+v", over)
+	}
+	if now := w.pod(p); len(now.Spec.EphemeralContainers) > 0 {
+		w.Errorf("containers were put into it: %+v", now.Spec.EphemeralContainers)
+	}
+	for fault, by := range map[engine.Fault]engine.Mechanism{engine.FaultKill: engine.ByEviction, engine.FaultCPU: engine.ByExec, engine.FaultMemory: engine.ByExec} {
+		if got := w.rehearsed(engine.Strike{Fault: fault, Namespace: restricted, Duration: time.Minute}, victim(p, ""))[0]; got.Mechanism != by || got.Refused != "" {
+			w.Errorf("%s: %+v", fault, got)
+		}
+	}
+}
+
+// atOnce evicts both pods of a workload at the same time, whose budget lets one go: it is never broken.
+func atOnce(w *world) {
+	pods := w.deploy(space, "paired", 2, calm)
+	one := intstr.FromInt32(1)
+	_, err := w.c.Client().PolicyV1().PodDisruptionBudgets(space).Create(w.Context(), &policyv1.PodDisruptionBudget{
+		ObjectMeta: metav1.ObjectMeta{Name: "paired"},
+		Spec:       policyv1.PodDisruptionBudgetSpec{MinAvailable: &one, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "paired"}}},
+	}, metav1.CreateOptions{})
+	w.must(err)
+	w.eventually("the budget allows one", func() error {
+		b, err := w.c.Client().PolicyV1().PodDisruptionBudgets(space).Get(w.Context(), "paired", metav1.GetOptions{})
+		if err == nil && b.Status.DisruptionsAllowed != 1 {
+			err = errors.New("not yet")
+		}
+		return err
+	})
+	came := make([]engine.Blow, len(pods))
+	var both sync.WaitGroup
+	for k, p := range pods {
+		both.Go(func() {
+			came[k] = w.h.Inject(w.Context(), engine.Strike{Fault: engine.FaultKill, Namespace: space}, victim(p, engine.ByEviction), fmt.Sprintf("autopilot-chaos-11-%d", k), time.Now().Add(time.Minute), func() {})
+		})
+	}
+	both.Wait()
+	evicted := 0
+	for _, b := range came {
+		switch {
+		case strings.HasPrefix(b.Outcome, "evicted"):
+			evicted++
+		case !strings.Contains(b.Outcome, "disruption budget"):
+			w.Errorf("%+v", b)
+		}
+	}
+	// The second may go once the first has a successor, and not before.
+	if gap := came[0].Began.Sub(came[1].Began).Abs(); evicted == 0 || evicted == 2 && gap < 500*time.Millisecond {
+		w.Errorf("%d were evicted, %s apart: %+v", evicted, gap, came)
 	}
 }

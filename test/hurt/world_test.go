@@ -124,7 +124,7 @@ func (w *world) namespace(name string, optedIn bool) {
 const calm = "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done"
 
 // deploy makes a Deployment and gives its pods, once they are ready.
-func (w *world) deploy(namespace, name string, replicas int32, script string) []corev1.Pod {
+func (w *world) deploy(namespace, name string, replicas int32, script string, changes ...func(*corev1.PodSpec)) []corev1.Pod {
 	w.Helper()
 	labels, grace := map[string]string{"app": name}, int64(2)
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: appsv1.DeploymentSpec{
@@ -137,6 +137,9 @@ func (w *world) deploy(namespace, name string, replicas int32, script string) []
 			}}},
 		}},
 	}}
+	for _, change := range changes {
+		change(&d.Spec.Template.Spec)
+	}
 	_, err := w.c.Client().AppsV1().Deployments(namespace).Create(w.Context(), d, metav1.CreateOptions{})
 	w.must(err)
 	return w.ready(namespace, name, int(replicas))

@@ -112,6 +112,8 @@ func (h *Injector) put(ctx context.Context, p *corev1.Pod, c corev1.EphemeralCon
 	switch {
 	case apierrors.IsNotFound(err):
 		return engine.Errorf(engine.NotFound, "pod %s is gone", describe(p))
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "violates PodSecurity"):
+		return engine.Wrap(engine.Forbidden, err, fmt.Sprintf("the agent may not be put into pod %s: %s. Label the namespace pod-security.kubernetes.io/enforce=privileged, or install Chaos Mesh", describe(p), h.told(err)))
 	case err != nil:
 		return h.problem(err, "the agent may not be put into pod "+describe(p))
 	}

@@ -246,7 +246,7 @@ func TestRehearse(t *testing.T) {
 		{"kill", engine.Strike{Fault: engine.FaultKill}, map[string]func([]byte) (int, any){evictPath: says(201, metav1.Status{Status: "Success"})}, engine.ByEviction, "", ""},
 		{"kill by force", engine.Strike{Fault: engine.FaultKill, Dose: engine.Dose{Force: true}}, map[string]func([]byte) (int, any){"DELETE " + podPath: says(200, aPod(""))}, engine.ByDelete, "", ""},
 		{"lag", engine.Strike{Fault: engine.FaultLag, Dose: engine.Dose{Delay: time.Second}}, map[string]func([]byte) (int, any){review: allowed, patch: says(200, aPod(""))}, engine.ByAgent, "", ""},
-		{"lag, which admission refuses", engine.Strike{Fault: engine.FaultLag}, map[string]func([]byte) (int, any){review: allowed, patch: refuses(403, metav1.StatusReasonForbidden, "violates PodSecurity")}, engine.ByAgent, "violates PodSecurity", ""},
+		{"lag, which admission refuses", engine.Strike{Fault: engine.FaultLag}, map[string]func([]byte) (int, any){review: allowed, patch: refuses(403, metav1.StatusReasonForbidden, "violates PodSecurity")}, engine.ByAgent, "violates PodSecurity. Label the namespace pod-security.kubernetes.io/enforce=privileged", ""},
 		{"lag, without the right to attach", engine.Strike{Fault: engine.FaultLag}, map[string]func([]byte) (int, any){review: denied}, engine.ByAgent, "deploy/rbac/chaos.yaml", ""},
 		{"an API server that is ill", engine.Strike{Fault: engine.FaultKill}, map[string]func([]byte) (int, any){evictPath: refuses(500, metav1.StatusReasonInternalError, "etcd")}, "", "", engine.Unavailable},
 	} {
