@@ -59,7 +59,7 @@ $(GOVULNCHECK):
 lint: $(GOLANGCI_LINT)
 	$(GOLANGCI_LINT) run ./...
 
-# generate builds the workspace page's bundle again; it needs npm.
+# generate writes what is made of the code: the references in docs/, and the workspace page's bundle, which needs npm.
 generate:
 	go generate ./...
 
