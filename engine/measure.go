@@ -33,6 +33,8 @@ func (m Measure) Amount(v float64) string {
 		return short(v) + "/s"
 	case MeasureCost:
 		return fmt.Sprintf("$%.2f a day", v*24)
+	case MeasureHourlyCost:
+		return "$" + strconv.FormatFloat(v, 'f', 2, 64) + " an hour"
 	case MeasureRestarts:
 	}
 	return short(v)
@@ -53,6 +55,8 @@ func (m Measure) Unit() (name string, size float64) {
 		return "requests a second", 1
 	case MeasureCost:
 		return "US dollars a day", 1. / 24
+	case MeasureHourlyCost:
+		return "US dollars an hour, estimated", 1
 	case MeasureRestarts:
 	}
 	return string(m), 1

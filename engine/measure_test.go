@@ -23,6 +23,7 @@ func TestAmount(t *testing.T) {
 		{engine.MeasureSaturation, 1, "100 %"},
 		{engine.MeasureRequests, 1234.5, "1234/s"},
 		{engine.MeasureCost, 0.5, "$12.00 a day"},
+		{engine.MeasureHourlyCost, 0.5, "$0.50 an hour"},
 		{engine.MeasureRestarts, 3, "3"},
 		{"queue", 0.00012, "0.00012"},
 		{"queue", 1e-9, "0"},

@@ -14,12 +14,15 @@ const (
 	MeasureErrors     Measure = "errors"     // share of the requests that failed, 0 to 1
 	MeasureLatency    Measure = "latency"    // seconds that a request took
 	MeasureSaturation Measure = "saturation" // share of the CPU periods that were throttled, 0 to 1
-	MeasureCost       Measure = "cost"       // dollars an hour
+	MeasureCost       Measure = "cost"       // dollars an hour, by day and bill
+	// Of a workload, dollars an hour: what its pods ask for, or use where that is more, at the prices of their nodes. It is an estimate.
+	MeasureHourlyCost Measure = "hourly_cost"
 )
 
 // Measures lists every measure.
 var Measures = []Measure{
 	MeasureCPU, MeasureMemory, MeasureRestarts, MeasureRequests, MeasureErrors, MeasureLatency, MeasureSaturation, MeasureCost,
+	MeasureHourlyCost,
 }
 
 // Point is one value of a track.

@@ -24,11 +24,15 @@ func (c Config) meter(cluster string) prom.MeterConfig {
 }
 
 // watchMetrics gives the watch of a cluster's metrics; nil where it has no Prometheus, or none is wanted.
-func watchMetrics(cfg Config, c connected, st *store.Store, log *slog.Logger) *handlers.MetricsWatch {
+func watchMetrics(cfg Config, c connected, w *handlers.Waste, st *store.Store, log *slog.Logger) *handlers.MetricsWatch {
 	if !cfg.Anomalies.on() || c.prometheus == nil {
 		return nil
 	}
-	meter := c.prometheus.Meter(cfg.meter(c.kube.Name()))
+	rates := cfg.rates(c.kube.Name(), w)
+	var price func(namespace, pod string) (engine.NodePrice, bool) // at the instant that is measured
+	of := cfg.meter(c.kube.Name())
+	of.Price = func(namespace, pod string) (engine.NodePrice, bool) { return price(namespace, pod) }
+	meter := c.prometheus.Meter(of)
 	return &handlers.MetricsWatch{
 		Cluster: c.kube.Name(), Rules: cfg.Anomalies.rules(), Store: st, Now: time.Now, Log: log,
 		Measure: func(ctx context.Context, at time.Time) (anomaly.Instant, []engine.Gap, error) {
@@ -36,10 +40,30 @@ func watchMetrics(cfg Config, c connected, st *store.Store, log *slog.Logger) *h
 			if err != nil {
 				return anomaly.Instant{}, nil, err
 			}
+			prices := rates.Of(ctx, roster.Nodes)
+			price = func(namespace, pod string) (engine.NodePrice, bool) {
+				p, ok := prices[roster.Place(namespace, pod)]
+				return p, ok
+			}
 			got, err := meter.Measure(ctx, at, roster.Owner)
 			return anomaly.Instant{Workloads: roster.Workloads, Values: got.Values}, got.Gaps, err
 		},
 	}
+}
+
+// rates gives what knows the prices of a cluster's nodes.
+func (c Config) rates(cluster string, w *handlers.Waste) *handlers.Rates {
+	r := &handlers.Rates{Cluster: cluster, Now: time.Now}
+	if w != nil {
+		r.Prices = w.Prices
+	}
+	if k := slices.IndexFunc(c.Clusters, func(cl ClusterConfig) bool { return cl.Name == cluster }); k >= 0 {
+		r.Account = c.Clusters[k].AWSAccount
+		if eks := c.Clusters[k].EKS; eks != nil {
+			r.Region = eks.Region
+		}
+	}
+	return r
 }
 
 // alongside watches a cluster and its metrics, for as long as this replica is the one that does.

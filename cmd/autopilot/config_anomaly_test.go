@@ -24,6 +24,7 @@ func TestAnomalyDefaults(t *testing.T) {
 		Interval: 5 * time.Minute, WarmUp: 24 * time.Hour, Post: anomaly.PostFelt, Most: 10, Rules: []anomaly.Rule{{Strictness: anomaly.Normal}},
 		Measures: []engine.Measure{
 			engine.MeasureCPU, engine.MeasureMemory, engine.MeasureRestarts, engine.MeasureRequests, engine.MeasureErrors, engine.MeasureLatency, engine.MeasureSaturation,
+			engine.MeasureHourlyCost,
 		},
 	}
 	if d := cmp.Diff(want, c.Anomalies.rules()); d != "" || !c.Anomalies.on() || c.Anomalies.families() != nil {
@@ -91,11 +92,11 @@ func TestAnomalyRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := watchMetrics(c, clusters[0], (*store.Store)(nil), log); m == nil || m.Cluster != "prod" || m.Problem() != "" {
+	if m := watchMetrics(c, clusters[0], nil, (*store.Store)(nil), log); m == nil || m.Cluster != "prod" || m.Problem() != "" {
 		t.Errorf("%+v", m)
 	}
 	clusters[0].prometheus = nil
-	if m := watchMetrics(c, clusters[0], (*store.Store)(nil), log); m != nil {
+	if m := watchMetrics(c, clusters[0], nil, (*store.Store)(nil), log); m != nil {
 		t.Errorf("without a Prometheus: %+v", m)
 	}
 }

@@ -127,6 +127,7 @@ var kinds = map[engine.Measure]kind{
 	engine.MeasureErrors:     {name: "errors", felt: true, least: 0.02, requests: 20},
 	engine.MeasureLatency:    {name: "latency", felt: true, least: 0.05, share: 0.5, requests: 20},
 	engine.MeasureCost:       {name: "cost", least: 10. / 24, share: 0.2},
+	engine.MeasureHourlyCost: {name: "estimated cost", least: 10. / 24, share: 0.5},
 }
 
 // far tells whether a value is beyond its past by enough to be worth a word.

@@ -135,7 +135,7 @@ func signal(s Strange, a About) engine.Signal {
 		out.Class = engine.ClassHighMemory
 	case engine.MeasureLatency:
 		out.Class = engine.ClassHighLatency
-	case engine.MeasureRestarts, engine.MeasureRequests, engine.MeasureErrors, engine.MeasureSaturation, engine.MeasureCost:
+	case engine.MeasureRestarts, engine.MeasureRequests, engine.MeasureErrors, engine.MeasureSaturation, engine.MeasureCost, engine.MeasureHourlyCost:
 	}
 	return out
 }

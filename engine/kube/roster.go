@@ -16,7 +16,9 @@ import (
 // replicas and of which revision, and whose each pod is. Runs of jobs are not among them: their metrics are those of work that ends.
 type Roster struct {
 	Workloads map[engine.Workload]anomaly.About
+	Nodes     []*corev1.Node             // with their labels and capacity only
 	pods      map[string]engine.Workload // by namespace and name
+	places    map[string]string          // the node of a pod, by namespace and name
 }
 
 // Owner gives the workload of a pod. ok is false for one that is not known, and for one of a job.
@@ -24,6 +26,9 @@ func (r Roster) Owner(namespace, pod string) (engine.Workload, bool) {
 	w, ok := r.pods[namespace+"/"+pod]
 	return w, ok
 }
+
+// Place gives the node that a pod is on; "" for none, and for a pod that is not known.
+func (r Roster) Place(namespace, pod string) string { return r.places[namespace+"/"+pod] }
 
 // Roster fails with Unavailable while the cluster is not watched here, or was not yet read in full.
 func (c *Cluster) Roster(context.Context) (Roster, error) {
@@ -35,7 +40,7 @@ func (c *Cluster) Roster(context.Context) (Roster, error) {
 }
 
 func (o *objects) roster(cluster string) Roster {
-	r := Roster{Workloads: map[engine.Workload]anomaly.About{}, pods: map[string]engine.Workload{}}
+	r := Roster{Workloads: map[engine.Workload]anomaly.About{}, pods: map[string]engine.Workload{}, places: map[string]string{}, Nodes: typed[corev1.Node](o.nodes.GetStore().List())}
 	add := func(kind string, m metav1.Object, a anomaly.About) {
 		a.Labels = m.GetLabels()
 		r.Workloads[engine.Workload{Cluster: cluster, Namespace: m.GetNamespace(), Kind: kind, Name: m.GetName()}] = a
@@ -80,6 +85,7 @@ func (o *objects) enlist(cluster string, p *corev1.Pod, r *Roster) {
 	}
 	w.Cluster = cluster
 	r.pods[p.Namespace+"/"+p.Name] = w
+	r.places[p.Namespace+"/"+p.Name] = p.Spec.NodeName
 	a, known := r.Workloads[w]
 	if !known {
 		a = anomaly.About{Labels: p.Labels}

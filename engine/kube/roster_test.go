@@ -48,6 +48,11 @@ func TestRoster(t *testing.T) {
 		if d := cmp.Diff(want, r.Workloads); d != "" {
 			t.Error(d)
 		}
+		for pod, want := range map[string]string{"api-1-x": "n1", "api-1-y": "n2", "db-2": "", "nobody": ""} {
+			if got := r.Place("pay", pod); got != want {
+				t.Errorf("%s is on %q, want %q", pod, got, want)
+			}
+		}
 		for pod, want := range map[string]string{"api-1-x": "pay/api", "db-1": "pay/db", "lone": "pay/lone", "once-x": "", "orphan": "", "nobody": "", "kubelet-n1": ""} {
 			if w, ok := r.Owner("pay", pod); ok != (want != "") || ok && w.String() != want {
 				t.Errorf("%s belongs to %q, %v", pod, w, ok)

@@ -16,6 +16,9 @@ import (
 // everything below drops the rest before it reaches the cache, and shares the strings that thousands of objects repeat.
 // Collectors read the whole objects from the API when there is an incident.
 
+// gpu is how a node names the GPUs of NVIDIA.
+const gpu corev1.ResourceName = "nvidia.com/gpu"
+
 const maxEventMessage = 1024 // bytes; the kubelet cuts its own at this length too
 
 // trim drops what detection and the walk to the owner do not use. Its input is ours alone.
@@ -209,7 +212,13 @@ func trimNode(n *corev1.Node) {
 		c.LastHeartbeatTime = metav1.Time{} // moves every five minutes and would wake every workload of the node
 	}
 	n.Spec = corev1.NodeSpec{Unschedulable: n.Spec.Unschedulable, Taints: n.Spec.Taints}
-	n.Status = corev1.NodeStatus{Conditions: n.Status.Conditions}
+	capacity := corev1.ResourceList{} // and its labels say what it costs
+	for _, r := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, gpu} {
+		if q, ok := n.Status.Capacity[r]; ok {
+			capacity[r] = q
+		}
+	}
+	n.Status = corev1.NodeStatus{Conditions: n.Status.Conditions, Capacity: capacity}
 }
 
 func trimEvent(e *corev1.Event) {

@@ -14,8 +14,8 @@ import (
 	"github.com/eks-autopilot/autopilot/engine/anomaly"
 )
 
-// What a cluster's workloads do now is asked for in seven queries, whatever their number: CPU, memory, throttling and restarts of every
-// pod, and requests, failures and latency of the families that were found. Once an hour an eighth asks which families there are.
+// What a cluster's workloads do now is asked for in eight queries, whatever their number: CPU, memory, throttling, restarts and resource
+// requests of every pod, and requests, failures and latency of the families that were found. Once an hour a ninth asks which families there are.
 //
 // Prometheus sums up the containers of a pod; the pods of a workload are put together here, since which workload a pod is of the cluster
 // itself knows best. Each query is of one instant and reads each series over one interval, so that every sample is read once: of 10,000
@@ -40,6 +40,8 @@ type MeterConfig struct {
 	Interval time.Duration     // between two instants: what rates are taken over, two minutes at least
 	Measures []engine.Measure  // none means all
 	Families []Family          // none means Families()
+	// Price says what the node of a pod costs. ok is false when that is not known; without it, no cost is measured.
+	Price func(namespace, pod string) (p engine.NodePrice, ok bool)
 }
 
 // Meter measures the workloads of one cluster, time and again. It remembers which families of metrics there are, and how Prometheus took
@@ -83,6 +85,9 @@ type Measured struct {
 // when nothing could be had; a measure that alone could not be had is a gap.
 func (m *Meter) Measure(ctx context.Context, at time.Time, owner func(namespace, pod string) (engine.Workload, bool)) (Measured, error) {
 	f := newFolding(owner)
+	if m.wanted(engine.MeasureHourlyCost) {
+		f.price = m.cfg.Price
+	}
 	var out Measured
 	spent := m.ask.cost
 	if err := m.look(ctx, at); err != nil {
@@ -136,10 +141,16 @@ func (m *Meter) Measure(ctx context.Context, at time.Time, owner func(namespace,
 	return out, nil
 }
 
-// wanted tells whether a measure is asked for: requests are needed for what rests on them, too.
+// wanted tells whether a measure is asked for: requests are needed for what rests on them, too, and so are CPU and memory.
 func (m *Meter) wanted(x engine.Measure) bool {
 	return slices.ContainsFunc(m.cfg.Measures, func(y engine.Measure) bool {
-		return x == y || x == engine.MeasureRequests && (y == engine.MeasureErrors || y == engine.MeasureLatency)
+		switch y {
+		case engine.MeasureErrors, engine.MeasureLatency:
+			return x == y || x == engine.MeasureRequests
+		case engine.MeasureHourlyCost:
+			return m.cfg.Price != nil && (x == y || x == engine.MeasureCPU || x == engine.MeasureMemory)
+		}
+		return x == y
 	})
 }
 
@@ -223,6 +234,13 @@ func (m *Meter) queries() []question {
 		{engine.MeasureMemory, "memory (container_memory_working_set_bytes)", pods(cadvisor.of(memoryMetric))},
 		{engine.MeasureSaturation, "throttling (" + periodsMetric + ")", pods(rate(throttledMetric)) + " / " + pods(rate(periodsMetric))},
 		{engine.MeasureRestarts, "restarts (" + restartsMetric + ")", pods("increase(" + m.base.of(restartsMetric) + m.window + ")")},
+	}
+	if m.wanted(engine.MeasureHourlyCost) {
+		asks := m.base.with("resource", "=~", "cpu|memory|"+gpuResource).of(resourcesMetric)
+		out = append(out, question{
+			engine.MeasureHourlyCost, "resource requests (" + resourcesMetric + ")",
+			"sum by (namespace, pod, resource) (max by (namespace, pod, container, resource) (" + asks + "))",
+		})
 	}
 	var requests, failures, latencies []string
 	for _, n := range m.found {

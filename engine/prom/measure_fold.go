@@ -22,12 +22,14 @@ type folding struct {
 	owners map[object]engine.Workload // zero for a stray
 	pods   map[engine.Workload]*folded
 	strays map[object]bool
+	price  func(namespace, pod string) (engine.NodePrice, bool) // nil where nothing is priced
 }
 
 // folded are the pods of a workload.
 type folded struct {
 	cpu, memory, saturation, restarts pile
 	families                          map[int]*served
+	held                              map[object]*taken
 }
 
 // pile is some values.
@@ -77,14 +79,25 @@ func (f *folding) add(q question, s labelSet, v float64) bool {
 	switch q.measure {
 	case engine.MeasureCPU:
 		p.cpu.add(v)
+		f.hold(p, at, v, 0, 0)
 	case engine.MeasureMemory:
 		p.memory.add(v)
+		f.hold(p, at, 0, v, 0)
 	case engine.MeasureSaturation:
 		p.saturation.add(min(v, 1))
 	case engine.MeasureRestarts:
 		p.restarts.add(math.Round(v)) // increase reckons with parts of a restart
 	case engine.MeasureRequests, engine.MeasureErrors, engine.MeasureLatency:
 		p.serve(q.measure, s[labelFamily], at, v)
+	case engine.MeasureHourlyCost:
+		switch s[labelResource] {
+		case "cpu":
+			f.hold(p, at, v, 0, 0)
+		case "memory":
+			f.hold(p, at, 0, v, 0)
+		case gpuResource:
+			f.hold(p, at, 0, 0, v)
+		}
 	case engine.MeasureCost:
 	}
 	return true
@@ -130,6 +143,9 @@ func (f *folding) values() map[engine.Workload]anomaly.Values {
 			v[engine.MeasureRestarts] = p.restarts.sum
 		}
 		p.served(v)
+		if cost, ok := f.cost(p); ok {
+			v[engine.MeasureHourlyCost] = cost
+		}
 		if len(v) > 0 {
 			out[w] = v
 		}

@@ -230,7 +230,7 @@ func (c busyCluster) usual(k int, m engine.Measure) float64 {
 		return 0.05 * scale
 	case engine.MeasureSaturation:
 		return 0.02
-	case engine.MeasureRestarts, engine.MeasureCost:
+	case engine.MeasureRestarts, engine.MeasureCost, engine.MeasureHourlyCost:
 	}
 	return 0
 }
