@@ -136,11 +136,11 @@ func (c *chooser) resolve(namespace, name string) (engine.Workload, error) {
 	names = slices.Compact(names)
 	switch near := nearest(bare, names); {
 	case near != "" && near != bare:
-		return engine.Workload{}, engine.Errorf(engine.Invalid, "%s has no workload `%s`; did you mean `%s/%s`?", namespace, plain(name), namespace, near)
+		return engine.Workload{}, engine.Errorf(engine.Invalid, "namespace %s has no workload `%s`; did you mean `%s/%s`?", namespace, plain(name), namespace, near)
 	case len(names) > 0:
-		return engine.Workload{}, engine.Errorf(engine.Invalid, "%s has no workload `%s`; it has: %s", namespace, plain(name), listed(names))
+		return engine.Workload{}, engine.Errorf(engine.Invalid, "namespace %s has no workload `%s`; it has: %s", namespace, plain(name), listed(names))
 	}
-	return engine.Workload{}, engine.Errorf(engine.Invalid, "%s has no workloads; there is nothing to hit", namespace)
+	return engine.Workload{}, engine.Errorf(engine.Invalid, "namespace %s has no workloads; there is nothing to hit", namespace)
 }
 
 // workloads lists those that are known by themselves or by their pods, sorted.
