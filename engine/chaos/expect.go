@@ -25,7 +25,7 @@ var causes = map[engine.Fault][]string{
 	engine.FaultLag:           {"near/network", "near/callee", "probe/timeout", "crash/dependency-timeout"},
 	engine.FaultLoss:          {"near/network", "near/callee", "probe/timeout", "crash/dependency-timeout"},
 	engine.FaultThrottle:      {"near/network", "near/callee", "probe/timeout", "crash/dependency-timeout"},
-	engine.FaultDNS:           {"near/dns", "crash/dns"},
+	engine.FaultDNS:           {"near/dns", "crash/dns", "near/callee"},
 	engine.FaultDrain:         {"node/drained", "evict/api"},
 }
 

@@ -19,7 +19,7 @@ var helps = map[engine.Fault][]string{
 	engine.FaultLag:           {"near/network", "near/callee"},
 	engine.FaultLoss:          {"near/network", "near/callee"},
 	engine.FaultThrottle:      {"near/network", "near/callee"},
-	engine.FaultDNS:           {"near/dns", "crash/dns"},
+	engine.FaultDNS:           {"near/dns", "crash/dns", "near/callee"},
 	engine.FaultDrain:         {"node/drained", "evict/api"},
 }
 

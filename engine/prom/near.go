@@ -98,13 +98,15 @@ func alarmed(i engine.Incident) engine.Measure {
 	return ""
 }
 
-// series reads the measures of a neighbourhood, minute by minute.
+// series reads the measures of a neighbourhood, minute by minute. The last one is of now: what began within the last minute is all there is to
+// see of what is told at once.
 func (s *Suspects) series(ctx context.Context, n *rca.Neighborhood, from, to time.Time) (map[string]rca.Series, error) {
 	m, err := s.meterOf(ctx, to, nearNamespaces(n))
 	if err != nil {
 		return nil, err
 	}
-	g := grid{m.at(from).first.Truncate(nearStep), nearStep, int(to.Sub(from)/nearStep) + 1}
+	steps := int(to.Sub(from) / nearStep)
+	g := grid{m.at(to).first.Add(-time.Duration(steps) * nearStep), nearStep, steps + 1}
 	f := foldAll(g.n, placedOwner(n))
 	machines := map[string][]float64{}
 	var failed error

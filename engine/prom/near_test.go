@@ -95,4 +95,9 @@ func TestSuspects(t *testing.T) {
 	if points := series[m][engine.MeasureCPU]; len(points) != 51 || points[20].Value < 0.39 || points[20].Value > 0.41 {
 		t.Errorf("CPU of the machine: %+v", points)
 	}
+	now := onset.Add(-10*time.Minute + 30*time.Second)
+	series, err = s.series(t.Context(), &n, onset.Add(-20*time.Minute), now)
+	if points := series[c][engine.MeasureRequests]; err != nil || len(points) == 0 || points[len(points)-1].At != now.Unix() {
+		t.Errorf("the newest value is not of now: %+v, %v", points, err)
+	}
 }

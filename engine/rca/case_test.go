@@ -547,6 +547,12 @@ var cases = []struct {
 		"crash/dependency-refused", "10.96.3.4:6379", "kubectl get services -A -o wide",
 	},
 	{
+		"a callee that answers with its own failure", "Deployment",
+		[]engine.Class{engine.ClassAlert},
+		[]engine.Evidence{piece(engine.EvidenceAlert, "alertname=AutopilotDependencyErrors", "callee=cart.shop:8080", "code=502")},
+		"near/callee", "it began in shop/cart, which answers with 502", "kubectl -n shop describe service cart",
+	},
+	{
 		"a probe that was refused at the start, and gets no answer now", "Deployment",
 		[]engine.Class{engine.ClassProbeFailing},
 		[]engine.Evidence{

@@ -2,6 +2,7 @@ package rca
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,7 +87,7 @@ var nearRules = []rule{
 	{name: "near/callee", classes: felt, prior: 0.6, match: func(f *facts) (finding, bool) {
 		e, ok := f.suspected(RelationCalls)
 		if !ok {
-			return finding{}, false
+			return f.calleeFails()
 		}
 		m := finding{
 			strength: certain(e), pro: []string{e.ID}, title: fmt.Sprintf("it began in %s: %s %s", neighbor(e), e.Fields["measure"], e.Fields["now"]),
@@ -181,6 +182,30 @@ var nearRules = []rule{
 		}
 		return m, true
 	}}),
+}
+
+// served is an address with the name of a Service and perhaps its namespace: "cart:8080", "cart.shop", "cart.shop.svc.cluster.local:80".
+var served = regexp.MustCompile(`^([a-z0-9][a-z0-9-]*)(?:\.([a-z0-9][a-z0-9-]*)(?:\.svc(?:\.[a-z0-9.-]+)?)?)?(?::\d+)?$`)
+
+// failed is a status by which who answers says that it is its own failure.
+var failed = regexp.MustCompile(`^5\d\d$`)
+
+// calleeFails is what an alert alone says, as long as the numbers suspect nobody: a callee that answers, and says that it fails, is where it
+// began or nearer to it.
+func (f *facts) calleeFails() (finding, bool) {
+	e, ok := f.first(engine.EvidenceAlert, func(e engine.Evidence) bool {
+		return failed.MatchString(e.Fields["code"]) && served.MatchString(e.Fields["callee"])
+	})
+	if !ok {
+		return finding{}, false
+	}
+	g := served.FindStringSubmatch(e.Fields["callee"])
+	root := engine.Workload{Namespace: or(g[2], f.i.Workload.Namespace), Kind: engine.KindService, Name: g[1]}
+	return finding{
+		strength: 0.9, pro: []string{e.ID}, title: fmt.Sprintf("it began in %s, which answers with %s", root, e.Fields["code"]),
+		text: "Who answers says so itself: it fails, or one whom it asks does.",
+		step: engine.Step{Text: "Look at " + root.String() + " first.", Command: "kubectl -n " + root.Namespace + " describe service " + root.Name, Runbook: runbooks + "dependency-errors.md"}, root: root,
+	}, true
 }
 
 // suspected is the first suspect of the numbers, when it stands in one of the relations to the workload.

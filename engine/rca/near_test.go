@@ -169,6 +169,18 @@ func TestNearRules(t *testing.T) {
 }
 
 // TestTestimony holds what a person reads.
+// TestIdleMachine has no machine be suspected that does more than ever and is far from busy.
+func TestIdleMachine(t *testing.T) {
+	n := around()
+	a := Alarm{Node: NodeName(n.Of), Onset: noon.Add(-5 * time.Minute), Now: noon.Add(30 * time.Minute)}
+	for cores, want := range map[float64]bool{0.9: false, 1.5: true} {
+		got := Testimony(n, fares(n, map[string]Series{"/Node/n1": {engine.MeasureCPU: past(0.5, cores)}}), a)
+		if _, ok := (engine.Diagnosis{Evidence: got}).Find("neighbor//Node/n1"); ok != want {
+			t.Errorf("with %v cores after 0.5 it is suspected: %t", cores, ok)
+		}
+	}
+}
+
 func TestTestimony(t *testing.T) {
 	n := around()
 	a := Alarm{Node: NodeName(n.Of), Measure: engine.MeasureLatency, Onset: noon.Add(-5 * time.Minute), Now: noon.Add(30 * time.Minute)}

@@ -37,7 +37,7 @@ func Testimony(n *Neighborhood, fared map[string]Series, a Alarm) []engine.Evide
 	}
 	for rank, s := range suspects[:min(len(suspects), mostSuspects)] {
 		w, known := n.Workloads[s.Node]
-		if !known || s.Share < leastShare || len(s.Tracks) == 0 || !matters(s.Tracks[0]) {
+		if !known || s.Share < leastShare || len(s.Tracks) == 0 || !matters(w, s.Tracks[0]) {
 			continue
 		}
 		relation := n.Relation(s.Node)
@@ -68,7 +68,16 @@ var leastRise = map[engine.Measure]float64{
 	engine.MeasureCPU: 0.1, engine.MeasureMemory: 32 << 20, engine.MeasureRequests: 0.5, engine.MeasureLatency: 0.005, engine.MeasureErrors: 0.001, engine.MeasureSaturation: 0.05,
 }
 
-func matters(t engine.Track) bool { return last(t)-t.High >= leastRise[kindOf(t.Measure)] }
+// leastBusy is the same of a machine's CPU: the smallest has two cores, and half of one more holds nobody up.
+const leastBusy = 0.5
+
+func matters(w engine.Workload, t engine.Track) bool {
+	least := leastRise[kindOf(t.Measure)]
+	if w.Kind == engine.KindNode && t.Measure == engine.MeasureCPU {
+		least = leastBusy
+	}
+	return last(t)-t.High >= least
+}
 
 // moved says how a series left what was usual.
 func moved(t engine.Track) string {

@@ -41,7 +41,7 @@ func trusted(ctx context.Context, args []string, out io.Writer) error {
 	f.IntVar(&x.lanes, "lanes", 6, "shops of services, each with one experiment at a time; what is done to nodes has two lanes beside them")
 	f.IntVar(&x.rate, "rate", 10, "requests a second to each shop")
 	f.DurationVar(&x.hold, "hold", 150*time.Second, "how long faults that last are held at most; what was noticed and has a cause is stopped, as people do it")
-	f.DurationVar(&x.past, "past", 5*time.Minute, "how long all is well before anything is tried: alerts on what is unusual have to know what is usual")
+	f.DurationVar(&x.past, "past", 14*time.Minute, "how long all is well before anything is tried: what is unusual is judged by what was usual, up to ten minutes before an alert")
 	if err := parse(f, args); err != nil {
 		return err
 	}
@@ -168,8 +168,10 @@ func (x examination) breaking(f engine.Fault, random *rand.Rand) attempt {
 	switch f {
 	case engine.FaultKill, engine.FaultContainerKill:
 		rest = "$SHOP/" + victim
-	case engine.FaultCPU, engine.FaultMemory:
+	case engine.FaultCPU:
 		rest = "$SHOP/" + victim + held
+	case engine.FaultMemory:
+		rest = "$SHOP/" + victim + " -memory 44Mi" + held // beside what it uses itself, of 64: the default of nine tenths has the agent killed
 	case engine.FaultLag:
 		rest = "$SHOP/" + victim + " -delay " + one("600ms", "800ms", "1s") + held
 	case engine.FaultLoss:
