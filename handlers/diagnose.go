@@ -25,8 +25,8 @@ func (h *Handlers) diagnose(ctx context.Context, t engine.Task) error {
 	if err != nil {
 		return err
 	}
-	// What healed before anybody looked has a cause too; one that is known stays as it is.
-	if !i.IsOpen() && !i.Diagnosis.At.IsZero() {
+	// What healed before anybody looked, at first or when it came back, has a cause too; one that is known stays as it is.
+	if !i.IsOpen() && !i.Diagnosis.At.IsZero() && !i.Diagnosis.At.Before(i.StartedAt) {
 		return nil
 	}
 	c, ok := h.cluster(i.Workload.Cluster)
@@ -52,6 +52,7 @@ func (h *Handlers) diagnose(ctx context.Context, t engine.Task) error {
 	if err := h.Diagnoses.SaveDiagnosis(ctx, d); err != nil {
 		return err
 	}
+	h.Log.InfoContext(ctx, "an incident was diagnosed", "incident", i.ID, "causes", len(d.Causes), "evidence", len(d.Evidence), "gaps", len(d.Gaps))
 	h.narrate(ctx, i.ID, d.At)
 	return nil
 }

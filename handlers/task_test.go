@@ -92,6 +92,11 @@ func TestDiagnoseLeavesResolvedAlone(t *testing.T) {
 	if err := h.diagnose(t.Context(), engine.Task{IncidentID: 7}); err != nil || len(s.diagnoses) != 1 {
 		t.Errorf("%v, %d diagnoses; want one of what healed at once", err, len(s.diagnoses))
 	}
+	i.StartedAt, i.Diagnosis.At = noon, noon.Add(-time.Minute) // it came back, and healed before anybody looked again
+	s.incidents[7] = i
+	if err := h.diagnose(t.Context(), engine.Task{IncidentID: 7}); err != nil || len(s.diagnoses) != 2 {
+		t.Errorf("%v, %d diagnoses; want one of what came back and healed at once", err, len(s.diagnoses))
+	}
 	if err := h.diagnose(t.Context(), engine.Task{IncidentID: 99}); engine.CodeOf(err) != engine.NotFound {
 		t.Errorf("unknown incident: %v", err)
 	}
