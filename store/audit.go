@@ -120,6 +120,32 @@ func (s *Store) AuditHashes(ctx context.Context, seqs []int64) (map[int64]string
 	return hashes, err
 }
 
+// AuditSince gives the rows of the audit log after a number, oldest first, a page at a time and each once. It ends with the first error of
+// give. Rows that come meanwhile are given too.
+func (s *Store) AuditSince(ctx context.Context, after int64, give func(engine.AuditRow) error) error {
+	const page = 1000
+	for {
+		var list []engine.AuditRow
+		err := s.read(ctx, func(ctx context.Context, tx pgx.Tx) error {
+			r, err := tx.Query(ctx, `SELECT `+auditColumns+` FROM audit_log WHERE seq > $1 ORDER BY seq LIMIT $2`, after, page)
+			if err != nil {
+				return err
+			}
+			list, err = pgx.CollectRows(r, scanAudit)
+			return err
+		})
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		for _, r := range list {
+			if err := give(r); err != nil {
+				return err
+			}
+			after = r.Seq
+		}
+	}
+}
+
 // VerifyAudit is CheckAudit for who wants to know no more than whether it holds.
 func (s *Store) VerifyAudit(ctx context.Context) error {
 	_, _, err := s.CheckAudit(ctx)
@@ -130,31 +156,18 @@ func (s *Store) VerifyAudit(ctx context.Context) error {
 // engine.Conflict at the first row that was changed, or before which one was removed. Rows cut off at the end cannot be noticed:
 // keep the newest hash elsewhere.
 func (s *Store) CheckAudit(ctx context.Context) (rows int64, head string, err error) {
-	const page = 1000
 	var last engine.AuditRow
-	for {
-		var list []engine.AuditRow
-		err := s.read(ctx, func(ctx context.Context, tx pgx.Tx) error {
-			r, err := tx.Query(ctx, `SELECT `+auditColumns+` FROM audit_log WHERE seq > $1 ORDER BY seq LIMIT $2`, last.Seq, page)
-			if err != nil {
-				return err
-			}
-			list, err = pgx.CollectRows(r, scanAudit)
-			return err
-		})
-		if err != nil || len(list) == 0 {
-			return last.Seq, last.Hash, err
+	err = s.AuditSince(ctx, 0, func(r engine.AuditRow) error {
+		switch {
+		case r.Seq != last.Seq+1:
+			return engine.Errorf(engine.Conflict, "audit row %d is missing", last.Seq+1)
+		case r.PrevHash != last.Hash || r.Hash != auditHash(r):
+			return engine.Errorf(engine.Conflict, "audit row %d was changed", r.Seq)
 		}
-		for _, r := range list {
-			switch {
-			case r.Seq != last.Seq+1:
-				return last.Seq, last.Hash, engine.Errorf(engine.Conflict, "audit row %d is missing", last.Seq+1)
-			case r.PrevHash != last.Hash || r.Hash != auditHash(r):
-				return last.Seq, last.Hash, engine.Errorf(engine.Conflict, "audit row %d was changed", r.Seq)
-			}
-			last = r
-		}
-	}
+		last = r
+		return nil
+	})
+	return last.Seq, last.Hash, err
 }
 
 func scanAudit(row pgx.CollectableRow) (engine.AuditRow, error) {

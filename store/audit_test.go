@@ -166,3 +166,18 @@ func TestAuditHashesGiveWhatIsThere(t *testing.T) {
 	w.must(err)
 	equal(t, "hashes of no row", len(got), 0)
 }
+
+func TestAuditSinceGivesEachRowOnce(t *testing.T) {
+	w := newWorld(t)
+	w.audited(4)
+	var got []string
+	w.must(w.AuditSince(t.Context(), 2, func(r engine.AuditRow) error {
+		got = append(got, fmt.Sprint(r.Seq, " ", r.Action, " ", r.Reason))
+		return nil
+	}))
+	equal(t, "rows", got, []string{"3 pause reason 2", "4 pause reason 3"})
+	full := engine.Errorf(engine.Unavailable, "the disk is full")
+	if err := w.AuditSince(t.Context(), 0, func(engine.AuditRow) error { return full }); engine.CodeOf(err) != engine.Unavailable {
+		t.Errorf("error %v, want that of who takes them", err)
+	}
+}
