@@ -126,7 +126,7 @@ func refused(c *canvas, e engine.Experiment) {
 	c.section(append(lines, refusals(e)...)...)
 	c.section(askedBy(e), "Nothing was done.")
 	if e.Command != "" {
-		c.context("Asked for with " + code("/autopilot "+e.Command, 300))
+		c.context("Asked for with " + code("/autopilot chaos "+e.Command, 300))
 	}
 }
 

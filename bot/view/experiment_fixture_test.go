@@ -19,7 +19,7 @@ func victim(pod, node string, by engine.Mechanism, why string) engine.Victim {
 // asked is an experiment that waits for its plan.
 func asked() engine.Experiment {
 	return engine.Experiment{
-		ID: 7, Cluster: "prod-eu", Title: "network-lag 200ms for 1m on 2 pods of shop/api", Command: "chaos network-lag shop/api -delay 200ms -duration 1m -count 2",
+		ID: 7, Cluster: "prod-eu", Title: "network-lag 200ms for 1m on 2 pods of shop/api", Command: "network-lag shop/api -delay 200ms -duration 1m -count 2",
 		Strikes: []engine.Strike{{
 			Fault: engine.FaultLag, Namespace: "shop", Workload: "Deployment/api", Count: 2, Duration: time.Minute,
 			Dose: engine.Dose{Delay: 200 * time.Millisecond, Jitter: 20 * time.Millisecond},
