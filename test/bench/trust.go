@@ -177,7 +177,7 @@ func (x examination) breaking(f engine.Fault, random *rand.Rand) attempt {
 	case engine.FaultLoss:
 		rest = "$SHOP/" + victim + " -loss " + one("40", "50", "60") + held
 	case engine.FaultThrottle:
-		rest = "$SHOP/" + victim + " -rate " + one("8kbit", "12kbit", "16kbit") + held
+		rest = "$SHOP/" + victim + " -rate " + one("8kbit", "9kbit") + held
 	case engine.FaultDNS:
 		rest = "$SHOP/" + one("gateway", "api") + held // who asks nobody asks for no name
 	case engine.FaultDrain:

@@ -67,7 +67,8 @@ func TestACrashAfterADeployment(t *testing.T) {
 	serves(c, map[string]string{"app/true": "2026-11-22T11:59:28.1Z starting, password=hunter2\n2026-11-22T11:59:30Z \x1b[31mFATAL: cannot connect to database:5432: connection refused\x1b[0m\n", "app/false": ""})
 	i := incident("Deployment", "api",
 		engine.Signal{Source: engine.SourceWatch, Object: engine.ObjectRef{Kind: "Pod", Namespace: "pay", Name: "api-2-a"}},
-		engine.Signal{Source: engine.SourceAlert, ID: "f00", Labels: map[string]string{"alertname": "KubePodCrashLooping"}, Summary: "pod is crash-looping", StartsAt: noon})
+		engine.Signal{Source: engine.SourceAlert, ID: "f00", Labels: map[string]string{"alertname": "KubePodCrashLooping"}, Summary: "pod is crash-looping", StartsAt: noon},
+		engine.Signal{Source: engine.SourceAlert, ID: "f01", Summary: "it was something else yesterday", StartsAt: noon.Add(-25 * time.Hour), EndsAt: noon.Add(-24 * time.Hour)})
 	found, failed := gather(t, c, i)
 	if len(failed) > 0 {
 		t.Errorf("gaps: %v", failed)

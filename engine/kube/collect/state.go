@@ -164,11 +164,11 @@ func (s *subject) claimState(ctx context.Context, claim *corev1.PersistentVolume
 	}, failed(err, "read storage class "+class)
 }
 
-// alerts shows the alerts that the incident was told by.
+// alerts shows the alerts that the incident was told by, but for those that were over before it came back.
 func alerts(_ context.Context, s *subject) ([]engine.Evidence, error) {
 	var out []engine.Evidence
 	for _, sig := range s.incident.Signals {
-		if sig.Source != engine.SourceAlert {
+		if sig.Source != engine.SourceAlert || !sig.EndsAt.IsZero() && sig.EndsAt.Before(s.incident.StartedAt) {
 			continue
 		}
 		out = append(out, engine.Evidence{
