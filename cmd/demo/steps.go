@@ -111,12 +111,12 @@ func (g *guideTo) steps() []step {
 			tell: "The shop's cart asks for ten times of what it needs. The card says so with its price, the usage beside the request, and a backtest. You look as Ben now, of the platform team.",
 		},
 		{
-			name: "One person approves", within: 40 * time.Second, act: func(ctx context.Context) error { return g.money.approve(ctx, saver, g.savings) },
+			name: "One person approves", within: 2 * time.Minute, act: func(ctx context.Context) error { return g.money.approve(ctx, saver, g.savings) },
 			tell: "Press `Approve` on the savings card as Ben. What opens is the exact diff of the pull request. A sum like this takes two people.",
 			seen: func(ctx context.Context) (string, error) { return g.money.see(ctx, wasteful, "1 of 2 approvals") },
 		},
 		{
-			name: "A second one, and the pull request opens", within: 2 * time.Minute,
+			name: "A second one, and the pull request opens", within: 4 * time.Minute,
 			act: func(ctx context.Context) error { return g.money.approve(ctx, "dev", g.savings) }, look: strings.Replace(g.moneyFrame, g.people[saver], g.people["dev"], 1),
 			tell: "Now you are Dev, the finance director. Press `Approve` too, and look into the thread.",
 			seen: func(ctx context.Context) (string, error) {
@@ -124,13 +124,13 @@ func (g *guideTo) steps() []step {
 			},
 		},
 		{
-			name: "It is merged", within: 2 * time.Minute, act: func(context.Context) error { return g.money.merge() },
+			name: "It is merged", within: 4 * time.Minute, act: func(context.Context) error { return g.money.merge() },
 			look: g.moneyFrame, link: g.stand.Forge.URL() + "/" + declares + "/pull/1",
 			tell: "Review the pull request on its page and merge it there, as Ben. What plays Argo CD gives it to the cluster within a second, and the thread says that it is live.",
 			seen: func(ctx context.Context) (string, error) { return g.money.seeInThread(ctx, g.savings.TS, "Live") },
 		},
 		{
-			name: "The saving is verified (time is compressed: " + days + " pass now)", within: 3 * time.Minute, begin: func(ctx context.Context) error { return g.money.pass(ctx, g.days) },
+			name: "The saving is verified (time is compressed: " + days + " pass now)", within: 5 * time.Minute, begin: func(ctx context.Context) error { return g.money.pass(ctx, g.days) },
 			tell: "Measuring takes days. Here " + days + " pass in a moment: rows become that much older, and Prometheus is given what it would have seen. Everything else is as always.",
 			seen: g.savingVerified,
 		},
@@ -145,18 +145,18 @@ func (g *guideTo) business() []step {
 	all := strings.Join(g.industries, ", ")
 	return []step{
 		{
-			name: "The services are up", look: g.frame, within: 30 * time.Second, begin: g.mark, act: func(ctx context.Context) error { return g.command(ctx, "/autopilot status") },
+			name: "The services are up", look: g.frame, within: 2 * time.Minute, begin: g.mark, act: func(ctx context.Context) error { return g.command(ctx, "/autopilot status") },
 			tell: "On the right is a Slack. It is a stand-in; Kubernetes, Prometheus, Alertmanager, PostgreSQL and the bot behind it are real. You are Ana, who is on call: type `/autopilot status`.",
 			seen: func(ctx context.Context) (string, error) { return g.answered(ctx, "`demo` watched") },
 		},
 		{
-			name: "Industries come up: " + all, within: 30 * time.Second, begin: g.open, act: func(ctx context.Context) error { return g.command(ctx, "/autopilot status") },
+			name: "Industries come up: " + all, within: 2 * time.Minute, begin: g.open, act: func(ctx context.Context) error { return g.command(ctx, "/autopilot status") },
 			tell: "As many of the nineteen demo industries as this machine has room for run now: " + all + ". Ask again: `/autopilot status`. Nothing may be open.",
 			seen: func(ctx context.Context) (string, error) { return g.answered(ctx, "Nothing is open") },
 		},
 		{
-			name: "Traffic flows", within: 2 * time.Minute, seen: g.traffic,
-			tell: "Customers ask each industry " + fmt.Sprint(requests) + " times a second, and services call one another. The bot has nothing to say about it: #incidents stays quiet.",
+			name: "Traffic flows", within: 4 * time.Minute, seen: g.traffic,
+			tell: "Customers ask each industry " + fmt.Sprint(requests) + " times a second, and services call one another. The bot has nothing to say about it: in #incidents nothing is open.",
 		},
 	}
 }
@@ -165,22 +165,22 @@ func (g *guideTo) trouble() []step {
 	subject := always + "/" + hit
 	return []step{
 		{
-			name: "Chaos hits", within: 2 * time.Minute, act: g.chaos,
+			name: "Chaos hits", within: 5 * time.Minute, act: g.chaos,
 			tell: "Type `" + asked + "`. The card shows which pod would be hit, by what, and what the API server says to a dry run. Press `Confirm`.",
 			seen: g.struck,
 		},
 		{
-			name: "The bot notices it, and says why", within: 2 * time.Minute,
+			name: "The bot notices it, and says why", within: 5 * time.Minute,
 			tell: "Who notices knows nothing of experiments. The incident has its likeliest cause and the evidence for it; its thread has the rest.",
 			seen: func(ctx context.Context) (string, error) { return g.see(ctx, subject, "*Cause (") },
 		},
 		{
-			name: "A rollout goes wrong", within: 2 * time.Minute, begin: func(ctx context.Context) error { return g.player.Break(ctx, g.rollout) },
+			name: "A rollout goes wrong", within: 5 * time.Minute, begin: func(ctx context.Context) error { return g.player.Break(ctx, g.rollout) },
 			tell: "Somebody gives " + always + "/" + rolled + " a liveness probe that asks a port where nothing listens. The card says what changed, and offers to undo it.",
 			seen: g.offered,
 		},
 		{
-			name: "A fix is approved", within: 3 * time.Minute, act: g.undo,
+			name: "A fix is approved", within: 5 * time.Minute, act: g.undo,
 			tell: "Press `Undo rollout` on the card of " + always + "/" + rolled + ". What opens is the plan and what the API server said to a dry run; send it in. The incident resolves by itself.",
 			seen: func(ctx context.Context) (string, error) { return g.see(ctx, always+"/"+rolled, "(resolved)") },
 		},
@@ -247,13 +247,17 @@ func (g *guideTo) traffic(ctx context.Context) (string, error) {
 			flows = flows && rates[name] >= requests/2
 		}
 		cards, err := g.reader.Cards(ctx)
+		quiet := true
 		for _, c := range cards {
-			lines = append(lines, "in #"+g.reader.Channel+": "+firstLine(c))
+			if !reader.Has(c, "(resolved)") {
+				quiet = false
+				lines = append(lines, "in #"+g.reader.Channel+": "+firstLine(c))
+			}
 		}
-		if len(cards) == 0 {
-			lines = append(lines, "#"+g.reader.Channel+" is quiet")
+		if quiet {
+			lines = append(lines, "nothing is open in #"+g.reader.Channel)
 		}
-		return strings.Join(lines, "\n"), flows && len(cards) == 0, err
+		return strings.Join(lines, "\n"), flows && quiet, err
 	})
 }
 
@@ -304,7 +308,7 @@ func (g *guideTo) graded(ctx context.Context) (string, error) {
 	var card slack.Message
 	_, err := g.until(ctx, "the grade of the experiment", func(ctx context.Context) (saw string, ok bool, err error) {
 		card, ok, err = g.experiment(ctx)
-		return firstLine(card), ok && (reader.Has(card, "Noticed\n") || strings.Contains(firstLine(card), "oticed")), err
+		return firstLine(card), ok && strings.Contains(firstLine(card), "oticed"), err
 	})
 	text := reader.Text(card)
 	if err == nil && !strings.Contains(firstLine(card), " Noticed") {

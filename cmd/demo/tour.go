@@ -20,7 +20,7 @@ type step struct {
 	begin  func(ctx context.Context) error           // what nobody has to do; nil for nothing
 	act    func(ctx context.Context) error           // what a person does; nil where there is only something to look at
 	seen   func(ctx context.Context) (string, error) // waits, and gives what was seen; the error says what was seen instead
-	within time.Duration                             // for seen, when nobody is waited for
+	within time.Duration                             // for act and seen, when nobody is waited for
 }
 
 // tour plays steps: by itself, or with a person who looks at the page.
@@ -98,13 +98,13 @@ func (t *tour) alone(ctx context.Context, s step) (string, error) {
 			return "", err
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.within)
+	defer cancel()
 	if s.act != nil {
 		if err := s.act(ctx); err != nil {
 			return "", err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.within)
-	defer cancel()
 	return s.seen(ctx)
 }
 
