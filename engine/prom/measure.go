@@ -55,6 +55,8 @@ type Meter struct {
 	found  []int // of cfg.Families
 	looked time.Time
 	passed []engine.Gap // families that are not asked for
+
+	answered map[object]time.Time // the pods that were seen to serve requests, and when last
 }
 
 // Meter prepares measuring. It asks for nothing.
@@ -65,7 +67,7 @@ func (p *Prometheus) Meter(cfg MeterConfig) *Meter {
 	if len(cfg.Measures) == 0 {
 		cfg.Measures = engine.Measures
 	}
-	m := &Meter{cfg: cfg, ask: &asker{url: p.url, client: p.long, now: p.now, slow: slowLook, share: 1}}
+	m := &Meter{cfg: cfg, ask: &asker{url: p.url, client: p.long, now: p.now, slow: slowLook, share: 1}, answered: map[object]time.Time{}}
 	for _, label := range slices.Sorted(maps.Keys(cfg.Match)) {
 		m.base = m.base.is(label, cfg.Match[label])
 	}
@@ -137,6 +139,7 @@ func (m *Meter) Measure(ctx context.Context, at time.Time, owner func(namespace,
 	if had == 0 && failed != nil {
 		return out, failed
 	}
+	m.missed(f, at)
 	out.Values, out.Strays = f.values(), len(f.strays)
 	return out, nil
 }

@@ -30,6 +30,7 @@ type folded struct {
 	cpu, memory, saturation, restarts pile
 	families                          map[int]*served
 	held                              map[object]*taken
+	partial                           bool // of some pod it is not known what it serves
 }
 
 // pile is some values.
@@ -164,7 +165,9 @@ func (p *folded) served(v anomaly.Values) {
 	if first == nil {
 		return
 	}
-	v[engine.MeasureRequests] = first.requests
+	if !p.partial {
+		v[engine.MeasureRequests] = first.requests
+	}
 	if first.requests > 0 {
 		v[engine.MeasureErrors] = min(first.failures/first.requests, 1)
 	}
