@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/aws"
 	"github.com/eks-autopilot/autopilot/engine/chaos"
 	"github.com/eks-autopilot/autopilot/engine/incident"
 	"github.com/eks-autopilot/autopilot/engine/kube"
@@ -70,13 +71,14 @@ func connectBroken(ctx context.Context, cfg Config, secrets Secrets, log *slog.L
 		if err != nil {
 			return nil, fmt.Errorf("cluster %s: chaos: %w", cl.Name, err)
 		}
-		b := handlers.Broken{Name: cl.Name, Injector: c.kube.Hurt(cfg.hurt()), Calls: callsOf(c)}
-		if c.prometheus != nil {
-			b.Metrics = func(ctx context.Context) error {
-				_, err := c.prometheus.Query(ctx, "vector(1)", time.Now())
-				return err
+		options := cfg.hurt()
+		if x := cl.Chaos.FIS; x != nil {
+			if options.Cloud, err = x.connect(ctx); err != nil {
+				return nil, fmt.Errorf("cluster %s: chaos: fis: %w", cl.Name, err)
 			}
 		}
+		b := handlers.Broken{Name: cl.Name, Injector: c.kube.Hurt(options), Calls: callsOf(c)}
+		b.Metrics = sight(c)
 		all = append(all, b)
 	}
 	return all, nil
@@ -87,6 +89,22 @@ func (c ClusterConfig) broken() ClusterConfig {
 	c.Kubeconfig, c.Context, c.InCluster, c.EKS = c.Chaos.Kubeconfig, c.Chaos.Context, c.Chaos.InCluster, c.Chaos.EKS
 	c.Alertmanager = ""
 	return c
+}
+
+// sight asks Prometheus something trivial; nil where there is none.
+func sight(c connected) func(context.Context) error {
+	if c.prometheus == nil {
+		return nil
+	}
+	return func(ctx context.Context) error {
+		_, err := c.prometheus.Query(ctx, "vector(1)", time.Now())
+		return err
+	}
+}
+
+// connect prepares AWS FIS, and speaks to nobody.
+func (x FISConfig) connect(ctx context.Context) (*aws.FIS, error) {
+	return aws.NewFIS(ctx, aws.Config{Region: x.Region, Role: x.RoleARN}, x.Template)
 }
 
 // hurt says how it is done.

@@ -41,12 +41,46 @@ func checkChaos(ctx context.Context, cfg Config, secrets Secrets, log *slog.Logg
 			continue
 		}
 		checks = append(checks, c.kube.CheckChaos(ctx, cfg.Chaos.OptIn, cfg.chaosNeeds())...)
+		checks = append(checks, checkSight(ctx, cl.Name, c))
+		checks = append(checks, checkFIS(ctx, cl)...)
 		bot, err := connectCluster(ctx, cl, secrets, LogsConfig{}, nil, log)
 		if err == nil {
 			checks = append(checks, bot.kube.CheckHarmless(ctx))
 		}
 	}
 	return checks
+}
+
+// checkSight tries whether the process that does experiments can ask for metrics: without them none begins.
+func checkSight(ctx context.Context, cluster string, c connected) engine.Check {
+	area, name := "experiments "+cluster, "metrics"
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	switch see := sight(c); {
+	case see == nil:
+		return engine.Missed("chaos-metrics", engine.CheckFail, area, name, "no Prometheus is configured", "an answer of Prometheus",
+			"set clusters[].prometheus; an experiment does not begin where nobody can see what it does")
+	default:
+		if err := see(ctx); err != nil {
+			return engine.Missed("chaos-metrics", engine.CheckFail, area, name, engine.UserMessage(err, "-"), "an answer of Prometheus",
+				"let autopilot chaos reach clusters[].prometheus, and give it AUTOPILOT_PROMETHEUS_TOKEN where that is asked for; an experiment does not begin where nobody can see what it does")
+		}
+		return engine.Passed(area, name, "Prometheus answers")
+	}
+}
+
+// checkFIS tries what AWS FIS needs, where it is configured.
+func checkFIS(ctx context.Context, cl ClusterConfig) []engine.Check {
+	x := cl.Chaos.FIS
+	if x == nil {
+		return nil
+	}
+	area := "experiments " + cl.Name
+	faults, err := x.connect(ctx)
+	if err != nil {
+		return []engine.Check{engine.Missed("chaos-fis", engine.CheckFail, area, "AWS FIS", err.Error(), "credentials and a region", "see clusters[].chaos.fis in the configuration")}
+	}
+	return faults.CheckFIS(ctx, area)
 }
 
 // chaosNeeds are the permissions that the configuration asks for.

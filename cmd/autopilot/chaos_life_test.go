@@ -42,6 +42,7 @@ type shop struct {
 	hit     []string        // "kill api-1"
 	away    error           // what the API server answers
 	silence time.Duration
+	wide    bool // there is an edge too, which opted in, and a vault, which did not
 	dead    bool // whoever holds faults was killed: nobody ends what they began
 }
 
@@ -65,10 +66,22 @@ func (s *shop) make() {
 func (s *shop) Field(context.Context, []string, string) (chaos.Field, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return chaos.Field{
+	f := chaos.Field{
 		Cluster: "prod", At: time.Now(), Namespaces: []chaos.Namespace{{Name: "shop", OptedIn: true}},
 		Units: []chaos.Unit{{Workload: shopAPI, Desired: 3, Ready: len(s.pods)}}, Pods: slices.Clone(s.pods), Nodes: []chaos.Node{{Name: "n1", Ready: true}},
-	}, s.away
+	}
+	if s.wide {
+		for _, n := range []chaos.Namespace{{Name: "edge", OptedIn: true}, {Name: "vault"}} {
+			w := engine.Workload{Cluster: "prod", Namespace: n.Name, Kind: "Deployment", Name: "web"}
+			f.Namespaces, f.Units = append(f.Namespaces, n), append(f.Units, chaos.Unit{Workload: w, Desired: 2, Ready: 2})
+			for k := range 2 {
+				p := s.pods[0]
+				p.Workload, p.Ref = w, engine.ObjectRef{Kind: "Pod", Namespace: n.Name, Name: fmt.Sprintf("%s-web-%d", n.Name, k), UID: fmt.Sprintf("uid-%s-%d", n.Name, k)}
+				f.Pods = append(f.Pods, p)
+			}
+		}
+	}
+	return f, s.away
 }
 
 func (s *shop) Rehearse(_ context.Context, e engine.Experiment) (engine.Experiment, error) {
@@ -358,27 +371,6 @@ func TestTheProcessDies(t *testing.T) {
 	e = g.graded(e.ID)
 	if e.Ending != engine.EndedByDeath || g.shop.on() != 0 || !e.Blows[0].Clean {
 		t.Errorf("%s %q, %d on, %+v", e.Ending, e.Text, g.shop.on(), e.Blows)
-	}
-}
-
-// TestRefusedWithAReason holds that what cannot be, or is too much, is refused with what would be right, and nothing is hit.
-func TestRefusedWithAReason(t *testing.T) {
-	g := newGame(t, "", chaosConfig)
-	g.process("one")
-	for k, c := range []struct{ text, want string }{
-		{"chaos kill shop/nothing", "nothing"},
-		{"chaos kill shop/api -percent 100", "more than the 50 %"},
-		{"chaos network-lag shop/api -duration 45m", "10m"},
-	} {
-		_, err := g.say("U0ANA", c.text)
-		must(t, err)
-		e := g.wait(int64(k+1), "refused", is(engine.ExperimentRefused))
-		if all := e.Text + fmt.Sprint(e.Refusals); !strings.Contains(all, c.want) {
-			t.Errorf("%s: refused since %s, want %q", c.text, all, c.want)
-		}
-	}
-	if hits := g.shop.hits(); len(hits) > 0 {
-		t.Errorf("hit %v", hits)
 	}
 }
 

@@ -16,14 +16,14 @@ import (
 
 // ChaosConfig is about experiments: what is broken on purpose. They are off by default, and done by a process of their own.
 type ChaosConfig struct {
-	Enabled     bool            `yaml:"enabled"`
+	Enabled     bool            `yaml:"enabled"`      // experiments may be asked for
 	OptIn       string          `yaml:"opt_in"`       // label=value by which a namespace opts in; default autopilot.dev/chaos=enabled
 	Protected   []string        `yaml:"protected"`    // namespaces that are never hit, beside kube-*
 	MaxPercent  int             `yaml:"max_percent"`  // of a workload's pods at once; default 50
 	MinReady    *int            `yaml:"min_ready"`    // pods of a workload that stay untouched; default 1
 	MaxPods     int             `yaml:"max_pods"`     // of one experiment; default 10
 	MaxActive   int             `yaml:"max_active"`   // experiments of a cluster at a time; default 3
-	MaxDuration time.Duration   `yaml:"max_duration"` // default 10m
+	MaxDuration time.Duration   `yaml:"max_duration"` // of one experiment; default 10m
 	MaxAgents   int             `yaml:"max_agents"`   // ephemeral containers in one pod; default 5
 	PerDay      int             `yaml:"per_day"`      // that one person may begin in 24 h; default 20
 	Shown       time.Duration   `yaml:"shown"`        // for how long a plan can be said yes to; default 15m
@@ -37,21 +37,30 @@ type ChaosConfig struct {
 
 // GameDayConfig is an experiment that is planned again and again.
 type GameDayConfig struct {
-	Name      string `yaml:"name"`
-	Schedule  string `yaml:"schedule"` // five fields of cron
-	TimeZone  string `yaml:"time_zone"`
-	Cluster   string `yaml:"cluster"`
+	Name      string `yaml:"name"`      // what it is kept by
+	Schedule  string `yaml:"schedule"`  // five fields of cron
+	TimeZone  string `yaml:"time_zone"` // of the schedule; default UTC
+	Cluster   string `yaml:"cluster"`   // one that has clusters[].chaos
 	Command   string `yaml:"command"`   // what would follow /autopilot chaos: "kill shop/api -count 1"
-	Channel   string `yaml:"channel"`   // default chaos.channel
+	Channel   string `yaml:"channel"`   // of its cards; default chaos.channel
 	Confirmed bool   `yaml:"confirmed"` // it begins without a person's yes, if no blocker holds
 }
 
 // ClusterChaosConfig is how the process that does experiments reaches a cluster: by an account of its own, which alone has the verbs.
 type ClusterChaosConfig struct {
-	Kubeconfig string     `yaml:"kubeconfig"`
-	Context    string     `yaml:"context"`
-	InCluster  bool       `yaml:"in_cluster"`
+	Kubeconfig string     `yaml:"kubeconfig"` // a file, not the bot's own
+	Context    string     `yaml:"context"`    // of the kubeconfig; empty: its current one
+	InCluster  bool       `yaml:"in_cluster"` // it runs in it, and uses the service account of its pod
 	EKS        *EKSConfig `yaml:"eks"`
+	FIS        *FISConfig `yaml:"fis"` // lets AWS FIS do what the agent cannot; nil for not
+}
+
+// FISConfig is an experiment template of AWS FIS that somebody made and looked at. Each fault takes its role, stop conditions, log, cluster
+// and service account from it, and is of one pod.
+type FISConfig struct {
+	Template string `yaml:"template"` // its id
+	Region   string `yaml:"region"`   // of the template
+	RoleARN  string `yaml:"role_arn"` // assumed first; empty: the process's own identity
 }
 
 // alwaysProtected are never hit, whatever is configured.
@@ -136,7 +145,9 @@ func (g GameDayConfig) read(Config) (chaos.Request, func(time.Time) time.Time, e
 
 var (
 	optInRE = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?=[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`)
-	imageRE = regexp.MustCompile(`^[a-z0-9][a-zA-Z0-9._/-]*(:[0-9]+/[a-zA-Z0-9._/-]+)?(:[A-Za-z0-9_.-]{1,128})?(@sha256:[0-9a-f]{64})?$`)
+	// templateRE is what AWS FIS names its templates.
+	templateRE = regexp.MustCompile(`^EXT[A-Za-z0-9]{1,64}$`)
+	imageRE    = regexp.MustCompile(`^[a-z0-9][a-zA-Z0-9._/-]*(:[0-9]+/[a-zA-Z0-9._/-]+)?(:[A-Za-z0-9_.-]{1,128})?(@sha256:[0-9a-f]{64})?$`)
 )
 
 // chaos checks the section, and how the process that does experiments reaches clusters.
@@ -206,8 +217,23 @@ func (v *validator) chaosCluster(where at, x ClusterChaosConfig, c ClusterConfig
 	if reached && x.Kubeconfig != "" && x.Kubeconfig == c.Kubeconfig && x.Context == c.Context {
 		v.bad(where.with("kubeconfig"), "is that of the bot; experiments need an account of their own, which deploy/rbac makes")
 	}
+	if x.FIS != nil {
+		v.fis(where.with("fis"), *x.FIS)
+	}
 	if x.EKS != nil && c.EKS != nil && x.EKS.RoleARN == c.EKS.RoleARN {
 		v.bad(where.with("eks", "role_arn"), "is that of the bot; experiments need a role of their own")
+	}
+}
+
+func (v *validator) fis(where at, x FISConfig) {
+	if !templateRE.MatchString(x.Template) {
+		v.bad(where.with("template"), "%q is not the id of an experiment template of AWS FIS; such as EXT6oWVA1WrLNy4XS", x.Template)
+	}
+	if !regionRE.MatchString(x.Region) {
+		v.bad(where.with("region"), "%q is not an AWS region; such as eu-central-1", x.Region)
+	}
+	if x.RoleARN != "" && !roleARNRE.MatchString(x.RoleARN) {
+		v.bad(where.with("role_arn"), "%q is not a role's ARN; such as arn:aws:iam::123456789012:role/autopilot-fault-injector", x.RoleARN)
 	}
 }
 
