@@ -23,6 +23,12 @@ func Industries() fs.FS {
 	return sub
 }
 
+//go:embed alerts/*.rules.yaml dashboards/*.json runbooks/*.md observability/objects.yaml
+var asking embed.FS
+
+// Asking are the files in which something is asked of Prometheus, below alerts, dashboards, runbooks and observability.
+func Asking() fs.FS { return asking }
+
 // RBAC is a file of rbac, such as "chaos": roles and their bindings, as YAML. It fails when there is none of that name.
 func RBAC(name string) ([]byte, error) {
 	file, err := rbac.ReadFile("rbac/" + name + ".yaml")

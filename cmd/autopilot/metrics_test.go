@@ -5,10 +5,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -133,6 +135,25 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("promlint: %+v, %v", problems, err)
 	}
 
+	names := "# Scraped from the bot: go test ./cmd/autopilot -run TestMetrics -update\n"
+	for line := range strings.Lines(page) {
+		switch f := strings.Fields(line); {
+		case len(f) != 4 || f[1] != "TYPE" || !strings.HasPrefix(f[2], "autopilot_") && f[2] != "process_resident_memory_bytes":
+		case f[3] == "histogram":
+			names += f[2] + "_bucket\n" + f[2] + "_count\n" + f[2] + "_sum\n"
+		default:
+			names += f[2] + "\n"
+		}
+	}
+	const file = "../../test/query/names/autopilot.txt" // which test/query holds rules and dashboards to
+	if *update {
+		if err := os.WriteFile(file, []byte(names), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept, err := os.ReadFile(file); err != nil || string(kept) != names {
+		t.Errorf("%s is not what is scraped (%v):\n%s", file, err, cmp.Diff(string(kept), names))
+	}
 	ask(http.MethodGet, "/metrics")
 	if asked != 1 {
 		t.Errorf("the database was asked %d times in an instant", asked)

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -181,6 +184,22 @@ func TestMetricsCountWorkAlone(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+	caller := service(Config{Callees: []string{listen(t, s)}})
+	do(caller, http.MethodGet, "/", "")
+	_, ofCaller := do(caller, http.MethodGet, "/metrics", "")
+	names := map[string]bool{}
+	for line := range strings.Lines(ofCaller) {
+		if name := line[:strings.IndexAny(line, "{ ")]; strings.HasPrefix(name, "http_") {
+			names[name] = true
+		}
+	}
+	kept, err := os.ReadFile("../../test/query/names/industry.txt") // which test/query holds rules and dashboards to
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Fields(string(kept)), slices.Sorted(maps.Keys(names))); diff != "" {
+		t.Errorf("test/query/names/industry.txt is not what is scraped (-kept +scraped):\n%s", diff)
 	}
 	// The thresholds of the shipped alert must be bucket bounds, or they are guessed at.
 	for _, bound := range []string{`le="0.5"`, `le="1"`} {

@@ -9,11 +9,6 @@ import _ "embed"
 //go:embed autopilot.rules.yaml
 var Rules []byte
 
-// Bot is bot.rules.yaml, the rules about the bot itself.
-//
-//go:embed bot.rules.yaml
-var Bot []byte
-
 // Alertmanager is alertmanager.yaml, a whole Alertmanager configuration.
 //
 //go:embed alertmanager.yaml

@@ -1,4 +1,4 @@
-// Command dashboards writes the Grafana dashboards: the bot itself, an overview, and one for each demo industry. Fixed uids, the data source
+// Command dashboards writes the Grafana dashboards: the bot itself, what was saved, an overview, and one for each demo industry. Fixed uids, the data source
 // is a variable, and nothing has to be filled in when they are provisioned.
 //
 //	go run ./deploy/dashboards    # writes deploy/dashboards/*.json again
