@@ -124,6 +124,7 @@ func valuesFile(t *testing.T, values string) string {
 func TestChart(t *testing.T) {
 	run := helm(t)
 	t.Run("refusals", func(t *testing.T) { refusals(t, run) })
+	t.Run("document", func(t *testing.T) { documented(t, run) })
 	c, err := cluster.Start(t.Context(), cluster.Config{Name: "chart", Mode: cluster.KWOK, KWOKNodes: 1})
 	if err != nil {
 		t.Fatal(err)
