@@ -52,6 +52,7 @@ func (b *Bot) deliverAll(ctx context.Context, n int) {
 
 // deliver makes Slack show the newest state of one message, and tells the outbox what came of it.
 func (b *Bot) deliver(ctx context.Context, d engine.Delivery) {
+	ctx = engine.WithID(ctx, engine.MessageTrail(d.Key))
 	// Beyond its lease the message may be somebody else's.
 	ctx, cancel := context.WithTimeout(ctx, b.timing.Lease*4/5)
 	defer cancel()
@@ -142,6 +143,7 @@ func (b *Bot) show(ctx context.Context, d engine.Delivery, channel string, m vie
 		b.failed(ctx, d, "chat.postMessage: "+explain(err), max(backoff(d.Attempt), 2*time.Second))
 		return
 	}
+	b.log.InfoContext(ctx, "slack message is posted", "key", d.Key, "channel", channel, "ts", ts)
 	b.calm.shown(d.Key, says, b.now())
 	b.shown(ctx, d, channel, ts, m, b.timing.Pace)
 }

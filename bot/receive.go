@@ -104,6 +104,7 @@ type limits struct {
 
 // handle asks what the payload means and answers.
 func (b *Bot) handle(ctx context.Context, p engine.Payload, in inbound, problem error, ends limits) {
+	ctx = engine.WithID(ctx, "payload/"+p.ID) // until it is known which incident it is about
 	if problem != nil {
 		b.log.WarnContext(ctx, "slack payload cannot be read", "payload", p.ID, "kind", p.Kind, "error", problem)
 		b.finish(ctx, p, problem.Error())

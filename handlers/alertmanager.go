@@ -105,7 +105,7 @@ func (h *Handlers) AlertmanagerWebhook(token engine.Secret) http.Handler {
 			h.Log.WarnContext(r.Context(), "Alertmanager left alerts out of a notification; the poll will find them", "alerts", truncated)
 		}
 		if err := h.TakeAlerts(r.Context(), r.PathValue("cluster"), alerts); err != nil {
-			h.Log.ErrorContext(r.Context(), "alerts not kept", "error", err)
+			h.Log.ErrorContext(r.Context(), "webhook not taken", "error", err)
 			status := http.StatusServiceUnavailable
 			if engine.CodeOf(err) == engine.Invalid {
 				status = http.StatusBadRequest
@@ -176,8 +176,10 @@ func (h *Handlers) TakeAlerts(ctx context.Context, path string, alerts []engine.
 }
 
 func (h *Handlers) observe(ctx context.Context, w engine.Workload, signals ...engine.Signal) error {
+	ctx = engine.WithID(ctx, w.Fingerprint())
 	err := h.Signals.Observe(ctx, engine.Observation{Source: engine.SourceAlert, Workload: w, Signals: signals, At: h.Now()})
 	if err != nil {
+		h.Log.ErrorContext(ctx, "alerts not kept", "workload", w.String(), "cluster", w.Cluster, "error", err)
 		return fmt.Errorf("keep alerts of %s: %w", w, err)
 	}
 	return nil

@@ -23,6 +23,9 @@ const saveDecisionSQL = `
 func (s *Store) Decide(ctx context.Context, d engine.Decision) (engine.Incident, error) {
 	var after engine.Incident
 	var outcome error
+	if d.IncidentID != 0 {
+		engine.Follow(ctx, engine.IncidentTrail(d.IncidentID))
+	}
 	if d.ID == "" {
 		return after, engine.Errorf(engine.Invalid, "a decision needs the id of the click, command or submission")
 	}

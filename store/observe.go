@@ -17,13 +17,22 @@ func (s *Store) Observe(ctx context.Context, o engine.Observation) error {
 		return engine.Errorf(engine.Invalid, "an observation must name the workload's kind and name, not %+v", o.Workload)
 	}
 	o = stamped(o)
-	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
+	var plan incident.Plan
+	err := s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		state, err := s.loadState(ctx, tx, o)
 		if err != nil {
 			return err
 		}
-		return s.apply(ctx, tx, incident.Correlate(state, o, s.rules(), s.now()))
+		plan = incident.Correlate(state, o, s.rules(), s.now())
+		return s.apply(ctx, tx, plan)
 	})
+	if err == nil && plan.Incident != nil {
+		engine.Follow(ctx, engine.IncidentTrail(plan.Incident.ID))
+		for _, e := range plan.Events {
+			s.log.InfoContext(ctx, "an incident was observed", "event", e.Kind, "incident", plan.Incident.ID, "workload", o.Workload.String(), "cluster", o.Workload.Cluster, "source", o.Source)
+		}
+	}
+	return err
 }
 
 // stamped cuts an observation's times to the database's precision: what is compared with stored signals must have lost as much.

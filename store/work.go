@@ -166,6 +166,7 @@ func (w *worker) Timeout(job *river.Job[taskArgs]) time.Duration {
 // Work implements river.Worker.
 func (w *worker) Work(ctx context.Context, job *river.Job[taskArgs]) error {
 	t := engine.Task{Kind: engine.TaskKind(job.Kind), IncidentID: job.Args.IncidentID, Detail: job.Args.Detail, Attempt: job.Attempt}
+	ctx = engine.WithID(ctx, t.Trail())
 	var err error
 	if t.Kind == engine.TaskDiagnose {
 		err = w.diagnose(ctx, job.ID, t)

@@ -24,7 +24,7 @@ import (
 // experiment is the process that does experiments, until ctx ends. It has the accounts that may hurt, and speaks to no Slack: what passes
 // between it and the bot are rows.
 func experiment(ctx context.Context, file string, _ io.Writer) error {
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()}))
+	log := newLog(os.Stderr, logLevel())
 	slog.SetDefault(log)
 	kube.LogTo(log)
 	cfg, err := readConfig(file)

@@ -29,7 +29,7 @@ const leaseTTL = 15 * time.Second
 // serve runs the bot until ctx ends. All wiring of the product is here, in one straight line: what a package needs of another is
 // handed over by this function and by nothing else.
 func serve(ctx context.Context, file string, _ io.Writer) error {
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()}))
+	log := newLog(os.Stderr, logLevel())
 	slog.SetDefault(log)
 	kube.LogTo(log)
 	cfg, err := readConfig(file)

@@ -230,6 +230,7 @@ func (w *watcher) work(ctx context.Context) {
 }
 
 func (w *watcher) process(ctx context.Context, workload engine.Workload) {
+	ctx = engine.WithID(ctx, workload.Fingerprint())
 	now := w.c.now()
 	last, known := w.last(workload)
 	if rest := debounce - now.Sub(last.at); known && rest > 0 {
