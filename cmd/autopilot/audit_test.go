@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -37,6 +39,27 @@ func TestAuditVerify(t *testing.T) {
 	}
 	if _, head, err := st.AuditHead(t.Context()); err != nil || !strings.Contains(out, head) {
 		t.Errorf("%s has not the head %s (%v)", out, head, err)
+	}
+
+	code, out, errs = call(t, "export", "audit", "-after", "2")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	var third, fourth struct {
+		Seq                       int64
+		By, Action, Subject, Hash string
+		Allowed                   bool
+		PrevHash                  string `json:"prev_hash"`
+	}
+	if code != 0 || errs != "2 rows\n" || len(lines) != 2 {
+		t.Fatalf("%d %s%s", code, out, errs)
+	}
+	if err := errors.Join(json.Unmarshal([]byte(lines[0]), &third), json.Unmarshal([]byte(lines[1]), &fourth)); err != nil {
+		t.Fatal(err)
+	}
+	if _, head, err := st.AuditHead(t.Context()); third.Seq != 3 || third.By != "U1" || third.Action != "pause" || !third.Allowed || fourth.PrevHash != third.Hash || fourth.Hash != head {
+		t.Errorf("%s ends not in the head %s (%v)", out, head, err)
+	}
+	if code, _, errs := call(t, "export", "audit", "-after", "-1"); code != 2 || !strings.Contains(errs, "the seq of the last one") {
+		t.Errorf("%d %s", code, errs)
 	}
 
 	c, err := pgx.Connect(t.Context(), url)

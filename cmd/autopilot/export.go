@@ -29,12 +29,15 @@ It needs AUTOPILOT_DATABASE_URL alone.
 
 // exportCommand is autopilot export incidents: it gives the exit code, 2 for a call that cannot be understood.
 func exportCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "audit" {
+		return exportAudit(ctx, args[1:], stdout, stderr)
+	}
 	if len(args) == 0 || args[0] != "incidents" {
 		if len(args) > 0 && isHelp(args[0]) {
-			_, _ = io.WriteString(stderr, exportUsage)
+			_, _ = io.WriteString(stderr, exportUsage+exportAuditUsage)
 			return 0
 		}
-		_, _ = fmt.Fprintln(stderr, "autopilot export: incidents are the only thing to export: autopilot export incidents; the ledger is /autopilot savings export")
+		_, _ = fmt.Fprintln(stderr, "autopilot export: incidents or audit is wanted: autopilot export incidents, autopilot export audit; the ledger is /autopilot savings export")
 		return 2
 	}
 	var since, until, out string

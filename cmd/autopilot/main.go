@@ -30,6 +30,7 @@ Usage:
   autopilot audit verify [-config FILE]   check that no row of the audit log was changed or removed, and that its anchors agree
   autopilot report [-period 2026-W47]     write the report of a week or a month as a page, tables or a PDF; -h lists the options
   autopilot export incidents [-o FILE]    write incidents with causes, answers and remedies as JSON lines; -h lists the options
+  autopilot export audit [-after N]       write the audit log as JSON lines, for a SIEM; -h lists the options
   autopilot calibrate [-in FILE]          compare the confidences that were shown with what people answered
   autopilot rehearse [-days 14] [-post]   say what the bot would have told of the last days, by what Prometheus still holds
   autopilot version                       print the version
