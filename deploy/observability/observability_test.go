@@ -76,6 +76,43 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// TestAutoscaler holds what KEDA takes without a word: a fallback beyond the bounds, a query about another service, and a missing rate that
+// counts as none.
+func TestAutoscaler(t *testing.T) {
+	var o struct {
+		Metadata struct{ Namespace string }
+		Spec     struct {
+			Target struct{ Name string } `json:"scaleTargetRef"`
+			Least  int                   `json:"minReplicaCount"`
+			Most   int                   `json:"maxReplicaCount"`
+			Fall   struct {
+				After    int `json:"failureThreshold"`
+				Replicas int
+			} `json:"fallback"`
+			Triggers []struct {
+				Type     string
+				Metadata map[string]string
+			}
+		}
+	}
+	_, scaled, found := strings.Cut(string(read(t, "objects.yaml")), "\n---\n")
+	if err := yaml.Unmarshal([]byte(scaled), &o); err != nil || !found {
+		t.Fatal(err)
+	}
+	s := o.Spec
+	if s.Least < 2 || s.Most > 10 || s.Fall.After < 1 || s.Fall.Replicas < s.Least || s.Fall.Replicas > s.Most || len(s.Triggers) != 1 {
+		t.Fatalf("%+v", s)
+	}
+	m := s.Triggers[0].Metadata
+	if of := `{namespace="` + o.Metadata.Namespace + `",service="` + s.Target.Name + `"}`; !strings.Contains(m["query"], of) || m["ignoreNullValues"] != "false" {
+		t.Errorf("%s is scaled by %v", s.Target.Name, m)
+	}
+	declared := "../industries/base/" + o.Metadata.Namespace + "/all.yaml"
+	if !strings.Contains(string(read(t, declared)), "kind: Deployment\nmetadata:\n  annotations:") || !strings.Contains(string(read(t, declared)), "  name: "+s.Target.Name+"\n") {
+		t.Errorf("%s has no Deployment %s", declared, s.Target.Name)
+	}
+}
+
 func read(t *testing.T, file string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(file)
