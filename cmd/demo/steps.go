@@ -145,14 +145,14 @@ func (g *guideTo) business() []step {
 	all := strings.Join(g.industries, ", ")
 	return []step{
 		{
-			name: "The services are up", look: g.frame, within: 2 * time.Minute, begin: g.mark, act: func(ctx context.Context) error { return g.command(ctx, "/autopilot status") },
+			name: "The services are up", look: g.frame, within: 2 * time.Minute, begin: g.mark, act: func(ctx context.Context) error { return g.ask(ctx, watched) },
 			tell: "On the right is a Slack. It is a stand-in; Kubernetes, Prometheus, Alertmanager, PostgreSQL and the bot behind it are real. You are Ana, who is on call: type `/autopilot status`.",
-			seen: func(ctx context.Context) (string, error) { return g.answered(ctx, "`demo` watched") },
+			seen: func(ctx context.Context) (string, error) { return g.answered(ctx, watched) },
 		},
 		{
-			name: "Industries come up: " + all, within: 2 * time.Minute, begin: g.open, act: func(ctx context.Context) error { return g.command(ctx, "/autopilot status") },
+			name: "Industries come up: " + all, within: 2 * time.Minute, begin: g.open, act: func(ctx context.Context) error { return g.ask(ctx, calm) },
 			tell: "As many of the nineteen demo industries as this machine has room for run now: " + all + ". Ask again: `/autopilot status`. Nothing may be open.",
-			seen: func(ctx context.Context) (string, error) { return g.answered(ctx, "Nothing is open") },
+			seen: func(ctx context.Context) (string, error) { return g.answered(ctx, calm) },
 		},
 		{
 			name: "Traffic flows", within: 4 * time.Minute, seen: g.traffic,
@@ -207,6 +207,27 @@ func (g *guideTo) command(ctx context.Context, text string) error {
 		return fmt.Errorf("%s: %+v, %w", text, o, err)
 	}
 	return nil
+}
+
+// What the status says when the cluster is looked at, and when nothing is wrong with it.
+const (
+	watched = " watched, current as of"
+	calm    = "Nothing is open"
+)
+
+// ask asks for the status until it has a text: the bot may just have begun to look.
+func (g *guideTo) ask(ctx context.Context, text string) error {
+	for {
+		if err := g.command(ctx, "/autopilot status"); err != nil {
+			return err
+		}
+		waiting, cancel := context.WithTimeout(ctx, 5*time.Second)
+		_, err := g.answered(waiting, text)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 // answered waits for an answer that came after the mark and has a text.
