@@ -147,13 +147,10 @@ func (m *Meter) Measure(ctx context.Context, at time.Time, owner func(namespace,
 // wanted tells whether a measure is asked for: requests are needed for what rests on them, too, and so are CPU and memory.
 func (m *Meter) wanted(x engine.Measure) bool {
 	return slices.ContainsFunc(m.cfg.Measures, func(y engine.Measure) bool {
-		switch y {
-		case engine.MeasureErrors, engine.MeasureLatency:
-			return x == y || x == engine.MeasureRequests
-		case engine.MeasureHourlyCost:
+		if y == engine.MeasureHourlyCost {
 			return m.cfg.Price != nil && (x == y || x == engine.MeasureCPU || x == engine.MeasureMemory)
 		}
-		return x == y
+		return x == y || x == engine.MeasureRequests && (y == engine.MeasureErrors || y == engine.MeasureLatency)
 	})
 }
 
