@@ -85,7 +85,7 @@ func TestCommandReference(t *testing.T) {
 // commandName is what a command is known by: the words of its usage before the first argument.
 func commandName(l engine.HelpLine) string {
 	var name []string
-	for _, w := range strings.Fields(strings.TrimPrefix(l.Usage, "/autopilot ")) {
+	for w := range strings.FieldsSeq(strings.TrimPrefix(l.Usage, "/autopilot ")) {
 		if strings.ContainsAny(w, "[<|=") {
 			break
 		}

@@ -56,17 +56,16 @@ func checkSight(ctx context.Context, cluster string, c connected) engine.Check {
 	area, name := "experiments "+cluster, "metrics"
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	switch see := sight(c); {
-	case see == nil:
+	see := sight(c)
+	if see == nil {
 		return engine.Missed("chaos-metrics", engine.CheckFail, area, name, "no Prometheus is configured", "an answer of Prometheus",
 			"set clusters[].prometheus; an experiment does not begin where nobody can see what it does")
-	default:
-		if err := see(ctx); err != nil {
-			return engine.Missed("chaos-metrics", engine.CheckFail, area, name, engine.UserMessage(err, "-"), "an answer of Prometheus",
-				"let autopilot chaos reach clusters[].prometheus, and give it AUTOPILOT_PROMETHEUS_TOKEN where that is asked for; an experiment does not begin where nobody can see what it does")
-		}
-		return engine.Passed(area, name, "Prometheus answers")
 	}
+	if err := see(ctx); err != nil {
+		return engine.Missed("chaos-metrics", engine.CheckFail, area, name, engine.UserMessage(err, "-"), "an answer of Prometheus",
+			"let autopilot chaos reach clusters[].prometheus, and give it AUTOPILOT_PROMETHEUS_TOKEN where that is asked for; an experiment does not begin where nobody can see what it does")
+	}
+	return engine.Passed(area, name, "Prometheus answers")
 }
 
 // checkFIS tries what AWS FIS needs, where it is configured.

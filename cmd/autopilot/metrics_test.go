@@ -25,7 +25,8 @@ var (
 	well = store.Vitals{
 		Detected: 2, Delays: []store.Delay{{Step: "card", Count: 2, Median: 6 * time.Second, P95: 8 * time.Second}},
 		Clusters: []store.ClusterVitals{
-			{Name: "former", Synced: time.Hour, Watchdog: time.Hour}, {Name: "lost", Synced: store.Unknown, Watchdog: store.Unknown},
+			{Name: "former", Synced: time.Hour, Watchdog: time.Hour},
+			{Name: "lost", Synced: store.Unknown, Watchdog: store.Unknown},
 			{Name: "prod", Watched: true, Synced: 3 * time.Second, Watchdog: 40 * time.Second},
 		},
 		Scan: store.ScanVitals{

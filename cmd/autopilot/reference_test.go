@@ -256,8 +256,8 @@ func fillSections(v reflect.Value) {
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(reflect.ValueOf(nameOfOne), one)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fillSections(v.Field(i))
+		for _, field := range v.Fields() {
+			fillSections(field)
 		}
 	}
 }
@@ -434,8 +434,12 @@ func nodes(n *yaml.Node, path string, visit func(string, *yaml.Node)) {
 	if path != "" {
 		visit(path, n)
 	}
-	switch n.Kind {
-	case yaml.MappingNode:
+	if n.Kind == yaml.SequenceNode {
+		for _, e := range n.Content {
+			nodes(e, path+"[]", visit)
+		}
+	}
+	if n.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			name := n.Content[i].Value
 			if path == "oncall.escalation" {
@@ -443,23 +447,19 @@ func nodes(n *yaml.Node, path string, visit func(string, *yaml.Node)) {
 			}
 			nodes(n.Content[i+1], strings.TrimPrefix(path+"."+name, "."), visit)
 		}
-	case yaml.SequenceNode:
-		for _, e := range n.Content {
-			nodes(e, path+"[]", visit)
-		}
 	}
 }
 
 // flow is a value in one line.
 func flow(n *yaml.Node) string {
 	var parts []string
-	switch n.Kind {
-	case yaml.MappingNode:
+	if n.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			parts = append(parts, n.Content[i].Value+": "+flow(n.Content[i+1]))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
-	case yaml.SequenceNode:
+	}
+	if n.Kind == yaml.SequenceNode {
 		for _, e := range n.Content {
 			parts = append(parts, flow(e))
 		}

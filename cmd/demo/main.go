@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -75,6 +76,8 @@ func parse(args []string, errs io.Writer) (options, error) {
 	}
 	_, known := modes[o.mode]
 	switch {
+	case !label.MatchString(o.name):
+		_, _ = fmt.Fprintf(errs, "-name %q is not 1 to 20 small letters, digits and dashes\n", o.name)
 	case f.NArg() > 0:
 		_, _ = fmt.Fprintf(errs, "demo takes no argument %q\n", f.Arg(0))
 	case !known:
@@ -98,6 +101,9 @@ func parse(args []string, errs io.Writer) (options, error) {
 	}
 	return o, errors.New("usage")
 }
+
+// label is what a stand may be named, which its folder is named after.
+var label = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?$`)
 
 var modes = map[string]cluster.Mode{"auto": cluster.Auto, "node": cluster.Node, "kwok": cluster.KWOK}
 
@@ -141,7 +147,7 @@ func demo(ctx context.Context, o options, in io.Reader, out io.Writer) (err erro
 			progress("everything is stopped; the logs are in " + cfg.Dir)
 			return
 		}
-		_ = os.RemoveAll(cfg.Dir)
+		_ = os.RemoveAll(cfg.Dir) //nolint:gosec // One folder in the temporary one: its name was checked.
 		progress("everything is taken away again")
 	}()
 	p, err := newPlay(ctx, st, s, progress)

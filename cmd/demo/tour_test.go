@@ -233,6 +233,7 @@ func TestCommandLine(t *testing.T) {
 		{"-scenario full -mode kwok", "takes root on Linux"},
 		{"-mode moon", "not one of auto"},
 		{"more", "takes no argument"},
+		{"-name ../../etc", "small letters, digits and dashes"},
 	} {
 		var errs bytes.Buffer
 		if _, err := parse(strings.Fields(c.args), &errs); err == nil || !strings.Contains(errs.String(), c.says) {

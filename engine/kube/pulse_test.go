@@ -115,7 +115,7 @@ func TestNothingIsToldWhileTheAPIServerIsAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &sink{}
-				objects, p := starting(time.Minute)
+				objects, _ := starting(time.Minute)
 				client := newServer(objects...)
 				start(t, newCluster("prod", client, slog.New(slog.DiscardHandler), time.Now), s)
 				settle()
@@ -126,7 +126,7 @@ func TestNothingIsToldWhileTheAPIServerIsAway(t *testing.T) {
 				synctest.Wait()
 				want(t, s)
 
-				p = pod("api-1-x", by("ReplicaSet", "api-1"))
+				p := pod("api-1-x", by("ReplicaSet", "api-1"))
 				p.ResourceVersion = "2"
 				update(t, client.Clientset, p)
 				ready := deployment("api", 1)

@@ -48,7 +48,7 @@ var fallible = []struct {
 }
 
 const (
-	holdsFor   = 3 * time.Second  // before it is stopped or killed, or over in time
+	holdsFor  = 3 * time.Second  // before it is stopped or killed, or over in time
 	selfEnds  = 40 * time.Second // in which a fault ends by itself that nobody beats for
 	perPod    = 6                // faults in one pod, before it is made anew
 	heldUntil = 5 * time.Minute  // the deadline of what shall not end by it

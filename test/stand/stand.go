@@ -53,7 +53,7 @@ type Config struct {
 	// Name tells stands apart, and is what the cluster is called in alerts and in the bot: a
 	// DNS label of at most 20 characters. Default "autopilot".
 	Name string
-	// Dir is where state and logs go; they stay after Stop. One stand at a time may have it.
+	// Dir is where state and logs go; they stay after Stop, the state until the next Start. One stand at a time may have it.
 	// Default a folder named after Name in the system's temporary folder.
 	Dir string
 	// Parts are what to start; default all.
@@ -187,6 +187,12 @@ func (s *Stand) start(ctx context.Context) error {
 	s.onStop("folder", func(context.Context) error { return lock.Close() })
 	if err := sweep(ctx, s.cfg.Dir); err != nil {
 		return err
+	}
+	// What an earlier stand knew is not what happens in this one.
+	for _, p := range []Part{PostgresPart, PrometheusPart, AlertmanagerPart} {
+		if err := os.RemoveAll(s.dir(p)); err != nil {
+			return err
+		}
 	}
 	s.onStop("ports", func(context.Context) error { s.ports.Close(); return nil })
 	ports := map[Part]int{}
