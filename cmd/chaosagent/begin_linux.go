@@ -15,6 +15,9 @@ func begin(o options) (fault, error) {
 	case faultCPU:
 		return burn(o.cores), nil
 	case faultMemory:
+		if o.upto > 0 {
+			return fillUpTo(o.upto, o.force, "/")
+		}
 		return fill(o.bytes, o.force, "/")
 	case faultSignal:
 		return terminate("/", os.Getpid(), unix.Kill)

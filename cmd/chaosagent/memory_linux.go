@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -43,6 +45,32 @@ func fill(bytes int64, force bool, root string) (fault, error) {
 			return fmt.Sprintf("it held %d bytes for %v", bytes, time.Since(began).Round(time.Millisecond))
 		},
 	}, nil
+}
+
+// fillUpTo takes what the other processes that are seen below root do not hold of so many bytes.
+func fillUpTo(bytes int64, force bool, root string) (fault, error) {
+	used := inUse(root)
+	if bytes-used < leastMemory {
+		return fault{}, fmt.Errorf("of %d bytes the processes here hold %d already", bytes, used)
+	}
+	return fill(bytes-used, force, root)
+}
+
+// inUse is the memory that all other processes hold that are seen, in bytes: what is theirs, and what they share that no file backs. What the
+// kernel needs for them is not in it.
+func inUse(root string) int64 {
+	var sum int64
+	all, _ := filepath.Glob(filepath.Join(root, "proc/[0-9]*/status")) // the pattern is well formed
+	for _, status := range all {
+		if filepath.Base(filepath.Dir(status)) == strconv.Itoa(os.Getpid()) {
+			continue
+		}
+		for _, name := range []string{"RssAnon", "RssShmem"} {
+			kib, _ := readField(status, name) // a process that has ended holds nothing
+			sum += kib << 10
+		}
+	}
+	return sum
 }
 
 // touch writes to every page until ctx ends, and returns how far it came.

@@ -16,7 +16,7 @@ import (
 const usage = `chaosagent holds one fault in the pod that it runs in, and ends it again.
 
   chaosagent cpu      -cores 1.5
-  chaosagent memory   -bytes 64Mi [-force]
+  chaosagent memory   -bytes 64Mi | -upto 90Mi [-force]
   chaosagent lag      -delay 200ms [-jitter 20ms] [-by netem|nfqueue] [-interface eth0]
   chaosagent loss     -percent 30  [-seed 1]      [-by netem|nfqueue] [-interface eth0]
   chaosagent throttle -rate 1mbit                 [-interface eth0]
@@ -65,7 +65,8 @@ type options struct {
 	cores float64
 
 	bytes int64
-	force bool // memory: more than there seems to be room for
+	upto  int64 // memory: so much with what the processes hold that are seen; 0 for bytes
+	force bool  // memory: more than there seems to be room for
 
 	delay, jitter time.Duration
 	percent       float64
@@ -101,6 +102,7 @@ func parse(args []string) (options, error) {
 		check = o.checkCPU
 	case faultMemory:
 		flags.Func("bytes", "", func(s string) (err error) { o.bytes, err = parseBytes(s); return err })
+		flags.Func("upto", "", func(s string) (err error) { o.upto, err = parseBytes(s); return err })
 		flags.BoolVar(&o.force, "force", false, "")
 		check = o.checkMemory
 	case faultLag:
@@ -157,8 +159,11 @@ func (o *options) checkCPU() error {
 }
 
 func (o *options) checkMemory() error {
-	if o.bytes < leastMemory {
-		return fmt.Errorf("-bytes: want how much to hold, at least %d, such as 64Mi", leastMemory)
+	if o.bytes != 0 && o.upto != 0 {
+		return errors.New("-bytes and -upto: want one of them")
+	}
+	if max(o.bytes, o.upto) < leastMemory {
+		return fmt.Errorf("-bytes or -upto: want how much to hold, at least %d, such as 64Mi", leastMemory)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ func TestParse(t *testing.T) {
 		"cpu -cores 0.5":            with(func(o *options) { o.fault, o.cores = faultCPU, 0.5 }),
 		"cpu -for 90s -silence 5s":  with(func(o *options) { o.fault, o.cores, o.last, o.silence = faultCPU, 1, 90*time.Second, 5*time.Second }),
 		"memory -bytes 64Mi -force": with(func(o *options) { o.fault, o.bytes, o.force = faultMemory, 64<<20, true }),
+		"memory -upto 90Mi":         with(func(o *options) { o.fault, o.upto = faultMemory, 90<<20 }),
 		"memory -bytes 123456":      with(func(o *options) { o.fault, o.bytes = faultMemory, 123456 }),
 		"lag -delay 200ms -jitter 20ms -interface eth1": with(func(o *options) {
 			o.fault, o.delay, o.jitter, o.iface = faultLag, 200*time.Millisecond, 20*time.Millisecond, "eth1"
@@ -56,6 +57,8 @@ func TestWhatIsRefused(t *testing.T) {
 		"cpu -for 25h":                     "at most 24h",
 		"cpu -silence 1ms":                 "want 100ms to 1h",
 		"memory":                           "want how much to hold",
+		"memory -bytes 1Mi -upto 2Mi":      "want one of them",
+		"memory -upto 5":                   "at least 4096",
 		"memory -bytes -5":                 "want 67108864, 64Mi",
 		"memory -bytes 5Zi":                "want 67108864, 64Mi",
 		"memory -bytes 99999999999Gi":      "want 67108864, 64Mi",

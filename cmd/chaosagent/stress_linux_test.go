@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +111,36 @@ func TestMemoryIsUsedAsAsked(t *testing.T) {
 	refused.say("beat")
 	if l, code := refused.ended(); code != codeRefused || !strings.Contains(l.Text, "-force") {
 		t.Errorf("code %d, %+v", code, l)
+	}
+}
+
+// TestMemoryIsFilledUp has two neighbours, and a third that has just ended.
+func TestMemoryIsFilledUp(t *testing.T) {
+	root := t.TempDir()
+	for pid, status := range map[string]string{
+		"7": "VmRSS: 9000 kB\nRssAnon: 2048 kB\nRssFile: 7000 kB\nRssShmem: 1024 kB\n", "8": "RssAnon: 1024 kB\n", "9": "Name: gone\n",
+		strconv.Itoa(os.Getpid()): "RssAnon: 999999 kB\n",
+	} {
+		dir := filepath.Join(root, "proc", pid)
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "status"), []byte(status), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := inUse(root); got != 4<<20 {
+		t.Errorf("%d bytes are held, want 4 MiB", got)
+	}
+	if _, err := fillUpTo(4<<20, true, root); err == nil || !strings.Contains(err.Error(), "4194304 already") {
+		t.Errorf("full as it is: %v", err)
+	}
+	f, err := fillUpTo(7<<20, true, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := f.report(); !strings.Contains(got, "held 3145728 bytes") {
+		t.Errorf("it says %q, want 3 MiB", got)
+	}
+	if err := f.end(); err != nil {
+		t.Error(err)
 	}
 }
 

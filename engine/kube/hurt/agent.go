@@ -29,14 +29,18 @@ func network(f engine.Fault) bool {
 }
 
 // agentArgs is the agent's command line.
-func (h *Injector) agentArgs(s engine.Strike, p *corev1.Pod, last time.Duration) []string {
+func (h *Injector) agentArgs(s engine.Strike, p *corev1.Pod, t engine.Victim, last time.Duration) []string {
 	d := s.Dose
 	var args []string
 	switch s.Fault {
 	case engine.FaultCPU:
 		args = []string{"cpu", "-cores", strconv.FormatFloat(podAmount(s, p), 'f', -1, 64)}
 	case engine.FaultMemory:
-		args = []string{"memory", "-force", "-bytes", strconv.FormatInt(int64(podAmount(s, p)), 10)}
+		flag, much := "-bytes", podAmount(s, p)
+		if filled(s) {
+			flag, much = "-upto", podFull(s, p, t)
+		}
+		args = []string{"memory", "-force", flag, strconv.FormatInt(int64(much), 10)}
 	case engine.FaultLag:
 		args = []string{"lag", "-delay", d.Delay.String(), "-jitter", d.Jitter.String()}
 	case engine.FaultLoss:
@@ -67,6 +71,19 @@ func podAmount(s engine.Strike, p *corev1.Pod) float64 {
 	return sum
 }
 
+// podFull is up to where the agent fills the memory of a pod with what it sees used, which is one container's: the others are taken to use
+// what is likely.
+func podFull(s engine.Strike, p *corev1.Pod, t engine.Victim) float64 {
+	much := podAmount(s, p)
+	seen, err := container(p, t)
+	for _, c := range p.Spec.Containers {
+		if err != nil || c.Name != seen.Name {
+			much -= likely(c)
+		}
+	}
+	return much
+}
+
 // agentContainer is the agent as it is put into a pod.
 func (h *Injector) agentContainer(p *corev1.Pod, s engine.Strike, t engine.Victim, handle string, args []string) corev1.EphemeralContainer {
 	yes, no, nobody, root := true, false, int64(agentUser), int64(0)
@@ -83,6 +100,10 @@ func (h *Injector) agentContainer(p *corev1.Pod, s engine.Strike, t engine.Victi
 	case network(s.Fault):
 		security.RunAsUser, security.RunAsNonRoot = &root, &no
 		security.Capabilities.Add = []corev1.Capability{"NET_ADMIN", "NET_RAW"}
+	case filled(s):
+		if own, err := container(p, t); err == nil {
+			c.TargetContainerName = own.Name // it sees what is used
+		}
 	case s.Fault == engine.FaultContainerKill:
 		// A signal may be sent to processes of one's own user; so the agent is that, where the spec says which.
 		security.RunAsNonRoot, security.RunAsUser = nil, nil
@@ -129,7 +150,7 @@ func (b *blow) agent(ctx context.Context) (string, bool) {
 	if network(b.strike.Fault) && p.Spec.HostNetwork {
 		return "not begun: pod " + describe(p) + " is on its node's network", true
 	}
-	args := b.agentArgs(b.strike, p, b.lasts())
+	args := b.agentArgs(b.strike, p, b.target, b.lasts())
 	if err := b.put(ctx, p, b.agentContainer(p, b.strike, b.target, b.handle, args), false); err != nil {
 		return "not begun: " + message(err), engine.CodeOf(err) != engine.Unavailable
 	}
@@ -313,7 +334,7 @@ func (b *blow) signalByAgent(ctx context.Context) (string, bool) {
 	if err := ownProcesses(p); err != nil || was == nil {
 		return fmt.Sprintf("not done: container %s does not run by itself", c.Name), true
 	}
-	if err := b.put(ctx, p, b.agentContainer(p, b.strike, b.target, b.handle, b.agentArgs(b.strike, p, 0)), false); err != nil {
+	if err := b.put(ctx, p, b.agentContainer(p, b.strike, b.target, b.handle, b.agentArgs(b.strike, p, b.target, 0)), false); err != nil {
 		return "not done: " + message(err), true
 	}
 	keep := context.WithoutCancel(ctx)

@@ -24,9 +24,19 @@ cpu)
     i=$((i + 1))
   done
   ;;
-memory)
+memory | upto)
+  # upto is less what the processes of the container hold already.
+  used=0
+  if [ $3 = upto ]; then
+    for p in /proc/[0-9]*/status; do
+      while read -r key kib _; do
+        case $key in RssAnon: | RssShmem:) used=$((used + kib * 1024)) ;; esac
+      done 2>/dev/null <"$p"
+    done
+    [ $used -ge $4 ] && finish full
+  fi
   # dd fills a buffer of its block size and holds it for as long as nobody reads what it writes.
-  rest=$4
+  rest=$(($4 - used))
   while [ $rest -gt 0 ]; do
     size=$rest
     [ $size -gt 67108864 ] && size=67108864

@@ -290,14 +290,15 @@ func TestAgentContainer(t *testing.T) {
 		target string
 	}{
 		{engine.Strike{Fault: engine.FaultCPU}, "cpu -cores 0.5 -for 1m0s -silence 15s", nil, ""},
-		{engine.Strike{Fault: engine.FaultMemory}, "memory -force -bytes 94371840 -for 1m0s -silence 15s", nil, ""},
+		{engine.Strike{Fault: engine.FaultMemory}, "memory -force -upto 94371840 -for 1m0s -silence 15s", nil, "app"},
+		{engine.Strike{Fault: engine.FaultMemory, Dose: engine.Dose{Memory: 1 << 20}}, "memory -force -bytes 1048576 -for 1m0s -silence 15s", nil, ""},
 		{engine.Strike{Fault: engine.FaultLag, Dose: engine.Dose{Delay: 200 * time.Millisecond, Jitter: 20 * time.Millisecond}}, "lag -delay 200ms -jitter 20ms -for 1m0s -silence 15s", []corev1.Capability{"NET_ADMIN", "NET_RAW"}, ""},
 		{engine.Strike{Fault: engine.FaultLoss, Dose: engine.Dose{Loss: 12.5}}, "loss -percent 12.5 -for 1m0s -silence 15s", []corev1.Capability{"NET_ADMIN", "NET_RAW"}, ""},
 		{engine.Strike{Fault: engine.FaultThrottle, Dose: engine.Dose{Rate: 1_000_000}}, "throttle -rate 1000000 -for 1m0s -silence 15s", []corev1.Capability{"NET_ADMIN", "NET_RAW"}, ""},
 		{engine.Strike{Fault: engine.FaultDNS, Dose: engine.Dose{Names: []string{"a.b", "c"}}}, "dns -names a.b,c -for 1m0s -silence 15s", []corev1.Capability{"NET_ADMIN", "NET_RAW"}, ""},
 		{engine.Strike{Fault: engine.FaultContainerKill}, "signal -silence 15s", nil, "app"},
 	} {
-		got := h.agentContainer(p, c.strike, target, Prefix+"1-1", h.agentArgs(c.strike, p, time.Minute))
+		got := h.agentContainer(p, c.strike, target, Prefix+"1-1", h.agentArgs(c.strike, p, target, time.Minute))
 		if args := strings.Join(got.Args, " "); args != c.args {
 			t.Errorf("%s: %s, want %s", c.strike.Fault, args, c.args)
 		}
@@ -311,6 +312,21 @@ func TestAgentContainer(t *testing.T) {
 		if root := network(c.strike.Fault); got.SecurityContext.RunAsUser != nil && (*got.SecurityContext.RunAsUser == 0) != root {
 			t.Errorf("%s runs as %d", c.strike.Fault, *got.SecurityContext.RunAsUser)
 		}
+	}
+}
+
+// What the agent does not see of a pod is taken to use what it asks for, and half its limit at most.
+func TestPodFull(t *testing.T) {
+	p := aPod("")
+	side := func(name, request string) corev1.Container {
+		return corev1.Container{Name: name, Resources: corev1.ResourceRequirements{
+			Requests: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(request)},
+			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("200Mi")},
+		}}
+	}
+	p.Spec.Containers = append(p.Spec.Containers, side("small", "30Mi"), side("sure", "200Mi"))
+	if got, want := podFull(engine.Strike{Fault: engine.FaultMemory}, p, target), 0.9*(100+200+200)-30-100; int(got)>>20 != int(want) {
+		t.Errorf("%g MiB, want %g", got/(1<<20), want)
 	}
 }
 

@@ -66,8 +66,12 @@ func meshObject(s engine.Strike, t engine.Victim, c corev1.Container, handle str
 		spec["containerNames"] = []any{c.Name}
 		spec["stressors"] = map[string]any{"cpu": map[string]any{"workers": workers, "load": load}}
 	case engine.FaultMemory:
+		size := amount(s, c)
+		if filled(s) {
+			size -= likely(c)
+		}
 		spec["containerNames"] = []any{c.Name}
-		spec["stressors"] = map[string]any{"memory": map[string]any{"workers": int64(1), "size": strconv.FormatInt(int64(amount(s, c)), 10) + "B"}}
+		spec["stressors"] = map[string]any{"memory": map[string]any{"workers": int64(1), "size": strconv.FormatInt(int64(size), 10) + "B"}}
 	case engine.FaultKill, engine.FaultContainerKill, engine.FaultDrain, engine.FaultNothing: // done by other means
 	}
 	gvr, kind := meshResource(s.Fault)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -17,6 +18,7 @@ import (
 // What Chaos Mesh is asked for names one pod, and for a stress one container, stays within its limits, and ends by itself.
 func TestMeshObjects(t *testing.T) {
 	app := aPod("").Spec.Containers[0] // 500m, 100Mi
+	app.Resources.Requests = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("20Mi")}
 	for _, c := range []struct {
 		strike engine.Strike
 		kind   string
@@ -24,7 +26,7 @@ func TestMeshObjects(t *testing.T) {
 	}{
 		{engine.Strike{Fault: engine.FaultCPU}, "StressChaos", map[string]any{"containerNames": []any{"app"}, "stressors": map[string]any{"cpu": map[string]any{"workers": 1.0, "load": 50.0}}}},
 		{engine.Strike{Fault: engine.FaultCPU, Dose: engine.Dose{CPU: 2.5}}, "StressChaos", map[string]any{"containerNames": []any{"app"}, "stressors": map[string]any{"cpu": map[string]any{"workers": 3.0, "load": 83.0}}}},
-		{engine.Strike{Fault: engine.FaultMemory}, "StressChaos", map[string]any{"containerNames": []any{"app"}, "stressors": map[string]any{"memory": map[string]any{"workers": 1.0, "size": "94371840B"}}}},
+		{engine.Strike{Fault: engine.FaultMemory}, "StressChaos", map[string]any{"containerNames": []any{"app"}, "stressors": map[string]any{"memory": map[string]any{"workers": 1.0, "size": "73400320B"}}}},
 		{engine.Strike{Fault: engine.FaultMemory, Dose: engine.Dose{Memory: 1 << 20}}, "StressChaos", map[string]any{"containerNames": []any{"app"}, "stressors": map[string]any{"memory": map[string]any{"workers": 1.0, "size": "1048576B"}}}},
 		{engine.Strike{Fault: engine.FaultLag, Dose: engine.Dose{Delay: 200 * time.Millisecond}}, "NetworkChaos", map[string]any{"action": "delay", "direction": "to", "delay": map[string]any{"latency": "200ms", "jitter": "0s", "correlation": "0"}}},
 		{engine.Strike{Fault: engine.FaultLoss, Dose: engine.Dose{Loss: 12.5}}, "NetworkChaos", map[string]any{"action": "loss", "direction": "to", "loss": map[string]any{"loss": "12.5", "correlation": "0"}}},

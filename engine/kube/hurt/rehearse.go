@@ -119,7 +119,7 @@ func (h *Injector) try(ctx context.Context, p *corev1.Pod, s engine.Strike, t en
 		if err := h.may(ctx, p.Namespace, "create", "pods", "attach"); err != nil {
 			return err
 		}
-		return h.put(ctx, p, h.agentContainer(p, s, t, Prefix+"dry-run", h.agentArgs(s, p, s.Duration)), true)
+		return h.put(ctx, p, h.agentContainer(p, s, t, Prefix+"dry-run", h.agentArgs(s, p, t, s.Duration)), true)
 	case engine.ByChaosMesh:
 		return h.tryMesh(ctx, p, s, t)
 	case engine.ByFIS:

@@ -107,6 +107,17 @@ func TestStressEnds(t *testing.T) {
 	}
 }
 
+// Where more is used than should be filled there is nothing to do.
+func TestFullAsItIs(t *testing.T) {
+	t.Parallel()
+	for _, shell := range []string{"sh", "bash"} {
+		out, err := exec.CommandContext(t.Context(), shell, "-c", stressScript, holdScript, Prefix+"full", "60", "30", "upto", "4096").Output() //nolint:gosec // a test's own
+		if err != nil || strings.TrimSpace(string(out)) != "ended full" {
+			t.Errorf("%s: %q, %v", shell, out, err)
+		}
+	}
+}
+
 // What burns ends too when all that could end it was killed.
 func TestStressEndsWithItsHolder(t *testing.T) {
 	t.Parallel()

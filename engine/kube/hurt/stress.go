@@ -36,14 +36,28 @@ func amount(s engine.Strike, c corev1.Container) float64 {
 	if s.Dose.Memory > 0 {
 		return float64(s.Dose.Memory)
 	}
-	return math.Floor(0.9 * float64(c.Resources.Limits.Memory().Value()))
+	return math.Floor(full * float64(c.Resources.Limits.Memory().Value()))
 }
+
+// full is the share of its limit up to which memory is filled, with what is used of it anyhow: enough to be noticed, and not to be killed for.
+const full = 0.9
+
+// likely is what a container may be taken to use where nobody looks: what it asks for, and half its limit at most.
+func likely(c corev1.Container) float64 {
+	return min(float64(c.Resources.Requests.Memory().Value()), float64(c.Resources.Limits.Memory().Value())/2)
+}
+
+// filled tells whether a stress fills memory up, rather than taking what its dose says.
+func filled(s engine.Strike) bool { return s.Fault == engine.FaultMemory && s.Dose.Memory == 0 }
 
 // stressCommand is what the container runs. A shell burns whole cores, which the container's limit cuts to what it allows.
 func (b *blow) stressCommand(c corev1.Container) []string {
 	kind, much := "memory", amount(b.strike, c)
 	if b.strike.Fault == engine.FaultCPU {
 		kind, much = "cpu", math.Ceil(much)
+	}
+	if filled(b.strike) {
+		kind = "upto"
 	}
 	seconds := int(math.Ceil(b.lasts().Seconds()))
 	return []string{
