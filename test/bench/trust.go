@@ -168,10 +168,8 @@ func (x examination) breaking(f engine.Fault, random *rand.Rand) attempt {
 	switch f {
 	case engine.FaultKill, engine.FaultContainerKill:
 		rest = "$SHOP/" + victim
-	case engine.FaultCPU:
+	case engine.FaultCPU, engine.FaultMemory:
 		rest = "$SHOP/" + victim + held
-	case engine.FaultMemory:
-		rest = "$SHOP/" + victim + " -memory 50Mi" + held // beside what it uses itself, of 64: the default of nine tenths has the agent killed
 	case engine.FaultLag:
 		rest = "$SHOP/" + victim + " -delay " + one("600ms", "800ms", "1s") + held
 	case engine.FaultLoss:
