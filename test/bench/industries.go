@@ -46,7 +46,7 @@ func industries(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("for %s: want a minute or more, over which rates are formed", b.hold)
 	}
 	r, leave, err := enter(ctx, "bench-industries", cluster.Config{}, func(c *stand.Config) {
-		c.Parts, c.Interval = stand.AllParts, 15*time.Second // as often as people scrape
+		c.Parts, c.Interval, c.Itself = stand.AllParts, 15*time.Second, true // as often as people scrape
 	})
 	if err != nil {
 		return err
@@ -86,9 +86,10 @@ func (r *room) doBusiness(ctx context.Context, b business, out io.Writer) error 
 	} else {
 		err = fmt.Errorf("%w: incidents: %d", errMissed, len(raised))
 	}
+	asked, missed := r.ask(ctx, b.names)
 	return errors.Join(
 		figures.print(out, fmt.Sprintf("%d industries, ready after %s, then %s with %d requests a second each (%s)", len(b.names), seconds(opened), b.hold, b.rate, machine())),
-		wrong.print(out, "what the bot found"), err,
+		wrong.print(out, "what the bot found"), err, asked.print(out, "what nothing came of, of all that is asked of Prometheus in rules, dashboards, runbooks and autoscalers"), missed,
 	)
 }
 

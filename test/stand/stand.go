@@ -76,6 +76,8 @@ type Config struct {
 	// Declared are the files, by path, of the repository that declares the cluster: with them there is a GitHub, and what plays
 	// Argo CD. They need Waste.
 	Declared map[string]string
+	// Itself has Prometheus scrape the bot, too.
+	Itself bool
 	// Durable has PostgreSQL sync to disk, for measuring.
 	Durable bool
 	// Interval is how often metrics are scraped and rules evaluated; default 2 s.
@@ -231,6 +233,9 @@ func (s *Stand) start(ctx context.Context) error {
 			token = s.Cluster.Token()
 		}
 		targets = s.Exporter.Targets(token)
+	}
+	if s.cfg.Itself {
+		targets = append(targets, Target{Job: "autopilot", URL: "http://" + s.listen + "/metrics"})
 	}
 	var alertmanager string
 	if s.cfg.has(AlertmanagerPart) {
