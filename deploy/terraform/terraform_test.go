@@ -52,7 +52,7 @@ func TestPoliciesAllowWhatIsCalledAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	files = slices.DeleteFunc(files, func(f string) bool {
-		return slices.Contains([]string{removerPolicy, anchorPolicy, mailPolicy, filesPolicy}, f)
+		return slices.Contains([]string{removerPolicy, anchorPolicy, mailPolicy, filesPolicy, injectorPolicy}, f)
 	})
 	for _, g := range aws.Grants() {
 		i := slices.IndexFunc(files, func(f string) bool { name, _, _ := strings.Cut(filepath.Base(f), "."); return name == g.Part })
@@ -88,8 +88,8 @@ func TestPoliciesAllowWhatIsCalledAndNothingElse(t *testing.T) {
 
 // Every ${name} of the template must be handed to it, and every variable that is used must be declared.
 func TestNamesAreKnown(t *testing.T) {
-	main, variables := read(t, "main.tf")+read(t, "remover.tf")+read(t, "anchor.tf")+read(t, "reports.tf"), read(t, "variables.tf")
-	templates := read(t, "policies/splits.json.tftpl") + read(t, removerPolicy) + read(t, anchorPolicy) + read(t, mailPolicy) + read(t, filesPolicy)
+	main, variables := read(t, "main.tf")+read(t, "remover.tf")+read(t, "anchor.tf")+read(t, "reports.tf")+read(t, "fis.tf"), read(t, "variables.tf")
+	templates := read(t, "policies/splits.json.tftpl") + read(t, removerPolicy) + read(t, anchorPolicy) + read(t, mailPolicy) + read(t, filesPolicy) + read(t, injectorPolicy)
 	for _, m := range regexp.MustCompile(`\$\{(\w+)\}`).FindAllStringSubmatch(templates, -1) {
 		if !regexp.MustCompile(`(?m)^\s+` + m[1] + `\s+= `).MatchString(main) {
 			t.Errorf("the template wants %s, which main.tf does not hand over", m[1])

@@ -89,6 +89,10 @@ func (p *Process) Stop(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.running() {
+		// It was never started, was stopped, or has ended by itself and left its file.
+		if err := os.Remove(p.pidFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopGrace)
