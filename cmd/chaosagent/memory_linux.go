@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	fillStep = 4 << 20 // bytes that are taken at a time, so that a stop in between is heard
-	spare    = 8 << 20 // bytes that are left, since who fills a cgroup to the last one is killed in it
+	fillStep  = 4 << 20 // bytes that are taken at a time, so that a stop in between is heard
+	looks     = 3       // at what others hold
+	lookEvery = 300 * time.Millisecond
+	spare     = 8 << 20 // bytes that are left, since who fills a cgroup to the last one is killed in it
 )
 
 // fill takes memory, touches every page of it and holds it. It fails when there is no room for it below root's cgroup limits and on the
@@ -50,6 +52,10 @@ func fill(bytes int64, force bool, root string) (fault, error) {
 // fillUpTo takes what the other processes that are seen below root do not hold of so many bytes.
 func fillUpTo(bytes int64, force bool, root string) (fault, error) {
 	used := inUse(root)
+	for range looks - 1 { // a probe or an exec comes and goes
+		time.Sleep(lookEvery)
+		used = min(used, inUse(root))
+	}
 	if bytes-used < leastMemory {
 		return fault{}, fmt.Errorf("of %d bytes the processes here hold %d already", bytes, used)
 	}
