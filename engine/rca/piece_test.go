@@ -65,4 +65,3 @@ func incidentOf(kind string, classes ...engine.Class) engine.Incident {
 	}
 	return i
 }
-
