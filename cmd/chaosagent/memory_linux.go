@@ -62,21 +62,20 @@ func fillUpTo(bytes int64, force bool, root string) (fault, error) {
 	return fill(bytes-used, force, root)
 }
 
-// inUse is the memory that all other processes hold that are seen, in bytes: what is theirs, and what they share that no file backs. What the
-// kernel needs for them is not in it.
+// inUse is the memory that all other processes hold that are seen, in bytes: what is each one's own, and the most that one
+// shares, as the others may share the same. What the kernel needs for them is not in it.
 func inUse(root string) int64 {
-	var sum int64
+	var sum, shared int64
 	all, _ := filepath.Glob(filepath.Join(root, "proc/[0-9]*/status")) // the pattern is well formed
 	for _, status := range all {
 		if filepath.Base(filepath.Dir(status)) == strconv.Itoa(os.Getpid()) {
 			continue
 		}
-		for _, name := range []string{"RssAnon", "RssShmem"} {
-			kib, _ := readField(status, name) // a process that has ended holds nothing
-			sum += kib << 10
-		}
+		own, _ := readField(status, "RssAnon") // a process that has ended holds nothing
+		with, _ := readField(status, "RssShmem")
+		sum, shared = sum+own<<10, max(shared, with<<10)
 	}
-	return sum
+	return sum + shared
 }
 
 // touch writes to every page until ctx ends, and returns how far it came.

@@ -118,7 +118,7 @@ func TestMemoryIsUsedAsAsked(t *testing.T) {
 func TestMemoryIsFilledUp(t *testing.T) {
 	root := t.TempDir()
 	for pid, status := range map[string]string{
-		"7": "VmRSS: 9000 kB\nRssAnon: 2048 kB\nRssFile: 7000 kB\nRssShmem: 1024 kB\n", "8": "RssAnon: 1024 kB\n", "9": "Name: gone\n",
+		"7": "VmRSS: 9000 kB\nRssAnon: 2048 kB\nRssFile: 7000 kB\nRssShmem: 1024 kB\n", "8": "RssAnon: 1024 kB\nRssShmem: 512 kB\n", "9": "Name: gone\n",
 		strconv.Itoa(os.Getpid()): "RssAnon: 999999 kB\n",
 	} {
 		dir := filepath.Join(root, "proc", pid)

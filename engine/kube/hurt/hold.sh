@@ -25,17 +25,22 @@ cpu)
   done
   ;;
 memory | upto)
-  # upto is less what the processes of the container hold already: the least of three looks, as a probe or another exec comes and goes.
+  # upto is less what the processes of the container hold already: what is each one's own, and once what they may share. It is the least
+  # of three looks, as a probe or another exec comes and goes.
   used=0
   if [ $3 = upto ]; then
     used=$4
     for look in 1 2 3; do
-      seen=0
+      seen=0 shared=0
       for p in /proc/[0-9]*/status; do
         while read -r key kib _; do
-          case $key in RssAnon: | RssShmem:) seen=$((seen + kib * 1024)) ;; esac
+          case $key in
+          RssAnon:) seen=$((seen + kib * 1024)) ;;
+          RssShmem:) [ $((kib * 1024)) -gt $shared ] && shared=$((kib * 1024)) ;;
+          esac
         done 2>/dev/null <"$p"
       done
+      seen=$((seen + shared))
       [ $seen -lt $used ] && used=$seen
       [ $look -lt 3 ] && sleep 1
     done
