@@ -125,6 +125,8 @@ func TestChart(t *testing.T) {
 	run := helm(t)
 	t.Run("refusals", func(t *testing.T) { refusals(t, run) })
 	t.Run("document", func(t *testing.T) { documented(t, run) })
+	t.Run("network", func(t *testing.T) { network(t, run) })
+	t.Run("secrets", func(t *testing.T) { secrets(t, run) })
 	c, err := cluster.Start(t.Context(), cluster.Config{Name: "chart", Mode: cluster.KWOK, KWOKNodes: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +143,7 @@ func TestChart(t *testing.T) {
 			if err != nil {
 				t.Fatalf("helm template: %v\n%s", err, errs)
 			}
-			for _, object := range w.objects(t, out) {
+			for _, object := range objects(t, out) {
 				w.dryRun(t, object)
 				secure(t, object)
 			}
@@ -198,7 +200,7 @@ func (w *world) resource(o *unstructured.Unstructured) dynamic.ResourceInterface
 }
 
 // objects reads what was rendered. Everything that has a namespace says which.
-func (w *world) objects(t *testing.T, rendered string) (all []*unstructured.Unstructured) {
+func objects(t *testing.T, rendered string) (all []*unstructured.Unstructured) {
 	t.Helper()
 	for docs := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(rendered), 4096); ; {
 		o := &unstructured.Unstructured{}
@@ -288,7 +290,7 @@ func rights(t *testing.T, run func(...string) (string, string, error), w *world)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, errs)
 	}
-	for _, o := range w.objects(t, out) {
+	for _, o := range objects(t, out) {
 		if k := o.GetKind(); k == "ServiceAccount" || strings.HasPrefix(k, "ClusterRole") {
 			if _, err := w.resource(o).Create(t.Context(), o, metav1.CreateOptions{}); err != nil {
 				t.Fatal(err)
@@ -342,7 +344,7 @@ func chaosRights(t *testing.T, run func(...string) (string, string, error), w *w
 	if err != nil {
 		t.Fatalf("%v\n%s", err, errs)
 	}
-	for _, o := range w.objects(t, out) {
+	for _, o := range objects(t, out) {
 		if k := o.GetKind(); k == "ServiceAccount" || strings.Contains(k, "Role") {
 			if _, err := w.resource(o).Create(t.Context(), o, metav1.CreateOptions{}); err != nil {
 				t.Fatal(err)

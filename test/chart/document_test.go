@@ -1,9 +1,7 @@
 package chart_test
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,9 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 )
 
 // block is what a reader of a document copies into a shell.
@@ -145,15 +140,7 @@ func release(t *testing.T, run func(...string) (string, string, error), step str
 		t.Errorf("%s: who does experiments is there: %t", step, chaos)
 	}
 	deployments := 0
-	for docs := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(out), 4096); ; {
-		o := &unstructured.Unstructured{}
-		err := docs.Decode(&o.Object)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, o := range objects(t, out) {
 		if o.GetKind() == "Deployment" {
 			deployments++
 		}
