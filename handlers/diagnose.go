@@ -38,6 +38,9 @@ func (h *Handlers) diagnose(ctx context.Context, t engine.Task) error {
 		return err
 	}
 	collectors, off := c.Collectors, []engine.Gap(nil)
+	if h.Changes != nil && h.Changes.Forge != nil {
+		collectors = append(slices.Clip(collectors), mergeEvidence{h})
+	}
 	if h.Policy.LogsAreOff(i.Workload.Namespace) {
 		collectors = slices.DeleteFunc(slices.Clone(collectors), func(c rca.Collector) bool { return slices.Contains(logCollectors, c.Name()) })
 		off = []engine.Gap{{Collector: logCollectors[0], Reason: "switched off for this namespace by configuration"}}

@@ -161,5 +161,6 @@ var tells = map[string]string{ //nolint:gosec // Nothing here is secret: a rule 
 	"near/itself":         "a request that needs no other service is as slow, or fails as often",
 
 	"rollout":          "it ends when the last revision is undone",
+	"rollout/merge":    "it ends when what was merged is reverted",
 	"rollout/deadline": "the new revision's pods would become ready, given more time",
 }
