@@ -289,6 +289,21 @@ var between = []struct {
 	{"a node that shuts down", engine.KindNode, engine.ClassNodeNotReady, []engine.Evidence{nodeIs("ready=False", "reason=KubeletNotReady", "message=node is shutting down")}, "node/shutdown", "shutting down"},
 	{"a node that says something else", engine.KindNode, engine.ClassNodeNotReady, []engine.Evidence{nodeIs("ready=False", "reason=KubeletNotReady", "message=error updating node status")}, "node/unknown", "not ready"},
 	{"a code out of range", "Deployment", engine.ClassCrashLoop, []engine.Evidence{ended(255, "Error")}, "exit/out-of-range", "out of range"},
+	{
+		"a change that came with a pull request", "Deployment", engine.ClassProbeFailing,
+		[]engine.Evidence{
+			piece(engine.EvidenceChange, "what=env", "from=LEVEL=info", "to=LEVEL=debg", "container=api", "revision=2", "by=argocd-controller", "ago=3m"),
+			piece(engine.EvidenceMerge, "id=merge/old", "ref=acme/deploy#11", "ago=50m", "subject=words"),
+			piece(engine.EvidenceMerge, "id=merge/it", "ref=acme/deploy#12", "ago=6m", "subject=more words"),
+			piece(engine.EvidenceMerge, "id=merge/late", "ref=acme/deploy#13", "ago=1m", "subject=even more words"),
+		},
+		"rollout/change", "env LEVEL=info → LEVEL=debg",
+	},
+	{
+		"a merge, and no change that anybody saw", "Deployment", engine.ClassHighLatency,
+		[]engine.Evidence{piece(engine.EvidenceMerge, "ref=acme/infra#7", "ago=12m", "subject=smaller instances")},
+		"rollout/merge", "acme/infra#7, smaller instances",
+	},
 }
 
 func TestRankOfWhatStandsBetween(t *testing.T) {

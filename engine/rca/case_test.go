@@ -585,21 +585,4 @@ var cases = []struct {
 		},
 		"rollout/change", "image api:1 → api:2", "rollout undo deployment/api",
 	},
-	{
-		"a change that came with a pull request", "Deployment",
-		[]engine.Class{engine.ClassProbeFailing},
-		[]engine.Evidence{
-			piece(engine.EvidenceChange, "what=env", "from=LEVEL=info", "to=LEVEL=debg", "container=api", "revision=2", "by=argocd-controller", "ago=3m"),
-			piece(engine.EvidenceMerge, "id=merge/old", "ref=acme/deploy#11", "ago=50m", "subject=words"),
-			piece(engine.EvidenceMerge, "id=merge/it", "ref=acme/deploy#12", "ago=6m", "subject=more words"),
-			piece(engine.EvidenceMerge, "id=merge/late", "ref=acme/deploy#13", "ago=1m", "subject=even more words"),
-		},
-		"rollout/change", "env LEVEL=info → LEVEL=debg", "",
-	},
-	{
-		"a merge, and no change that anybody saw", "Deployment",
-		[]engine.Class{engine.ClassHighLatency},
-		[]engine.Evidence{piece(engine.EvidenceMerge, "ref=acme/infra#7", "ago=12m", "subject=smaller instances")},
-		"rollout/merge", "acme/infra#7, smaller instances", "",
-	},
 }
