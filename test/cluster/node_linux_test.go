@@ -43,6 +43,21 @@ func TestNode(t *testing.T) {
 		t.Fatalf("mode %s, want %s", c.Mode(), cluster.Node)
 	}
 
+	weighed := 0
+	for group := range left.groups {
+		for file, want := range map[string]string{"cpu.shares": "10240", "cpu.weight": "1000"} {
+			if body, err := os.ReadFile(filepath.Join(group, file)); err == nil {
+				weighed++
+				if strings.TrimSpace(string(body)) != want {
+					t.Errorf("all pods weigh %q by %s in %s, want %s: they would be starved beside other processes", body, file, group, want)
+				}
+			}
+		}
+	}
+	if weighed != 1 {
+		t.Errorf("all pods weigh something in %d groups, want one", weighed)
+	}
+
 	t.Run("containers", func(t *testing.T) {
 		t.Run("crash", func(t *testing.T) { t.Parallel(); crash(t, c) })
 		t.Run("out of memory", func(t *testing.T) { t.Parallel(); outOfMemory(t, c) })
