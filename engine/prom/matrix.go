@@ -33,6 +33,10 @@ const (
 	labelCapacity
 	labelFamily
 	labelCallee
+	labelSource
+	labelSourceNamespace
+	labelDestination
+	labelDestinationNamespace
 	labelCount
 )
 
@@ -42,6 +46,11 @@ var labelNames = map[string]int{
 	"node": labelNode, "resource": labelResource, "label_node_kubernetes_io_instance_type": labelType,
 	"label_topology_kubernetes_io_region": labelRegion, "capacity": labelCapacity,
 	familyLabel: labelFamily, calleeLabel: labelCallee, addressLabel: labelCallee, // whichever a client library has
+	// Istio's names, and Linkerd's.
+	"source_workload": labelSource, "deployment": labelSource, "statefulset": labelSource, "daemonset": labelSource,
+	"source_workload_namespace": labelSourceNamespace,
+	"destination_workload":      labelDestination, "dst_deployment": labelDestination, "dst_statefulset": labelDestination, "dst_daemonset": labelDestination,
+	"destination_workload_namespace": labelDestinationNamespace, "dst_namespace": labelDestinationNamespace,
 }
 
 // labelSet holds the labels of a series that are read, "" for those that it has not.

@@ -68,6 +68,7 @@ func (s *Suspects) Collect(ctx context.Context, i engine.Incident) ([]engine.Evi
 	if last := i.StartedAt.Add(nearAfter); now.After(last) {
 		now = last
 	}
+	n = s.called(ctx, n, now)
 	series, err := s.series(ctx, &n, onset.Add(-nearPast), now)
 	if err != nil {
 		return nil, err
@@ -140,7 +141,7 @@ func (s *Suspects) series(ctx context.Context, n *rca.Neighborhood, from, to tim
 		return nil, failed
 	}
 	out := map[string]rca.Series{}
-	s.edges(ctx, m, g, n, out)
+	edges(ctx, m, g, n, out)
 	for k := range f {
 		at := g.at(k).Unix()
 		for w, values := range f[k].values() {
@@ -165,59 +166,6 @@ func keepPoint(out map[string]rca.Series, name string, m engine.Measure, p engin
 		out[name] = rca.Series{}
 	}
 	out[name][m] = append(out[name][m], p)
-}
-
-// What callers measure of those that they call: OpenTelemetry names the callee server_address.
-const (
-	clientMetric  = "http_client_request_duration_seconds"
-	calleeLabel   = "callee"
-	addressLabel  = "server_address"
-	leastRequests = 0.02 // a second, of an edge: one in a minute says nothing
-)
-
-// edges reads how long the workloads of a neighbourhood waited for one another. Where nobody measures that, nothing is missing.
-func (s *Suspects) edges(ctx context.Context, m *Meter, g grid, n *rca.Neighborhood, out map[string]rca.Series) {
-	type edge struct{ caller, callee string }
-	took, asked := map[edge][]float64{}, map[edge][]float64{}
-	owner := placedOwner(n)
-	for metric, sums := range map[string]map[edge][]float64{clientMetric + "_sum": took, clientMetric + "_count": asked} {
-		var all []labelSet
-		var rows [][]float64
-		query := "sum by (namespace, pod, " + calleeLabel + ", " + addressLabel + ") (rate(" + m.base.of(metric) + m.window + "))"
-		if err := m.ask.insist(ctx, query, g, func(l labelSet) []float64 {
-			row := blank(g.n)
-			all, rows = append(all, l), append(rows, row)
-			return row
-		}); err != nil {
-			return
-		}
-		for k, l := range all {
-			w, ok := owner(l[labelNamespace], l[labelPod])
-			callee, known := n.Behind(l[labelNamespace], l[labelCallee])
-			if !ok || !known {
-				continue
-			}
-			at := edge{rca.NodeName(w), callee}
-			if sums[at] == nil {
-				sums[at] = make([]float64, g.n)
-			}
-			for j, v := range rows[k] {
-				if !math.IsNaN(v) {
-					sums[at][j] += v
-				}
-			}
-		}
-	}
-	for at, count := range asked {
-		if at.caller == at.callee || took[at] == nil {
-			continue
-		}
-		for k, c := range count {
-			if c >= leastRequests {
-				keepPoint(out, at.callee, rca.SeenBy(at.caller), engine.Point{At: g.at(k).Unix(), Value: took[at][k] / c})
-			}
-		}
-	}
 }
 
 // meterOf is a meter of some namespaces, which knows the families that there are.

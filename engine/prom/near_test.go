@@ -2,8 +2,11 @@ package prom
 
 import (
 	"context"
+	"maps"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/rca"
@@ -26,7 +29,7 @@ func TestSuspects(t *testing.T) {
 	of := func(namespace, metric, pod string, value func(time.Time) float64, more ...string) past {
 		return series(every, value, append([]string{"__name__", metric, "namespace", namespace, "pod", pod}, more...)...)
 	}
-	const front, cart, gone = "front-7d9f8c6b5d-x2x2x", "cart-5d9f8c6b5d-z9z9z", "cart-5d9f8c6b5d-g4g4g"
+	const front, cart, gone, web = "front-7d9f8c6b5d-x2x2x", "cart-5d9f8c6b5d-z9z9z", "cart-5d9f8c6b5d-g4g4g", "web-5d9f8c6b5d-w8w8w"
 	p := serveHistory(t, 1,
 		of("shop", "http_requests_total", front, per(10, 10), "code", "200"), of("shop", "http_request_duration_seconds_sum", front, per(1, 30)), of("shop", "http_request_duration_seconds_count", front, per(10, 10)),
 		of("shop", "http_requests_total", cart, per(5, 10), "code", "200"), of("shop", "http_request_duration_seconds_sum", cart, per(0.25, 28)), of("shop", "http_request_duration_seconds_count", cart, per(5, 10)),
@@ -35,6 +38,15 @@ func TestSuspects(t *testing.T) {
 		of("far", "http_requests_total", "other-a", per(1, 1), "code", "500"),
 		of("shop", clientMetric+"_sum", front, per(0.5, 30), "callee", "cart:8080/buy", "code", "200"), of("shop", clientMetric+"_count", front, per(10, 10), "callee", "cart:8080/buy", "code", "200"),
 		of("shop", clientMetric+"_sum", cart, per(1, 1), "server_address", "db.far"), of("shop", clientMetric+"_count", cart, per(10, 10), "server_address", "db.far"),
+		// Istio knows a caller of another namespace, by the word of who answers; Linkerd one by that of who calls. Both know what nothing names.
+		of("shop", "istio_requests_total", web, per(1, 1), "reporter", "destination", "source_workload", "nightly", "source_workload_namespace", "jobs", "destination_workload", "web", "destination_workload_namespace", "shop"),
+		of("shop", "istio_requests_total", front, per(1, 1), "reporter", "source", "source_workload", "front", "source_workload_namespace", "shop", "destination_workload", "cart", "destination_workload_namespace", "shop"),
+		of("shop", "istio_requests_total", cart, per(0, 0), "reporter", "source", "source_workload", "cart", "source_workload_namespace", "shop", "destination_workload", "idle", "destination_workload_namespace", "shop"),
+		of("shop", "istio_requests_total", web, per(1, 1), "reporter", "destination", "source_workload", "unknown", "source_workload_namespace", "unknown", "destination_workload", "web", "destination_workload_namespace", "shop"),
+		of("shop", "response_total", cart, per(2, 2), "direction", "outbound", "deployment", "cart", "dst_statefulset", "db", "dst_namespace", "far"),
+		of("shop", "response_latency_ms_sum", cart, per(80, 80), "direction", "outbound", "deployment", "cart", "dst_statefulset", "db", "dst_namespace", "far"),
+		of("shop", "response_latency_ms_count", cart, per(2, 2), "direction", "outbound", "deployment", "cart", "dst_statefulset", "db", "dst_namespace", "far"),
+		of("shop", "response_total", web, per(2, 2), "direction", "inbound", "deployment", "web"),
 	)
 	at := func(name string) engine.Workload {
 		return engine.Workload{Cluster: "prod", Namespace: "shop", Kind: kindDeployment, Name: name}
@@ -68,6 +80,25 @@ func TestSuspects(t *testing.T) {
 	if _, ok := d.Find("neighbor/" + m); ok {
 		t.Error("the machine is no busier than it was")
 	}
+	if len(n.Graph[f]) != 2 || len(n.Graph[c]) != 1 || len(n.Workloads) != 3 {
+		t.Errorf("what others have too was changed: %v", n.Graph)
+	}
+	db := engine.Workload{Cluster: "prod", Namespace: "far", Kind: kindStatefulSet, Name: "db"}
+	known := n
+	known.Workloads = maps.Clone(n.Workloads)
+	known.Workloads[rca.NodeName(db)] = db
+	wide := s.called(t.Context(), known, onset)
+	if diff := cmp.Diff(rca.Graph{f: {c, m}, c: {m, "far/StatefulSet/db"}, "jobs/Deployment/nightly": {"shop/Deployment/web"}}, wide.Graph); diff != "" {
+		t.Errorf("who calls whom, by a mesh:\n%s", diff)
+	}
+	if r := wide.Relation("jobs/Deployment/nightly"); r != rca.RelationNone || wide.Workloads["jobs/Deployment/nightly"].Namespace != "jobs" {
+		t.Errorf("a caller of another is %q", r)
+	}
+	ended, stop := context.WithCancel(t.Context())
+	stop()
+	if same := s.called(ended, n, onset); len(same.Graph) != 2 {
+		t.Errorf("while Prometheus does not say: %v", same.Graph)
+	}
 	never := i
 	never.Classes = []engine.Class{engine.ClassImagePull}
 	if found, err := s.Collect(t.Context(), never); err != nil || len(found) > 0 {
@@ -87,6 +118,10 @@ func TestSuspects(t *testing.T) {
 	}
 	if points := series[c][rca.SeenBy(f)]; len(points) != 51 || points[20].Value < 0.049 || points[20].Value > 0.051 {
 		t.Errorf("how long front waits for cart: %+v", points)
+	}
+	waits, err := s.series(t.Context(), &wide, onset.Add(-time.Hour), onset.Add(-10*time.Minute))
+	if points := waits["far/StatefulSet/db"][rca.SeenBy(c)]; err != nil || len(points) != 51 || points[20].Value < 0.039 || points[20].Value > 0.041 {
+		t.Errorf("how long cart waits for db, by a mesh: %+v, %v", points, err)
 	}
 	// Two pods of five requests a second each, one of which is gone.
 	if points := series[c][engine.MeasureRequests]; len(points) != 51 || points[20].Value < 9.9 || points[20].Value > 10.1 {
