@@ -146,6 +146,7 @@ type target struct {
 	pod       *corev1.Pod
 	container string
 	previous  bool
+	ended     time.Time // of the run that is meant, to the second, while it is not known to have been restarted
 }
 
 // logTargets chooses the logs that tell most: those of containers that failed, then those of containers that are not ready.
@@ -156,6 +157,9 @@ func (s *subject) logTargets() []target {
 			t := target{pod: p, container: n.status.Name}
 			// A container that waits to be restarted has ended; its log is that of the run before, as is that of one that came back.
 			t.previous = n.status.State.Terminated == nil && n.status.LastTerminationState.Terminated != nil
+			if e := n.status.State.Terminated; e != nil {
+				t.ended = e.FinishedAt.Time
+			}
 			switch {
 			case n.status.State.Running == nil && n.status.State.Terminated == nil && !t.previous:
 				continue // it never ran
@@ -173,21 +177,34 @@ func (s *subject) logTargets() []target {
 	return append(append(failing, waiting...), rest...)
 }
 
+// read gives the log of the run that is meant. The kubelet restarts a container for the first time at once, so that a run which is known to
+// have ended may be the one before by now: then there is a line of after its end, or none.
+func (t target) read(ctx context.Context, client kubernetes.Interface, lines int) (out []rca.LogLine, previous bool, err error) {
+	out, _, err = tail(ctx, client, t.pod.Namespace, t.pod.Name, t.container, t.previous, lines)
+	switch {
+	case t.previous && (errors.Is(err, errNotKept) || apierrors.IsBadRequest(err)): // it failed again meanwhile, and the run before is gone
+		out, _, err = tail(ctx, client, t.pod.Namespace, t.pod.Name, t.container, false, lines)
+		return out, true, err
+	case err == nil && !t.ended.IsZero() && (len(out) == 0 || !out[len(out)-1].At.Before(t.ended.Truncate(time.Second).Add(time.Second))):
+		if before, _, err := tail(ctx, client, t.pod.Namespace, t.pod.Name, t.container, true, lines); err == nil && len(before) > 0 {
+			return before, true, nil
+		}
+	}
+	return out, t.previous, err
+}
+
 // logs shows the telling lines and the last ones of the logs of containers that failed.
 func logs(ctx context.Context, s *subject) ([]engine.Evidence, error) {
 	var out []engine.Evidence
 	var problem error
 	targets := s.logTargets()
 	for _, t := range targets[:min(len(targets), maxLogs)] {
-		lines, _, err := tail(ctx, s.Client, t.pod.Namespace, t.pod.Name, t.container, t.previous, readLogLines)
-		if t.previous && (errors.Is(err, errNotKept) || apierrors.IsBadRequest(err)) { // it failed again meanwhile, and the run before is gone
-			lines, _, err = tail(ctx, s.Client, t.pod.Namespace, t.pod.Name, t.container, false, readLogLines)
-		}
+		lines, previous, err := t.read(ctx, s.Client, readLogLines)
 		if err != nil {
 			problem = first(problem, unread(err, t.pod.Namespace, t.pod.Name))
 		}
-		id := fmt.Sprintf("log/%s/%s/%t", t.pod.Name, t.container, t.previous)
-		out = append(out, rca.LogEvidence(id, refOf("Pod", t.pod), t.container, yes(t.previous), lines)...)
+		id := fmt.Sprintf("log/%s/%s/%t", t.pod.Name, t.container, previous)
+		out = append(out, rca.LogEvidence(id, refOf("Pod", t.pod), t.container, yes(previous), lines)...)
 	}
 	return out, first(problem, s.podsErr)
 }

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -116,6 +117,35 @@ func TestTheKubeletsExcuseIsNoLog(t *testing.T) {
 		logs["app/false"] = "2026-11-22T11:59:28Z " + excuse + "\n" // a program that says so itself
 		if found, _ = gather(t, c, incident("Deployment", "api")); len(found["logs"]) != 1 {
 			t.Errorf("%s\nof a program is left out", excuse)
+		}
+	}
+}
+
+// TestARunThatEndedIsReadAfterItsRestart has a kubelet restart a container between the news of its end and the reading of its log.
+func TestARunThatEndedIsReadAfterItsRestart(t *testing.T) {
+	is := template("api:1")
+	ended := podOf("api-1-b", "api-1", is)
+	status := &ended.Status.ContainerStatuses[0]
+	status.Ready = false
+	status.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", FinishedAt: at(30 * time.Second)}} // 11:59:30
+	const failed, began = "2026-11-22T11:59:30.4Z bind: address already in use", "2026-11-22T11:59:31.1Z starting"
+	for _, tt := range []struct{ name, current, before, want string }{
+		{"not restarted", failed, "", "bind: address already in use"},
+		{"not restarted, and it failed before", failed, "2026-11-22T11:59:01Z another failure", "bind: address already in use"},
+		{"restarted, and has said nothing", "", failed, "bind: address already in use"},
+		{"restarted, and has begun", began, failed, "bind: address already in use"},
+		{"said nothing at all", "", "", ""},
+		{"restarted, and the run before is not kept", began, "", "starting"},
+	} {
+		c := client(deployment(is), replicaSet(1, time.Hour, is), ended.DeepCopy())
+		logs := map[string]string{"app/false": tt.current}
+		if tt.before != "" {
+			logs["app/true"] = tt.before
+		}
+		serves(c, logs)
+		found, broken := gather(t, c, incident("Deployment", "api"))
+		if got := strings.Join(texts(found["logs"]), "|"); got != tt.want || broken["logs"] != nil {
+			t.Errorf("%s: read %q, %v; want %q", tt.name, got, broken["logs"], tt.want)
 		}
 	}
 }

@@ -59,7 +59,7 @@ func (n *Neighbors) Collect(ctx context.Context, i engine.Incident) ([]engine.Ev
 }
 
 // Near reads what stands near the workload of an incident: the workloads of its namespace and of those whose services it names, who of
-// them names whose service in its environment or arguments, the machines that its pods are on, and what else runs there. Callers in
+// them names whose service in its environment or arguments, the machines that its pods are on, what else runs there, and the claims of volumes that pods have. Callers in
 // other namespaces are not known by this. It fails with Unavailable or Forbidden when its own namespace cannot be read; what cannot be
 // read beyond it is left out. Those who ask within seconds share one answer, and must not change it.
 func (n *Neighbors) Near(ctx context.Context, i engine.Incident) (rca.Neighborhood, error) {
@@ -218,6 +218,11 @@ func (r *ring) pod(p *corev1.Pod) {
 	if p.Spec.NodeName != "" {
 		placed.Machine = r.add(engine.Workload{Cluster: r.Cluster, Kind: engine.KindNode, Name: p.Spec.NodeName})
 		r.depend(placed.Workload, placed.Machine)
+	}
+	for _, v := range p.Spec.Volumes {
+		if v.PersistentVolumeClaim != nil {
+			r.depend(placed.Workload, r.add(engine.Workload{Cluster: r.Cluster, Namespace: p.Namespace, Kind: rca.KindClaim, Name: v.PersistentVolumeClaim.ClaimName}))
+		}
 	}
 	r.n.Pods[at] = placed
 }

@@ -43,13 +43,15 @@ func shop() []runtime.Object {
 			Spec:       appsv1.ReplicaSetSpec{Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: l}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: image}}}}},
 		}
 	}
+	writes := pod("data", "db", "db-77f-a", "n3")
+	writes.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "db-data"}}}, {Name: "tmp"}}
 	done := pod("pay", "cart", "cart-77f-done", "n1")
 	done.Status.Phase = corev1.PodSucceeded
 	return []runtime.Object{
 		workload("pay", "api", nil, corev1.EnvVar{Name: "CART_URL", Value: "http://basket:80/"}, corev1.EnvVar{Name: "DB", Value: "postgres://u@db.data.svc.cluster.local:5432/x"}, corev1.EnvVar{Name: "GONE_HOST", Value: "nobody"}),
 		workload("pay", "cart", nil), workload("pay", "front", []string{"--api=api:8080"}), workload("data", "db", nil),
 		service("pay", "basket", "cart"), service("pay", "api", "api"), service("data", "db", "db"), service("pay", "headless", ""),
-		pod("pay", "api", "api-77f-a", "n1"), pod("pay", "cart", "cart-77f-a", "n2"), pod("data", "db", "db-77f-a", "n3"), pod("other", "batch", "batch-77f-x", "n1"), pod("pay", "front", "front-77f-a", "n2"), done,
+		pod("pay", "api", "api-77f-a", "n1"), pod("pay", "cart", "cart-77f-a", "n2"), writes, pod("other", "batch", "batch-77f-x", "n1"), pod("pay", "front", "front-77f-a", "n2"), done,
 		set("cart-66f", "cart:1", "1", 48*time.Hour), set("cart-77f", "cart:2", "2", 10*time.Minute),
 	}
 }
@@ -68,7 +70,7 @@ func TestNear(t *testing.T) {
 		"pay/Deployment/api":   {"/Node/n1", "data/Deployment/db", "pay/Deployment/cart"},
 		"pay/Deployment/cart":  {"/Node/n2"},
 		"pay/Deployment/front": {"/Node/n2", "pay/Deployment/api"},
-		"data/Deployment/db":   {"/Node/n3"},
+		"data/Deployment/db":   {"/Node/n3", "data/PersistentVolumeClaim/db-data"},
 		// It is known by its pod alone, and which Deployment made that by its name.
 		"other/Deployment/batch": {"/Node/n1"},
 	}
@@ -78,6 +80,7 @@ func TestNear(t *testing.T) {
 	for name, relation := range map[string]rca.Relation{
 		"pay/Deployment/api": rca.RelationSelf, "pay/Deployment/cart": rca.RelationCalls, "data/Deployment/db": rca.RelationCalls,
 		"pay/Deployment/front": rca.RelationCalledBy, "/Node/n1": rca.RelationOn, "/Node/n2": rca.RelationUnder, "other/Deployment/batch": rca.RelationSameNode,
+		"data/PersistentVolumeClaim/db-data": rca.RelationHas,
 	} {
 		if got := n.Relation(name); got != relation {
 			t.Errorf("%s is related as %q, want %q", name, got, relation)

@@ -308,15 +308,14 @@ func (s *subject) logHosts(ctx context.Context) ([]host, error) {
 	if len(targets) == 0 {
 		return nil, nil
 	}
-	t := targets[0]
-	lines, _, err := tail(ctx, s.Client, t.pod.Namespace, t.pod.Name, t.container, t.previous, hostLines)
+	lines, _, err := targets[0].read(ctx, s.Client, hostLines)
 	if err != nil {
 		return nil, nil // the collector of logs tells that they cannot be read
 	}
 	var out []host
 	for _, l := range lines {
 		for _, name := range hostsIn(l.Text) {
-			out = s.addHost(out, name, "log of container "+t.container)
+			out = s.addHost(out, name, "log of container "+targets[0].container)
 		}
 	}
 	return out, nil
