@@ -43,7 +43,11 @@ const (
 	ActionChaosDelete Action = "chaos_delete" // say yes to plain deletes, which break disruption budgets
 	ActionChaosStop   Action = "chaos_stop"   // stop experiments
 	ActionChaosCancel Action = "chaos_cancel" // say no to one that is planned
-	ActionChaosAlarm  Action = "chaos_alarm"  // in the audit log alone: an alarm stopped one
+
+	ActionChaosRefused Action = "chaos_refused" // in the audit log alone: a blocker, or the cluster, kept one from beginning
+	ActionChaosBegun   Action = "chaos_begun"   // in the audit log alone
+	ActionChaosOver    Action = "chaos_over"    // in the audit log alone
+	ActionChaosAlarm   Action = "chaos_alarm"   // in the audit log alone: over, as an alarm stopped it
 )
 
 // Decision is what a person decided, or was refused. It is a row with a name and a time.

@@ -32,7 +32,6 @@ type Chaos struct {
 	Book     ExperimentBook
 	Clusters []string // where experiments are done
 	Channel  string   // of their cards
-	Deletes  bool     // plain deletes may be asked for
 	Seed     func() uint64
 }
 

@@ -36,10 +36,13 @@ func (b *Breaking) begin(ctx, held context.Context, c Broken, e engine.Experimen
 	if err != nil {
 		return err
 	}
+	if f.Calls, err = b.calls(looking, c, e); err != nil {
+		return err
+	}
 	look, err := c.Injector.Rehearse(looking, e)
 	switch code := engine.CodeOf(err); {
 	case err == nil:
-		look.Steady, look.Refusals, look.Text = chaos.Steady(look, f), chaos.Refusals(look, f, b.Rules), ""
+		look.Steady, look.Refusals, look.Text = chaos.Steady(look, f), chaos.Refusals(look, f, b.Rules), chaos.Changed(e, look)
 	case code == engine.Unavailable || code == engine.Internal:
 		return err
 	default:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ type Witness interface {
 	Incident(ctx context.Context, id int64) (engine.Incident, error)
 	Incidents(ctx context.Context, f engine.IncidentFilter) ([]engine.Incident, error)
 	FiringAlerts(ctx context.Context, cluster string) ([]engine.Signal, error)
+	Overview(ctx context.Context) (engine.Overview, error)
 }
 
 // Broken is a cluster in which experiments are done.
@@ -82,12 +84,13 @@ type Patience struct {
 	Gap   time.Duration // 2 s: between two looks at what fires, and at whether all is well again
 	Left  time.Duration // 90 s: for the faults of a process that died to end
 	Again time.Duration // 15 s: before what failed is tried again
+	Sweep time.Duration // 1 m: between two looks at what is left
 }
 
 func (p Patience) withDefaults() Patience {
 	return Patience{
 		Hold: cmp.Or(p.Hold, 20*time.Second), Blind: cmp.Or(p.Blind, 10*time.Second), Gap: cmp.Or(p.Gap, 2*time.Second),
-		Left: cmp.Or(p.Left, 90*time.Second), Again: cmp.Or(p.Again, 15*time.Second),
+		Left: cmp.Or(p.Left, 90*time.Second), Again: cmp.Or(p.Again, 15*time.Second), Sweep: cmp.Or(p.Sweep, time.Minute),
 	}
 }
 
@@ -108,6 +111,7 @@ func (b *Breaking) Run(ctx context.Context) {
 	b.Patience = b.Patience.withDefaults()
 	var all sync.WaitGroup
 	defer all.Wait()
+	all.Go(func() { b.sweeps(ctx) })
 	slots := make(chan struct{}, chaosAtOnce)
 	wake := b.Queue.Wake(ctx)
 	var seen, expired time.Time
@@ -245,7 +249,7 @@ func (b *Breaking) hold(ctx context.Context, taken engine.Experiment, holder str
 	}
 }
 
-// field is what is known of the cluster now that matters to whether an experiment may begin.
+// field is what is known of the cluster now that matters to whether an experiment may begin, but for whom its targets depend on.
 func (b *Breaking) field(ctx context.Context, c Broken, e engine.Experiment) (chaos.Field, error) {
 	f, err := b.look(ctx, c, e)
 	if err != nil {
@@ -255,8 +259,27 @@ func (b *Breaking) field(ctx context.Context, c Broken, e engine.Experiment) (ch
 		return f, err
 	}
 	f.Experiments = slices.DeleteFunc(f.Experiments, func(o engine.Experiment) bool { return o.ID == e.ID })
-	f.Calls = b.calls(ctx, c, e, f)
-	return f, nil
+	f.Unwatched, err = b.unwatched(ctx, c.Name)
+	return f, err
+}
+
+// watchGone is how long ago the bot may have looked at a cluster, whose alerts and incidents are then still known.
+const watchGone = time.Minute
+
+// unwatched says why the bot knows nothing of a cluster now; "" when it watches.
+func (b *Breaking) unwatched(ctx context.Context, cluster string) (string, error) {
+	o, err := b.Witness.Overview(ctx)
+	if err != nil {
+		return "", err
+	}
+	k := slices.IndexFunc(o.Clusters, func(c engine.ClusterState) bool { return c.Name == cluster })
+	if k < 0 || o.Clusters[k].SyncedAt.IsZero() {
+		return "it never did; `autopilot serve` must run, with " + cluster + " in its configuration", nil
+	}
+	if ago := b.Now().Sub(o.Clusters[k].SyncedAt); ago > watchGone {
+		return strings.TrimSuffix(fmt.Sprintf("what it knows is %s old: %s", ago.Round(time.Second), o.Clusters[k].Error), ": "), nil
+	}
+	return "", nil
 }
 
 // look is how the cluster is now, as far as an experiment that runs must know.
@@ -300,24 +323,18 @@ func (b *Breaking) hear(ctx context.Context, c Broken, f *chaos.Field) (err erro
 	return err
 }
 
-// mostAsked is of how many workloads it is asked whom they call.
-const mostAsked = 8
-
-// calls puts together whom the workloads that may be hit depend on. That nobody can say is no reason not to plan.
-func (b *Breaking) calls(ctx context.Context, c Broken, e engine.Experiment, f chaos.Field) map[engine.Workload][]engine.Workload {
+// calls puts together whom the workloads that are hit depend on. It fails with Unavailable when the cluster does not answer; that nobody
+// can say of a workload of some unknown kind is no reason not to plan.
+func (b *Breaking) calls(ctx context.Context, c Broken, e engine.Experiment) (map[engine.Workload][]engine.Workload, error) {
 	calls := map[engine.Workload][]engine.Workload{}
 	if c.Calls == nil {
-		return calls
+		return calls, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
-	defer cancel()
-	asked := 0
-	for _, u := range f.Units {
-		if asked == mostAsked || !mayHit(e, u.Workload) {
-			continue
+	for _, hit := range hitBy(e) {
+		found, err := c.Calls(ctx, hit)
+		if engine.CodeOf(err) == engine.Unavailable {
+			return nil, err
 		}
-		asked++
-		found, err := c.Calls(ctx, u.Workload)
 		if err != nil {
 			b.complain(ctx, "callees are not known", err)
 			continue
@@ -330,14 +347,20 @@ func (b *Breaking) calls(ctx context.Context, c Broken, e engine.Experiment, f c
 			}
 		}
 	}
-	return calls
+	return calls, nil
 }
 
-// mayHit tells whether a strike names a workload, or names none in its namespace.
-func mayHit(e engine.Experiment, w engine.Workload) bool {
-	return slices.ContainsFunc(e.Strikes, func(s engine.Strike) bool {
-		return (s.Namespace == "" || s.Namespace == w.Namespace) && (s.Workload == "" || s.Workload == w.Name || s.Workload == w.Kind+"/"+w.Name)
-	})
+// hitBy lists the workloads of an experiment's targets, each once.
+func hitBy(e engine.Experiment) []engine.Workload {
+	var all []engine.Workload
+	for _, s := range e.Strikes {
+		for _, t := range s.Targets {
+			if t.Workload.Kind != engine.KindNode && !slices.Contains(all, t.Workload) {
+				all = append(all, t.Workload)
+			}
+		}
+	}
+	return all
 }
 
 // plan makes a plan of a wish, has the API server try it, and shows it. What cannot be planned is refused with the reason.
@@ -349,6 +372,13 @@ func (b *Breaking) plan(ctx context.Context, c Broken, e engine.Experiment, hold
 		return err
 	}
 	drafted, err := chaos.Draft(requestOf(e), f, b.Rules, e.ID)
+	if err == nil {
+		// Whom the targets depend on changes no target, but what is expected, and what keeps it from beginning.
+		if f.Calls, err = b.calls(ctx, c, drafted); err != nil {
+			return err
+		}
+		drafted, err = chaos.Draft(requestOf(e), f, b.Rules, e.ID)
+	}
 	if err == nil {
 		drafted, err = c.Injector.Rehearse(ctx, inherit(drafted, e))
 	}

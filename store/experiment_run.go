@@ -77,6 +77,9 @@ func (s *Store) PlanExperiment(ctx context.Context, plan engine.Experiment, hold
 		e.Status = engine.ExperimentPlanned
 		if len(e.Refusals) > 0 || e.Text != "" {
 			e.Status = engine.ExperimentRefused
+			if err := s.auditExperiment(ctx, tx, *e, engine.ActionChaosRefused, whyRefused(*e)); err != nil {
+				return err
+			}
 		}
 		return release(ctx, tx, e.ID, time.Time{})
 	})
@@ -122,10 +125,13 @@ func (s *Store) BeginExperiment(ctx context.Context, look engine.Experiment, hol
 		}
 		if len(e.Refusals) > 0 || e.Text != "" {
 			e.Status = engine.ExperimentRefused
+			if err := s.auditExperiment(ctx, tx, *e, engine.ActionChaosRefused, whyRefused(*e)); err != nil {
+				return err
+			}
 			return release(ctx, tx, e.ID, time.Time{})
 		}
 		e.Status, e.StartedAt, e.EndsAt, e.Expires = engine.ExperimentRunning, s.now(), look.EndsAt, time.Time{}
-		return nil
+		return s.auditExperiment(ctx, tx, *e, engine.ActionChaosBegun, e.Title)
 	})
 }
 
@@ -146,8 +152,8 @@ func (s *Store) KeepBlow(ctx context.Context, id int64, holder string, b engine.
 	})
 }
 
-// EndExperiment keeps that an experiment is over: all its faults have ended, or it is known of which that was not seen. What an alarm
-// stopped is audited. It is graded from then on.
+// EndExperiment keeps that an experiment is over: all its faults have ended, or it is known of which that was not seen. It is graded from
+// then on.
 func (s *Store) EndExperiment(ctx context.Context, over engine.Experiment, holder string) (engine.Experiment, error) {
 	return s.held(ctx, over.ID, holder, func(ctx context.Context, tx pgx.Tx, e *engine.Experiment) error {
 		if e.Status != engine.ExperimentRunning {
@@ -157,13 +163,33 @@ func (s *Store) EndExperiment(ctx context.Context, over engine.Experiment, holde
 		for k := range e.Blows {
 			e.Blows[k].Began, e.Blows[k].Ended = stamp(e.Blows[k].Began), stamp(e.Blows[k].Ended)
 		}
-		if err := release(ctx, tx, e.ID, time.Time{}); err != nil || over.Ending != engine.EndedByAlarm {
+		if err := release(ctx, tx, e.ID, time.Time{}); err != nil {
 			return err
 		}
-		return s.appendAudit(ctx, tx, engine.AuditRow{
-			At: s.now(), Action: engine.ActionChaosAlarm, Subject: fmt.Sprintf("experiment/%d", e.ID), Allowed: true, Reason: e.Text, Plan: e.Hash,
-		})
+		if over.Ending == engine.EndedByAlarm {
+			return s.auditExperiment(ctx, tx, *e, engine.ActionChaosAlarm, e.Text)
+		}
+		return s.auditExperiment(ctx, tx, *e, engine.ActionChaosOver, strings.TrimSuffix(string(e.Ending)+": "+e.Text, ": "))
 	})
+}
+
+// auditExperiment has the audit log say what became of an experiment without a person: it began, it was kept from that, it is over.
+func (s *Store) auditExperiment(ctx context.Context, tx pgx.Tx, e engine.Experiment, a engine.Action, reason string) error {
+	return s.appendAudit(ctx, tx, engine.AuditRow{
+		At: s.now(), Action: a, Subject: fmt.Sprintf("experiment/%d", e.ID), Allowed: a != engine.ActionChaosRefused, Reason: reason, Plan: e.Hash,
+	})
+}
+
+// whyRefused gives the reasons that keep an experiment from beginning, each with its blocker.
+func whyRefused(e engine.Experiment) string {
+	var all []string
+	for _, r := range e.Refusals {
+		all = append(all, r.Blocker+": "+r.Text)
+	}
+	if len(all) == 0 {
+		return e.Text
+	}
+	return strings.Join(all, "; ")
 }
 
 // GradeExperiment keeps how the bot did in an experiment that is over. A grade that is there stays.

@@ -42,8 +42,11 @@ type shop struct {
 	hit     []string        // "kill api-1"
 	away    error           // what the API server answers
 	silence time.Duration
-	wide    bool // there is an edge too, which opted in, and a vault, which did not
-	dead    bool // whoever holds faults was killed: nobody ends what they began
+	wide    bool             // there is an edge too, which opted in, and a vault, which did not
+	dead    bool             // whoever holds faults was killed: nobody ends what they began
+	idle    int              // workloads of shop without pods
+	by      engine.Mechanism // by which the API server would let it be done; "" for the first that is planned
+	stuck   int              // so many looks at what is left find it, before it can be ended; nobody sees an end before that
 }
 
 func newShop() *shop {
@@ -70,6 +73,10 @@ func (s *shop) Field(context.Context, []string, string) (chaos.Field, error) {
 		Cluster: "prod", At: time.Now(), Namespaces: []chaos.Namespace{{Name: "shop", OptedIn: true}},
 		Units: []chaos.Unit{{Workload: shopAPI, Desired: 3, Ready: len(s.pods)}}, Pods: slices.Clone(s.pods), Nodes: []chaos.Node{{Name: "n1", Ready: true}},
 	}
+	for k := range s.idle {
+		w := engine.Workload{Cluster: "prod", Namespace: "shop", Kind: "Deployment", Name: fmt.Sprint("idle-", k)}
+		f.Units = append([]chaos.Unit{{Workload: w}}, f.Units...)
+	}
 	if s.wide {
 		for _, n := range []chaos.Namespace{{Name: "edge", OptedIn: true}, {Name: "vault"}} {
 			w := engine.Workload{Cluster: "prod", Namespace: n.Name, Kind: "Deployment", Name: "web"}
@@ -85,6 +92,17 @@ func (s *shop) Field(context.Context, []string, string) (chaos.Field, error) {
 }
 
 func (s *shop) Rehearse(_ context.Context, e engine.Experiment) (engine.Experiment, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.by != "" {
+		e.Strikes = slices.Clone(e.Strikes)
+		for k := range e.Strikes {
+			e.Strikes[k].Targets = slices.Clone(e.Strikes[k].Targets)
+			for n := range e.Strikes[k].Targets {
+				e.Strikes[k].Targets[n].Mechanism = s.by
+			}
+		}
+	}
 	return e, s.away
 }
 
@@ -114,9 +132,12 @@ func (s *shop) Inject(ctx context.Context, strike engine.Strike, t engine.Victim
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.dead {
+	switch {
+	case s.stuck > 0:
+		b.Clean, b.Outcome = false, "its end could not be seen"
+	case s.dead:
 		time.AfterFunc(s.silence, func() { s.end(handle) })
-	} else {
+	default:
 		delete(s.faults, handle)
 	}
 	b.Ended = time.Now()
@@ -136,6 +157,11 @@ func (s *shop) Left(_ context.Context, e engine.Experiment) ([]string, error) {
 	for _, b := range e.Blows {
 		if s.faults[b.Handle] {
 			left = append(left, b.Handle)
+		}
+	}
+	if s.stuck > 0 && len(left) > 0 {
+		if s.stuck--; s.stuck == 0 {
+			clear(s.faults)
 		}
 	}
 	return left, s.away
@@ -224,6 +250,7 @@ func newGame(t *testing.T, url, text string) *game {
 		url = storetest.URL(t)
 	}
 	g.st = storetest.Open(t, url, o)
+	must(t, g.st.ClusterStatus(t.Context(), "prod", time.Now().Add(24*time.Hour), "")) // the bot watches, whatever the skew
 	g.h = &handlers.Handlers{
 		Incidents: g.st, Decisions: g.st, Progress: g.st, Diagnoses: g.st, Signals: g.st, Groups: g,
 		Chaos: asksForChaos(cfg, g.st), Policy: cfg.policy(), Rules: rules, Now: time.Now, Log: log,
@@ -235,8 +262,8 @@ func newGame(t *testing.T, url, text string) *game {
 func (g *game) process(name string, days ...handlers.GameDay) (stop func()) {
 	b := &handlers.Breaking{
 		Queue: mortal{g.st, &g.dead}, Witness: g.st, Rules: g.cfg.chaosRules(), GameDays: days, Holder: name, Now: g.now, Log: slog.New(slog.DiscardHandler),
-		Clusters: []handlers.Broken{{Name: "prod", Injector: g.shop, Metrics: func(context.Context) error { return nil }}},
-		Patience: handlers.Patience{Hold: 2 * time.Second, Blind: time.Second, Gap: 50 * time.Millisecond, Left: 5 * time.Second, Again: 200 * time.Millisecond},
+		Clusters: []handlers.Broken{{Name: "prod", Injector: g.shop, Metrics: func(context.Context) error { return nil }, Calls: g.calls}},
+		Patience: handlers.Patience{Hold: 2 * time.Second, Blind: time.Second, Gap: 50 * time.Millisecond, Left: 5 * time.Second, Again: 200 * time.Millisecond, Sweep: 50 * time.Millisecond},
 	}
 	ctx, cancel := context.WithCancel(g.t.Context())
 	var done sync.WaitGroup
@@ -244,6 +271,16 @@ func (g *game) process(name string, days ...handlers.GameDay) (stop func()) {
 	stop = func() { cancel(); done.Wait() }
 	g.t.Cleanup(stop)
 	return stop
+}
+
+// shopDB is in another namespace, and called by shop/api alone.
+var shopDB = engine.Workload{Cluster: "prod", Namespace: "data", Kind: "StatefulSet", Name: "db"}
+
+func (*game) calls(_ context.Context, w engine.Workload) (map[engine.Workload][]engine.Workload, error) {
+	if w == shopAPI {
+		return map[engine.Workload][]engine.Workload{shopAPI: {shopDB}}, nil
+	}
+	return nil, nil
 }
 
 func (g *game) say(by, text string) (engine.Reply, error) {
@@ -331,6 +368,15 @@ func TestKillFromCommandToGrade(t *testing.T) {
 	if err := g.press("U0ANA", engine.ActionChaos, e); engine.CodeOf(err) != engine.Conflict {
 		t.Errorf("confirmed when it is over: %v", err)
 	}
+	rows, err := g.st.Audit(t.Context(), "experiment/1", 0)
+	must(t, err)
+	var did []string
+	for _, r := range rows {
+		did = append(did, string(r.Action))
+	}
+	if want := []string{"chaos", "chaos_over", "chaos_begun", "chaos", "chaos"}; !slices.Equal(did, want) { // newest first; the first is the late yes
+		t.Errorf("the audit log says %v, want %v", did, want)
+	}
 	must(t, g.st.VerifyAudit(t.Context()))
 }
 
@@ -374,6 +420,25 @@ func TestTheProcessDies(t *testing.T) {
 	}
 }
 
+// TestWhatIsLeftIsEnded has a fault whose end could not be seen when its time was over: it is looked for until it is gone, also by a process
+// that starts later.
+func TestWhatIsLeftIsEnded(t *testing.T) {
+	g := newGame(t, "", chaosConfig)
+	g.shop.set(func() { g.shop.stuck = 3 })
+	stop := g.process("one")
+	e := g.began(1, "chaos network-lag shop/api -duration 5s")
+	stop() // before that, the fault is on and nobody sees its end
+	if e = g.wait(e.ID, "over", is(engine.ExperimentOver)); e.Blows[0].Clean || g.shop.on() != 1 {
+		t.Fatalf("%+v, %d on", e.Blows, g.shop.on())
+	}
+	g.process("two")
+	for deadline := time.Now().Add(time.Minute); g.shop.on() > 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the fault is still on, and nobody looks for it")
+		}
+	}
+}
+
 // TestTheWorldChangedSinceTheYes confirms a plan whose pods are gone by now: it is looked at again, and nothing is hit.
 func TestTheWorldChangedSinceTheYes(t *testing.T) {
 	g := newGame(t, "", chaosConfig)
@@ -389,6 +454,42 @@ func TestTheWorldChangedSinceTheYes(t *testing.T) {
 	if len(e.Refusals) == 0 || len(g.shop.hits()) > 0 {
 		t.Errorf("%+v, hit %v", e.Refusals, g.shop.hits())
 	}
+}
+
+// TestAnotherMechanismThanWasShown confirms an eviction that would be a deletion by now: nobody said yes to that.
+func TestAnotherMechanismThanWasShown(t *testing.T) {
+	g := newGame(t, "", chaosConfig)
+	g.process("one")
+	e := g.plan(1, "chaos kill shop/api")
+	g.shop.set(func() { g.shop.by = engine.ByExec })
+	must(t, g.press("U0BEN", engine.ActionChaos, e))
+	e = g.wait(1, "refused", is(engine.ExperimentRefused))
+	if !strings.Contains(e.Text, "was shown as by eviction, and would be by exec now") || len(g.shop.hits()) > 0 {
+		t.Errorf("%q, hit %v", e.Text, g.shop.hits())
+	}
+}
+
+// TestNobodyWatches asks for an experiment where the bot does not look, and where what is called is not well: neither is planned.
+func TestNobodyWatches(t *testing.T) {
+	g := newGame(t, "", chaosConfig)
+	g.shop.set(func() { g.shop.idle = 30 })
+	g.process("one")
+	refused := func(id int64, what string) {
+		t.Helper()
+		_, err := g.say("U0ANA", "chaos kill shop")
+		must(t, err)
+		e := g.wait(id, "refused", is(engine.ExperimentRefused))
+		if !strings.Contains(fmt.Sprint(e.Refusals), what) {
+			t.Errorf("experiment %d: %+v, want %q", id, e.Refusals, what)
+		}
+	}
+	must(t, g.st.Observe(t.Context(), engine.Observation{
+		Workload: shopDB, Source: engine.SourceWatch, Complete: true, At: time.Now(),
+		Signals: []engine.Signal{{Workload: shopDB, Source: engine.SourceWatch, Class: engine.ClassCrashLoop, Severity: engine.Critical, StartsAt: time.Now(), Summary: "crashes"}},
+	}))
+	refused(1, "is open")
+	g.skew.Store(int64(25 * time.Hour))
+	refused(2, "the bot does not look at the cluster")
 }
 
 // TestGameDay comes once each time, whatever runs, and begins by itself only where the configuration says so.

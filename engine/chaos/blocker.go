@@ -36,6 +36,7 @@ func Blockers() []Blocker {
 		guard{"quota", quota},
 		guard{"one experiment at a time", busy},
 		guard{"metrics", metrics},
+		guard{"watch", watch},
 		guard{"alarm", alarm},
 		guard{"steady state", steady},
 	}

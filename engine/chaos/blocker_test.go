@@ -271,6 +271,10 @@ func TestBlockers(t *testing.T) {
 			f.NoMetrics = "connection refused"
 		}, nil, "connection refused"},
 		{"metrics", "metrics", "kill shop/api", nil, nil, ""},
+		{"nobody watches", "watch", "kill shop/api", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			f.Unwatched = "it was last seen 5m ago"
+		}, nil, "the bot does not look at the cluster, so nobody knows whether something is wrong with it already: it was last seen 5m ago"},
+		{"watched", "watch", "kill shop/api", nil, nil, ""},
 
 		{"an alert on the target", "alarm", "kill shop/api", alerted(api, engine.Warning), nil, "Burning fires on shop/api (warning): it burns"},
 		{"an alert on what it depends on", "alarm", "kill shop/web", alerted(db, engine.Critical), nil, "Burning fires on shop/db (critical)"},

@@ -20,6 +20,7 @@ type Field struct {
 	Meshes     []string                              // kinds of Chaos Mesh that are installed: "NetworkChaos"
 	FIS        bool                                  // AWS FIS is configured for it
 	NoMetrics  string                                // why Prometheus could not be asked; "" when it answered
+	Unwatched  string                                // why the bot knows nothing of the cluster now; "" when it watches
 
 	// What the store and Alertmanager know.
 	Alerts      []engine.Signal     // that fire

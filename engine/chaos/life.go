@@ -43,6 +43,24 @@ func Hash(e engine.Experiment) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// Changed says what a second look would do otherwise than was shown and said yes to: by another mechanism, or in another container. It is ""
+// for none; what the second look refuses is for a blocker to tell.
+func Changed(shown, look engine.Experiment) string {
+	for k, s := range look.Strikes {
+		for n, t := range s.Targets {
+			was := shown.Strikes[k].Targets[n]
+			switch {
+			case t.Refused != "":
+			case t.Mechanism != was.Mechanism:
+				return fmt.Sprintf("%s was shown as by %s, and would be by %s now: ask for it again", refKey(t.Object), was.Mechanism, t.Mechanism)
+			case t.Container != was.Container:
+				return fmt.Sprintf("%s was shown as in container %s, and would be in %s now: ask for it again", refKey(t.Object), was.Container, t.Container)
+			}
+		}
+	}
+	return ""
+}
+
 // Wish is a blow that is to begin.
 type Wish struct {
 	Strike   int // index

@@ -14,6 +14,33 @@ import (
 	"github.com/eks-autopilot/autopilot/engine/chaos"
 )
 
+// A second look that would do something else than was shown is told; one that only says it in other words, or is refused, is not.
+func TestChanged(t *testing.T) {
+	q, err := chaos.ParseSteps("cpu-stress shop/api -count 2\nkill shop/db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := mustDraft(t, q, field(), rules())
+	for name, c := range map[string]struct {
+		change func(*engine.Victim)
+		want   string
+	}{
+		"the same":           {func(*engine.Victim) {}, ""},
+		"other words":        {func(v *engine.Victim) { v.Why = "another reason" }, ""},
+		"another mechanism":  {func(v *engine.Victim) { v.Mechanism = engine.ByAgent }, "was shown as by exec, and would be by agent now"},
+		"another container":  {func(v *engine.Victim) { v.Container = "proxy" }, "was shown as in container main, and would be in proxy now"},
+		"refused altogether": {func(v *engine.Victim) { v.Mechanism, v.Refused = engine.ByAgent, "forbidden" }, ""},
+	} {
+		look := shown
+		look.Strikes = slices.Clone(shown.Strikes)
+		look.Strikes[0].Targets = slices.Clone(shown.Strikes[0].Targets)
+		c.change(&look.Strikes[0].Targets[1])
+		if got := chaos.Changed(shown, look); c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestDue(t *testing.T) {
 	q, err := chaos.ParseSteps("network-lag shop/api -count 2 -duration 1m\nkill shop/db -after 30s\nnothing edge -after 90s -duration 30s")
 	if err != nil {
