@@ -131,8 +131,9 @@ echo "$name $*$input" >> "$FACTS/log"
 case "$name $*" in
   "kubectl version"*) [ ! -e "$FACTS/down" ] ;;
   "kubectl get storageclass"*) [ -e "$FACTS/no-storage" ] || echo true ;;
+  *"get secret grafana-admin -o jsonpath"*) base64 <"$FACTS/grafana-admin" ;;
   *"get secret grafana-admin"*) [ -e "$FACTS/grafana-admin" ] ;;
-  *"create secret generic grafana-admin"*) touch "$FACTS/grafana-admin" ;;
+  *"create secret generic grafana-admin"*) printf %s "${input#* <<<}" >"$FACTS/grafana-admin" ;;
   *"get secret autopilot-webhook"*) [ -e "$FACTS/autopilot-webhook" ] ;;
   *"create secret generic autopilot-webhook"*) touch "$FACTS/autopilot-webhook" ;;
   "helm upgrade --install loki"*) [ ! -e "$FACTS/loki-fails" ] ;;
@@ -140,8 +141,11 @@ case "$name $*" in
   *"proxy/api/v1/query?query=count(up)") echo '{"data":{"result":[{"value":[1,"7"]}]}}' ;;
   *"proxy/api/v1/query?query=count(up%3D"*) echo '{"data":{"result":[{"value":[1,"0"]}]}}' ;;
   *"proxy/api/v1/query?query=count(ALERTS"*) echo '{"data":{"result":[{"value":[1,"1"]}]}}' ;;
-  *"/proxy/metrics") n=3; grep -q "api/v2/alerts" "$FACTS/log" && n=4
-    echo "autopilot_http_request_duration_seconds_count{code=\"200\",route=\"POST /webhooks/alertmanager\"} $n" ;;
+  *"exec deployment/autopilot"*"/autopilot export incidents"*)
+    run=$(grep -o '"run":"[^"]*"' "$FACTS/log")
+    echo '{"id":6,"slack":{"channel":"C1","ts":"1.1"},"signals":[{"labels":{"alertname":"AutopilotTest","run":"of another day"}}]}'
+    [ -e "$FACTS/unposted" ] && posted='' || posted='"slack":{"channel":"C1","ts":"1.2"},'
+    [ -e "$FACTS/unrouted" ] || echo "{\"id\":7,$posted\"signals\":[{\"labels\":{\"alertname\":\"AutopilotTest\",$run}}]}" ;;
 esac
 `
 
@@ -159,7 +163,7 @@ func play(t *testing.T, facts string, env []string, args ...string) (printed str
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "./observability", args...)
-	cmd.Env = append([]string{"PATH=" + bin + ":/usr/bin:/bin", "FACTS=" + facts, "PAUSE=0", "HOME=" + facts}, env...)
+	cmd.Env = append([]string{"PATH=" + bin + ":/usr/bin:/bin", "FACTS=" + facts, "PAUSE=0", "TRIES=3", "HOME=" + facts}, env...)
 	out, err := cmd.CombinedOutput()
 	data, readErr := os.ReadFile(log)
 	if readErr != nil && !os.IsNotExist(readErr) {
@@ -172,7 +176,8 @@ func fact(t *testing.T, names ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, n := range names {
-		if err := os.WriteFile(filepath.Join(dir, n), nil, 0o600); err != nil {
+		name, content, _ := strings.Cut(n, "=")
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -248,11 +253,16 @@ func TestRefusals(t *testing.T) {
 		"no password":        {nil, []string{hook}, []string{"up"}, "GRAFANA_ADMIN_PASSWORD is not set"},
 		"the chart's own":    {nil, []string{hook, "GRAFANA_ADMIN_PASSWORD=prom-operator"}, []string{"up"}, "a default that everybody knows"},
 		"admin":              {nil, []string{hook, "GRAFANA_ADMIN_PASSWORD=admin"}, []string{"up"}, "a default that everybody knows"},
+		"in capitals":        {nil, []string{hook, "GRAFANA_ADMIN_PASSWORD=Prom-Operator"}, []string{"up"}, "a default that everybody knows"},
+		"one that is there":  {[]string{"grafana-admin=prom-operator"}, []string{hook}, []string{"up"}, "in the Secret monitoring/grafana-admin is a default that everybody knows"},
+		"none in the Secret": {[]string{"grafana-admin"}, []string{hook}, []string{"up"}, "in the Secret monitoring/grafana-admin is not set"},
+		"it goes elsewhere":  {[]string{"unrouted"}, nil, []string{"verify"}, "its incident is in Slack: not so"},
+		"Slack lacks it":     {[]string{"unposted"}, nil, []string{"verify"}, "its incident is in Slack: not so"},
 		"a short one":        {nil, []string{hook, "GRAFANA_ADMIN_PASSWORD=abc123"}, []string{"up"}, "has 6 characters: choose one of 12"},
 		"no token":           {nil, []string{"GRAFANA_ADMIN_PASSWORD=" + goodPassword}, []string{"up"}, "WEBHOOK_TOKEN is not set"},
 		"no cluster":         {[]string{"down"}, nil, []string{"up"}, "does not answer"},
 		"no storage":         {[]string{"no-storage"}, []string{hook}, []string{"up"}, "no default StorageClass"},
-		"Loki does not come": {[]string{"loki-fails", "grafana-admin", "autopilot-webhook"}, nil, []string{"up"}, "loki did not become ready"},
+		"Loki does not come": {[]string{"loki-fails", "grafana-admin=" + goodPassword, "autopilot-webhook"}, nil, []string{"up"}, "loki did not become ready"},
 		"a pod crashes":      {[]string{"crashing"}, nil, []string{"verify"}, "pods are ready: not so"},
 		"nothing asked":      {nil, nil, nil, "observability up "},
 		"something else":     {nil, nil, []string{"install"}, "observability up "},

@@ -36,7 +36,7 @@ func kept() label.Kept {
 		Incident: engine.Incident{
 			ID: 42, Workload: engine.Workload{Cluster: "prod", Namespace: "payments", Kind: "Deployment", Name: "api"}, Fingerprint: "f00",
 			Severity: engine.Critical, Status: engine.Resolved, Classes: []engine.Class{engine.ClassCrashLoop}, Title: "payments/api is crash-looping " + text,
-			StartedAt: t0, DetectedAt: t0.Add(time.Second), ResolvedAt: t0.Add(time.Hour), ResolvedBy: who, Health: &engine.Health{Desired: 2, Ready: 1},
+			Thread: engine.Thread{Channel: "C1", TS: "1790000000.000100"}, StartedAt: t0, DetectedAt: t0.Add(time.Second), ResolvedAt: t0.Add(time.Hour), ResolvedBy: who, Health: &engine.Health{Desired: 2, Ready: 1},
 			Signals: []engine.Signal{
 				{Source: engine.SourceWatch, ID: "b", Class: engine.ClassCrashLoop, Severity: engine.Critical, Object: pod, Summary: text, StartsAt: t0.Add(time.Minute)},
 				{Source: engine.SourceAlert, ID: "a", Class: engine.ClassAlert, Severity: engine.Warning, Summary: text, StartsAt: t0, EndsAt: t0.Add(time.Hour)},

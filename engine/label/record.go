@@ -31,6 +31,7 @@ type Record struct {
 	Children []int64        `json:"children,omitempty"`
 	Reopened int            `json:"reopened"`
 	Health   *engine.Health `json:"health,omitempty"`
+	Slack    *Slack         `json:"slack,omitempty"` // of its card, once that was posted
 
 	StartedAt      time.Time `json:"started_at"`
 	DetectedAt     time.Time `json:"detected_at"`
@@ -112,6 +113,19 @@ type Event struct {
 	Times int       `json:"times,omitempty"`
 }
 
+// Slack is a message there, and the thread under it.
+type Slack struct {
+	Channel string `json:"channel"` // id
+	TS      string `json:"ts"`
+}
+
+func posted(t engine.Thread) *Slack {
+	if t.TS == "" {
+		return nil
+	}
+	return &Slack{t.Channel, t.TS}
+}
+
 // Kept is what is known of one incident.
 type Kept struct {
 	Incident  engine.Incident    // with its lists
@@ -129,7 +143,7 @@ func RecordOf(k Kept, redact func(string) string) Record {
 	r := Record{
 		Schema: Schema, ID: i.ID, Cluster: i.Workload.Cluster, Namespace: i.Workload.Namespace, Kind: i.Workload.Kind, Workload: i.Workload.Name,
 		Fingerprint: i.Fingerprint, Title: redact(i.Title), Severity: string(i.Severity), Status: string(i.Status), Classes: orEmpty(i.Classes),
-		Parent: i.ParentID, Reopened: i.Reopened, Health: i.Health,
+		Parent: i.ParentID, Reopened: i.Reopened, Health: i.Health, Slack: posted(i.Thread),
 		StartedAt: i.StartedAt.UTC(), DetectedAt: i.DetectedAt.UTC(), AcknowledgedAt: i.AcknowledgedAt.UTC(), ClearedAt: i.ClearedAt.UTC(), ResolvedAt: i.ResolvedAt.UTC(),
 		ResolvedBy: i.ResolvedBy.ID, Gaps: orEmpty(d.Gaps), Diagnosed: d.At.UTC(), Causes: orEmpty(d.Causes), LastChange: change(d.LastChange, redact),
 		Signals: orEmpty(slices.Clone(i.Signals)), Evidence: orEmpty(slices.Clone(d.Evidence)),
