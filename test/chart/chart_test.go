@@ -42,10 +42,12 @@ const (
 // definitions are the operators' own, from their source.
 var definitions = map[string][]string{
 	"github.com/prometheus-operator/prometheus-operator@v0.85.0": {
+		"example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml",
 		"example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
 		"example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
 	},
 	"github.com/external-secrets/external-secrets@v1.3.2": {"config/crds/bases/external-secrets.io_externalsecrets.yaml"},
+	"github.com/kedacore/keda/v2@v2.20.2":                 {"config/crd/bases/keda.sh_scaledobjects.yaml"},
 }
 
 const basic = `
@@ -149,6 +151,7 @@ func TestChart(t *testing.T) {
 			}
 		})
 	}
+	t.Run("observability", func(t *testing.T) { stack(t, w) })
 	t.Run("rights", func(t *testing.T) { rights(t, run, w) })
 	t.Run("rights of chaos", func(t *testing.T) { chaosRights(t, run, w) })
 }
@@ -177,7 +180,7 @@ func newWorld(t *testing.T, c *cluster.Cluster) *world {
 			w.create(t, string(data))
 		}
 	}
-	for _, namespace := range []string{"autopilot", "shop", "payments"} {
+	for _, namespace := range []string{"autopilot", "shop", "payments", "monitoring", "travel"} {
 		w.create(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+namespace+"}\n")
 	}
 	return w

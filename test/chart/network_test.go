@@ -31,6 +31,22 @@ config:
   slack: {channels: {incidents: "#incidents"}}
 `
 
+// stack: the API server takes what deploy/observability adds to its charts, with the definitions of the operators that read it.
+func stack(t *testing.T, w *world) {
+	data, err := os.ReadFile("../../deploy/observability/objects.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, o := range objects(t, string(data)) {
+		kinds = append(kinds, o.GetKind())
+		w.dryRun(t, o)
+	}
+	if want := []string{"PodMonitor", "ScaledObject"}; !slices.Equal(kinds, want) {
+		t.Errorf("deploy/observability/objects.yaml has %q, want %q", kinds, want)
+	}
+}
+
 // network: what the bot calls is open until it is closed, and then the example of docs/security.md lets it reach all that it is told of
 // in the cluster, and nothing else there.
 func network(t *testing.T, run func(...string) (string, string, error)) {
