@@ -24,7 +24,7 @@ func (c Config) meter(cluster string) prom.MeterConfig {
 }
 
 // watchMetrics gives the watch of a cluster's metrics; nil where it has no Prometheus, or none is wanted.
-func watchMetrics(cfg Config, c connected, w *handlers.Waste, st *store.Store, log *slog.Logger) *handlers.MetricsWatch {
+func watchMetrics(cfg Config, c connected, w *handlers.Waste, st handlers.SeriesStore, log *slog.Logger) *handlers.MetricsWatch {
 	if !cfg.Anomalies.on() || c.prometheus == nil {
 		return nil
 	}

@@ -30,6 +30,7 @@ type Config struct {
 	Reports     ReportsConfig       `yaml:"reports"`
 	Rehearsal   RehearsalConfig     `yaml:"rehearsal"`
 	Logs        LogsConfig          `yaml:"logs"`
+	Traces      TracesConfig        `yaml:"traces"`
 	Retention   RetentionConfig     `yaml:"retention"`
 	HTTP        HTTPConfig          `yaml:"http"`
 	Heartbeat   HeartbeatConfig     `yaml:"heartbeat"`
@@ -210,6 +211,6 @@ func (c Config) withDefaults() Config {
 	c.Waste, c.AWS = c.Waste.withDefaults(), c.AWS.withDefaults()
 	c.GitHub, c.Approvals, c.Audit = c.GitHub.withDefaults(), c.Approvals.withDefaults(), c.Audit.withDefaults()
 	c.Reports, c.Anomalies = c.Reports.withDefaults(c.Clusters), c.Anomalies.withDefaults()
-	c.Chaos = c.Chaos.withDefaults(c.Slack.Channels.Incidents)
+	c.Chaos, c.Traces = c.Chaos.withDefaults(c.Slack.Channels.Incidents), c.Traces.withDefaults()
 	return c
 }

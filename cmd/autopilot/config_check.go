@@ -134,6 +134,7 @@ func (v *validator) config(c Config) {
 	v.remedies(c)
 	v.chaos(c)
 	v.audit(c.Audit)
+	v.traces(c.Traces)
 	v.reports(c)
 	for i, p := range c.Logs.Off {
 		v.pattern(at{"logs", "off", i}, p)

@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eks-autopilot/autopilot/engine"
-	"github.com/eks-autopilot/autopilot/store"
 )
 
 // TestAClusterThatIsAwayKeepsNoOtherFromBeingWatched connects one whose EKS refuses, one whose kubeconfig is not there and one
@@ -49,7 +48,7 @@ clusters: [{name: a, cluster: {server: "https://127.0.0.1:1"}}], users: [{name: 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	want := map[string]string{"refused": "AccessDenied", "absent": absent, "silent": "connection refused"}
-	for _, w := range watched(cfg, clusters, nil, (*store.Store)(nil), slog.New(slog.DiscardHandler)) {
+	for _, w := range watched(cfg, clusters, nil, observing{}, slog.New(slog.DiscardHandler)) {
 		done := make(chan error)
 		go func() { done <- w.Watch(ctx) }()
 		defer func() {

@@ -51,6 +51,7 @@ func doctor(ctx context.Context, file string, w io.Writer) error {
 	checks = append(checks, checkOpenRoles(cfg)...)
 	checks = append(checks, checkGitHub(ctx, cfg, secrets)...)
 	checks = append(checks, checkAudit(ctx, cfg, secrets)...)
+	checks = append(checks, checkTraces(ctx, cfg.Traces)...)
 	checks = append(checks, checkReports(ctx, cfg, secrets, time.Now())...)
 	return printChecks(w, checks)
 }

@@ -17,6 +17,7 @@ import (
 // metrics are the bot's own: rate, errors and duration of everything that comes in, goes out or is done in the background, and what waits.
 type metrics struct {
 	registry *prometheus.Registry
+	traces   *tracing // beside what is measured; nil for none
 	in       *prometheus.HistogramVec
 	out      *prometheus.HistogramVec
 	tasks    *prometheus.HistogramVec
@@ -95,9 +96,15 @@ func (m *metrics) rested(method string, rest time.Duration) {
 	m.rests.WithLabelValues(method).Add(max(rest, 0).Seconds())
 }
 
-// asked measures what is asked of an edge otherwise than by HTTP of ours: the database, AWS.
+// asked measures what is asked of an edge otherwise than by HTTP of ours, such as the database.
 func (m *metrics) asked(edge, code string, took time.Duration) {
 	m.out.WithLabelValues(edge, code).Observe(took.Seconds())
+}
+
+// askedAWS measures a try of a call to AWS.
+func (m *metrics) askedAWS(ctx context.Context, service, code string, took time.Duration) {
+	m.asked("aws/"+service, code, took)
+	m.traces.asked(ctx, "aws/"+service, code, took)
 }
 
 // around measures what is asked of an edge: slack, kubernetes, prometheus, alertmanager, github, a pager. The code is "error" where none came.
@@ -107,6 +114,7 @@ func (m *metrics) around(edge string) func(http.RoundTripper) http.RoundTripper 
 		return nil
 	}
 	return func(next http.RoundTripper) http.RoundTripper {
+		next = m.traces.transport(edge, next)
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			began := time.Now()
 			response, err := next.RoundTrip(r)

@@ -43,7 +43,13 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	rules := cfg.rules()
 
 	m := newMetrics()
-	aws.MeasureTo(func(service, code string, took time.Duration) { m.asked("aws/"+service, code, took) })
+	if m.traces, err = newTracing(ctx, cfg, log); err != nil {
+		return err
+	}
+	defer m.traces.close(exportWithin)
+	log = m.traces.lines(log)
+	slog.SetDefault(log)
+	aws.MeasureTo(m.askedAWS)
 	st, err := store.Open(ctx, secrets.DatabaseURL.Reveal(), store.Options{
 		Rules: func() incident.Rules { return rules }, Cards: cfg.cards, Log: log, Retention: cfg.Retention.Evidence, Payloads: cfg.Retention.Payloads,
 		Asked: func(outcome string, took time.Duration) { m.asked("postgres", outcome, took) },
@@ -87,8 +93,8 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 	}
 
 	h := &handlers.Handlers{
-		Incidents: st, Stories: st, Decisions: st, Progress: st, Diagnoses: st, Signals: st,
-		Pagers: pagers, Clusters: withStrange(cfg, edges(cfg, clusters), st), Waste: lookFor, Changes: changes, Remedies: handlers.Remedies{Log: st, Allowed: cfg.Remedies.kinds()}, Anchoring: anchoring,
+		Incidents: st, Stories: st, Decisions: st, Progress: st, Diagnoses: st, Signals: observing{st, m.traces},
+		Pagers: pagers, Clusters: m.traces.clusters(withStrange(cfg, edges(cfg, clusters), st)), Waste: lookFor, Changes: changes, Remedies: handlers.Remedies{Log: st, Allowed: cfg.Remedies.kinds()}, Anchoring: anchoring,
 		Chaos: asksForChaos(cfg, st), Reports: reports, Narrator: narrator, Policy: cfg.policy(), ReadOnly: cfg.ReadOnly, Rules: rules, Now: time.Now, Log: log,
 	}
 	b := bot.New(bot.Config{
@@ -104,14 +110,14 @@ func serve(ctx context.Context, file string, _ io.Writer) error {
 		return engine.Wrap(engine.Unavailable, err, "http.listen: the address cannot be had")
 	}
 	ready := func(ctx context.Context) error { return errors.Join(st.Ping(ctx), b.Ready()) }
-	server := newServer(m.incoming(routes(h, secrets, m, ready)))
+	server := newServer(m.traces.incoming(m.incoming(routes(h, secrets, m, ready))))
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return b.Run(ctx) })
-	g.Go(func() error { return st.Work(ctx, m.measured(h.Tasks())) })
+	g.Go(func() error { return st.Work(ctx, m.measured(m.traces.tasks(h.Tasks()))) })
 	g.Go(func() error { return serveHTTP(ctx, server, listener) })
 	g.Go(func() error {
-		handlers.Watching{Leases: st, Holder: replica(), TTL: leaseTTL, Log: log}.Run(ctx, watched(cfg, clusters, lookFor, st, log))
+		handlers.Watching{Leases: st, Holder: replica(), TTL: leaseTTL, Log: log}.Run(ctx, watched(cfg, clusters, lookFor, observing{st, m.traces}, log))
 		return nil
 	})
 	if !secrets.HeartbeatURL.IsZero() {
@@ -163,7 +169,7 @@ func logLevel() slog.Level {
 }
 
 // watched gives each cluster's watch, which tells the store what it sees, and that of its metrics.
-func watched(cfg Config, clusters []connected, w *handlers.Waste, st *store.Store, log *slog.Logger) []handlers.Watched {
+func watched(cfg Config, clusters []connected, w *handlers.Waste, st observing, log *slog.Logger) []handlers.Watched {
 	var all []handlers.Watched
 	for _, c := range clusters {
 		all = append(all, alongside(handlers.Watched{

@@ -12,11 +12,11 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-var told atomic.Pointer[func(service, code string, took time.Duration)]
+var told atomic.Pointer[func(ctx context.Context, service, code string, took time.Duration)]
 
 // MeasureTo has f told of each try of each call to AWS from now on, whoever makes it: the service, as "ec2", the status that came, or
 // "error" where none did, and how long that took.
-func MeasureTo(f func(service, code string, took time.Duration)) { told.Store(&f) }
+func MeasureTo(f func(ctx context.Context, service, code string, took time.Duration)) { told.Store(&f) }
 
 // measured is next to the wire, so that it sees each try and not what the SDK makes of them.
 func measured(stack *middleware.Stack) error {
@@ -30,7 +30,7 @@ func measured(stack *middleware.Stack) error {
 			if response, ok := out.RawResponse.(*smithyhttp.Response); ok && response.Response != nil {
 				code = strconv.Itoa(response.StatusCode)
 			}
-			(*f)(strings.ToLower(awsmiddleware.GetServiceID(ctx)), code, time.Since(began))
+			(*f)(ctx, strings.ToLower(awsmiddleware.GetServiceID(ctx)), code, time.Since(began))
 		}
 		return out, metadata, err
 	}), middleware.After)

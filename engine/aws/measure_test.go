@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
@@ -12,7 +13,7 @@ import (
 func TestEachTryIsMeasured(t *testing.T) {
 	var mu sync.Mutex
 	seen := map[string]int{}
-	MeasureTo(func(service, code string, took time.Duration) {
+	MeasureTo(func(_ context.Context, service, code string, took time.Duration) {
 		mu.Lock()
 		defer mu.Unlock()
 		if took <= 0 {

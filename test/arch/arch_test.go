@@ -30,6 +30,7 @@ var owners = map[string][]string{
 	"github.com/google/go-github/v60":            {"engine/github"},
 	"github.com/aws/aws-sdk-go-v2":               {"engine/aws"},
 	"k8s.io/client-go":                           {"engine/kube"},
+	"go.opentelemetry.io":                        {"cmd/autopilot"}, // spans are made where things are wired
 	"sigs.k8s.io/controller-runtime":             {},
 	"github.com/bradleyfalzon/ghinstallation/v2": {"engine/github"},
 }
