@@ -286,8 +286,9 @@ func parseSchedule(text string, location *time.Location) (cron.Schedule, error) 
 		return nil, fmt.Errorf("%q is not a schedule; right is %s", text, right)
 	}
 	fields.Location = location
-	if fields.Next(time.Now()).IsZero() {
+	schedule := wallClock{fields}
+	if schedule.Next(time.Now()).IsZero() {
 		return nil, fmt.Errorf("%q never comes; right is %s", text, right)
 	}
-	return fields, nil
+	return schedule, nil
 }
