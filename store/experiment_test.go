@@ -147,7 +147,7 @@ func TestExperimentFromWishToGrade(t *testing.T) {
 	equal(t, "grade", e.Grade, &grade)
 	w.resting()
 	equal(t, "in the thread", w.sql(`SELECT key, kind, thread_key FROM messages ORDER BY key`), "experiment/1/card experiment \nexperiment/1/card/grade grade experiment/1/card")
-	equal(t, "audit", w.sql(`SELECT action, subject, by_id, allowed, plan FROM audit_log ORDER BY seq`), "chaos experiment/1 U1 true \nchaos experiment/1 U2 true hash-1")
+	equal(t, "audit", w.sql(`SELECT action, subject, by_id, allowed, plan FROM audit_log ORDER BY seq`), "chaos experiment/1 U1 true \nchaos experiment/1 U2 true hash-1\nchaos_begun experiment/1  true hash-1\nchaos_over experiment/1  true hash-1")
 	w.must(w.VerifyAudit(t.Context()))
 	list, err := w.Experiments(t.Context(), engine.ExperimentFilter{Graded: true, Cluster: "prod", By: ada.ID, Statuses: []engine.ExperimentStatus{engine.ExperimentOver}})
 	w.must(err)
