@@ -53,6 +53,9 @@ func (v *validator) looks(c Config) {
 	refuse(c.Audit.Anchor != nil, "audit", "anchor")
 	refuse(c.OnCall.PagerDuty != nil, "oncall", "pagerduty")
 	refuse(c.OnCall.Opsgenie != nil, "oncall", "opsgenie")
+	for i, a := range c.AWS.Accounts {
+		refuse(a.CostExport != nil, "aws", "accounts", i, "cost_export") // Athena keeps its answers in a bucket
+	}
 	for i, d := range c.Reports.Deliveries {
 		refuse(d.Email != nil, "reports", "deliveries", i, "email")
 		refuse(d.S3 != nil, "reports", "deliveries", i, "s3")

@@ -17,6 +17,7 @@ func TestReadOnly(t *testing.T) {
 		"chaos: {enabled: true}\n":    "chaos.enabled",
 		"oncall: {pagerduty: {}}\n":   "oncall.pagerduty",
 		"oncall: {opsgenie: {}}\n":    "oncall.opsgenie",
+		payerAccount + "      cost_explorer: {}\n      cost_export: {database: cur, table: data_export}\n":                                            "aws.accounts[0].cost_export",
 		"audit: {anchor: {bucket: company-audit, region: eu-central-1, account: \"111122223333\"}}\n":                                                 "audit.anchor",
 		"reports: {deliveries: [{name: x, period: weekly, channel: \"#x\", s3: {bucket: b-c-d, region: eu-central-1, account: \"111122223333\"}}]}\n": "reports.deliveries[0].s3",
 		"reports: {deliveries: [{name: x, period: weekly, channel: \"#x\", email: {to: [a@b.example], from: c@d.example, region: eu-central-1}}]}\n":  "reports.deliveries[0].email",
