@@ -38,6 +38,7 @@ func loadCommand(ctx context.Context, args []string, stdout io.Writer) error {
 	var (
 		l       = Load{}
 		targets = flags.String("targets", os.Getenv("INDUSTRY_TARGETS"), "comma-separated `host:port[/path]` list, asked in turn (INDUSTRY_TARGETS)")
+		where   = flags.String("namespace", "", "the `name` of a namespace of deploy/industries, or all: its services are asked, in the place of targets")
 		pattern = flags.String("pattern", string(Steady), "steady, day or burst")
 		listen  = flags.String("listen", "", "`address` for /metrics and /healthz; none by default")
 		format  = flags.String("log", "json", "json or text")
@@ -60,7 +61,15 @@ func loadCommand(ctx context.Context, args []string, stdout io.Writer) error {
 		}
 	}
 	var err error
-	if l.Targets, err = parseCallees(*targets); err != nil {
+	switch {
+	case *where != "" && *targets != "":
+		return errors.New("-targets or -namespace, not both")
+	case *where != "":
+		l.Targets, err = entries(*where)
+	default:
+		l.Targets, err = parseCallees(*targets)
+	}
+	if err != nil {
 		return err
 	}
 	if err := l.check(); err != nil {
@@ -85,7 +94,7 @@ func loadCommand(ctx context.Context, args []string, stdout io.Writer) error {
 func (l Load) check() error {
 	switch {
 	case len(l.Targets) == 0:
-		return errors.New("no targets: name one or more, such as -targets gateway:80")
+		return errors.New("no targets: name one or more, such as -targets gateway:80 or -namespace all")
 	case l.Duration < 0 || l.Timeout <= 0 || l.Reuse < 0:
 		return fmt.Errorf("duration %s, timeout %s, reuse %s: want a timeout above 0s, and none of the others below", l.Duration, l.Timeout, l.Reuse)
 	case l.Pending < 1:

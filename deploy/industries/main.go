@@ -1,7 +1,7 @@
 // Command industries writes the manifests of nineteen demo industries from one table: services of cmd/industry that call each other, with
 // requests that are partly wasteful on purpose, owners, promises, disruption budgets, an autoscaler, volumes and a CronJob.
 //
-//	go run ./deploy/industries                        # writes deploy/industries/base again
+//	go run ./deploy/industries                        # writes deploy/industries/base again, and cmd/industry/entries.json
 //	kubectl apply -k deploy/industries/base           # all of them
 //	kubectl apply -k deploy/industries/base/finance   # one
 //	kubectl apply -k deploy/industries/small          # all, one replica of each, for a small machine
@@ -9,6 +9,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,14 +21,31 @@ import (
 )
 
 func main() {
-	dir := "deploy/industries"
+	dir, entries := "deploy/industries", "cmd/industry/entries.json"
 	if len(os.Args) > 1 {
-		dir = os.Args[1]
+		dir, entries = os.Args[1], filepath.Join(os.Args[1], "entries.json")
 	}
-	if err := write(dir); err != nil {
+	err := write(dir)
+	if err == nil {
+		err = os.WriteFile(entries, entriesFile(), 0o600)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "industries:", err)
 		os.Exit(1)
 	}
+}
+
+// entriesFile lists, for `industry load`, what customers ask in each namespace.
+func entriesFile() []byte {
+	all := map[string][]string{}
+	for _, i := range Industries {
+		all[i.Name] = i.entries()
+	}
+	data, err := json.MarshalIndent(all, "", "  ")
+	if err != nil { // never of strings
+		panic(err)
+	}
+	return append(data, '\n')
 }
 
 // write puts the generated files below dir, in the place of those that were there.
