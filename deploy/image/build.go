@@ -43,21 +43,20 @@ func names() []string {
 	return all
 }
 
-// index builds the image of each architecture, and the bill of materials of the first.
-func (p program) index(ctx context.Context, work, tag string, arches []string) (v1.ImageIndex, []byte, error) {
+// index builds the image of each architecture, and the bill of materials of each, which is in it too.
+func (p program) index(ctx context.Context, work, tag string, arches []string) (v1.ImageIndex, map[string][]byte, error) {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
-	var bill []byte
+	bills := map[string][]byte{}
 	for _, arch := range arches {
 		file := filepath.Join(work, p.name+"-"+arch)
 		if err := p.compile(ctx, file, tag, arch); err != nil {
 			return nil, nil, err
 		}
-		if bill == nil {
-			var err error
-			if bill, err = spdx(p.name, tag, file); err != nil {
-				return nil, nil, err
-			}
+		bill, err := spdx(p.name, tag, file)
+		if err != nil {
+			return nil, nil, err
 		}
+		bills[arch] = bill
 		image, err := p.image(file, tag, arch, bill)
 		if err != nil {
 			return nil, nil, err
@@ -66,7 +65,7 @@ func (p program) index(ctx context.Context, work, tag string, arches []string) (
 			Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}},
 		})
 	}
-	return index, bill, nil
+	return index, bills, nil
 }
 
 // compile builds the program so that the same source gives the same bytes, wherever it stands.

@@ -2,8 +2,11 @@ package main
 
 import (
 	"archive/tar"
+	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -50,13 +53,20 @@ func TestImages(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "CGO_ENABLED=0") || !strings.Contains(string(out), "-trimpath=true") {
 		t.Errorf("how it was built: %s, %v", out, err)
 	}
-	bill, err := os.ReadFile(filepath.Join(dir, "industry.spdx.json"))
+	bill, err := os.ReadFile(filepath.Join(dir, "industry-amd64.spdx.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var d document
 	if err := json.Unmarshal(bill, &d); err != nil || d.Version != "SPDX-2.3" || len(d.Relationships) != len(d.Packages) {
 		t.Errorf("%d packages with %d relationships of %s, %v", len(d.Packages), len(d.Relationships), d.Version, err)
+	}
+	program, err := os.ReadFile(filepath.Join(dir, "root", "industry"))
+	if sum := fmt.Sprintf("%x", sha256.Sum256(program)); err != nil || len(d.Packages) == 0 || d.Packages[0].Checksums[0].Value != sum {
+		t.Errorf("the bill of materials is of another program than %s, %v", sum, err)
+	}
+	if inside, err := os.ReadFile(filepath.Join(dir, "root", "industry.spdx.json")); err != nil || !bytes.Equal(inside, bill) {
+		t.Errorf("the bill of materials in the image is another one: %v", err)
 	}
 	if !slices.ContainsFunc(d.Packages, func(p spdxPackage) bool {
 		return len(p.External) > 0 && strings.HasPrefix(p.External[0].Locator, "pkg:golang/github.com/prometheus/client_golang@v1.")

@@ -98,7 +98,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		if len(o.only) > 0 && !slices.Contains(o.only, p.name) {
 			continue
 		}
-		index, bill, err := p.index(ctx, work, o.tag, o.arches)
+		index, bills, err := p.index(ctx, work, o.tag, o.arches)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
@@ -107,7 +107,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 		if o.out != "" {
-			if err := write(filepath.Join(o.out, p.name), index, bill); err != nil {
+			if err := write(filepath.Join(o.out, p.name), index, bills); err != nil {
 				return fmt.Errorf("%s: %w", p.name, err)
 			}
 		}
@@ -128,8 +128,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// write puts an image's index and its bill of materials into a folder, in the place of what was there.
-func write(dir string, index v1.ImageIndex, bill []byte) error {
+// write puts an image's index into a folder, in the place of what was there, and the bill of materials of each architecture beside it.
+func write(dir string, index v1.ImageIndex, bills map[string][]byte) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
@@ -140,7 +140,12 @@ func write(dir string, index v1.ImageIndex, bill []byte) error {
 	if err := path.AppendIndex(index); err != nil {
 		return err
 	}
-	return os.WriteFile(dir+".spdx.json", bill, 0o600)
+	for arch, bill := range bills {
+		if err := os.WriteFile(dir+"-"+arch+".spdx.json", bill, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (o options) publish(ctx context.Context, image string, index v1.ImageIndex) (string, error) {
