@@ -71,6 +71,11 @@ func TestValues(t *testing.T) {
 	if !strings.Contains(outputs, "loki") || strings.Contains(outputs, "es\n") {
 		t.Errorf("fluent-bit writes to:\n%s", outputs)
 	}
+	for _, of := range []string{"kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy"} {
+		if at(t, load(t, "prometheus.yaml"), of, "enabled") != false {
+			t.Errorf("EKS lets nobody scrape %s", of)
+		}
+	}
 	if strings.Contains(string(read(t, "grafana.yaml")), "adminPassword") {
 		t.Error("Grafana's password is among the values")
 	}
@@ -140,7 +145,9 @@ case "$name $*" in
   *"get pods"*) [ -e "$FACTS/crashing" ] && echo "grafana-1 0/1 CrashLoopBackOff 3 1m"; echo "loki-0 1/1 Running 0 1m" ;;
   *"proxy/api/v1/query?query=count(up)") echo '{"data":{"result":[{"value":[1,"7"]}]}}' ;;
   *"proxy/api/v1/query?query=count(up%3D"*) echo '{"data":{"result":[{"value":[1,"0"]}]}}' ;;
-  *"proxy/api/v1/query?query=count(ALERTS"*) echo '{"data":{"result":[{"value":[1,"1"]}]}}' ;;
+  *"proxy/api/v1/rules?type=alert") [ -e "$FACTS/strangers" ] || echo '{"rules":[{"name":"AutopilotNodeNotReady"},{"name":"AutopilotBotDown"}]}'
+    echo '{"rules":[{"name":"Watchdog"}]}' ;;
+  *"get deployment autopilot") [ ! -e "$FACTS/no-bot" ] ;;
   *"exec deployment/autopilot"*"/autopilot export incidents"*)
     run=$(grep -o '"run":"[^"]*"' "$FACTS/log")
     echo '{"id":6,"slack":{"channel":"C1","ts":"1.1"},"signals":[{"labels":{"alertname":"AutopilotTest","run":"of another day"}}]}'
@@ -231,6 +238,11 @@ func TestInstall(t *testing.T) {
 		t.Errorf("verify: %v\n%s", err, printed)
 	}
 
+	printed, asked, err = play(t, fact(t, "no-bot"), nil, "verify")
+	if err != nil || !strings.Contains(printed, "when it is, make observability-verify tries") || strings.Contains(strings.Join(asked, "\n"), "api/v2/alerts") {
+		t.Errorf("verify before the bot is there: %v\n%s", err, printed)
+	}
+
 	printed, asked, err = play(t, facts, nil, "down")
 	all = strings.Join(asked, "\n")
 	if err != nil || !strings.Contains(all, "helm -n monitoring uninstall prometheus") || strings.Contains(all, "delete pvc") || strings.Contains(all, "delete namespace") {
@@ -256,6 +268,7 @@ func TestRefusals(t *testing.T) {
 		"in capitals":        {nil, []string{hook, "GRAFANA_ADMIN_PASSWORD=Prom-Operator"}, []string{"up"}, "a default that everybody knows"},
 		"one that is there":  {[]string{"grafana-admin=prom-operator"}, []string{hook}, []string{"up"}, "in the Secret monitoring/grafana-admin is a default that everybody knows"},
 		"none in the Secret": {[]string{"grafana-admin"}, []string{hook}, []string{"up"}, "in the Secret monitoring/grafana-admin is not set"},
+		"only their rules":   {[]string{"strangers"}, nil, []string{"verify"}, "our rules are loaded: not so"},
 		"it goes elsewhere":  {[]string{"unrouted"}, nil, []string{"verify"}, "its incident is in Slack: not so"},
 		"Slack lacks it":     {[]string{"unposted"}, nil, []string{"verify"}, "its incident is in Slack: not so"},
 		"a short one":        {nil, []string{hook, "GRAFANA_ADMIN_PASSWORD=abc123"}, []string{"up"}, "has 6 characters: choose one of 12"},
