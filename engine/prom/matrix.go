@@ -33,6 +33,7 @@ const (
 	labelCapacity
 	labelFamily
 	labelCallee
+	labelClaim
 	labelSource
 	labelSourceNamespace
 	labelDestination
@@ -45,7 +46,8 @@ var labelNames = map[string]int{
 	"owner_kind": labelOwnerKind, "owner_name": labelOwnerName, "reason": labelReason,
 	"node": labelNode, "resource": labelResource, "label_node_kubernetes_io_instance_type": labelType,
 	"label_topology_kubernetes_io_region": labelRegion, "capacity": labelCapacity,
-	familyLabel: labelFamily, calleeLabel: labelCallee, addressLabel: labelCallee, // whichever a client library has
+	"persistentvolumeclaim": labelClaim,
+	familyLabel:             labelFamily, calleeLabel: labelCallee, addressLabel: labelCallee, // whichever a client library has
 	// Istio's names, and Linkerd's.
 	"source_workload": labelSource, "deployment": labelSource, "statefulset": labelSource, "daemonset": labelSource,
 	"source_workload_namespace": labelSourceNamespace,

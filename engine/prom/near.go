@@ -142,6 +142,7 @@ func (s *Suspects) series(ctx context.Context, n *rca.Neighborhood, from, to tim
 	}
 	out := map[string]rca.Series{}
 	edges(ctx, m, g, n, out)
+	volumes(ctx, m, g, n, out)
 	for k := range f {
 		at := g.at(k).Unix()
 		for w, values := range f[k].values() {
@@ -159,6 +160,32 @@ func (s *Suspects) series(ctx context.Context, n *rca.Neighborhood, from, to tim
 		out[name] = rca.Series{engine.MeasureCPU: points}
 	}
 	return out, nil
+}
+
+// volumes reads how full the volumes of a neighbourhood were, as the kubelets say of those that are mounted.
+func volumes(ctx context.Context, m *Meter, g grid, n *rca.Neighborhood, out map[string]rca.Series) {
+	if !slices.ContainsFunc(slices.Collect(maps.Values(n.Workloads)), func(w engine.Workload) bool { return w.Kind == rca.KindClaim }) {
+		return
+	}
+	of := func(metric string) string {
+		return "max by (namespace, persistentvolumeclaim) (" + m.base.of("kubelet_volume_stats_"+metric+"_bytes") + ")"
+	}
+	rows := map[string][]float64{}
+	if err := m.ask.insist(ctx, of("used")+" / "+of("capacity"), g, func(l labelSet) []float64 {
+		return rowAt(rows, rca.NodeName(engine.Workload{Namespace: l[labelNamespace], Kind: rca.KindClaim, Name: l[labelClaim]}), g.n)
+	}); err != nil {
+		return // there is no kubelet that says it, or the rest is more urgent
+	}
+	for name, row := range rows {
+		if _, near := n.Workloads[name]; !near {
+			continue
+		}
+		for k, v := range row {
+			if !math.IsNaN(v) {
+				keepPoint(out, name, rca.VolumeUsed, engine.Point{At: g.at(k).Unix(), Value: v})
+			}
+		}
+	}
 }
 
 func keepPoint(out map[string]rca.Series, name string, m engine.Measure, p engine.Point) {

@@ -46,6 +46,8 @@ func TestSuspects(t *testing.T) {
 		of("shop", "response_total", cart, per(2, 2), "direction", "outbound", "deployment", "cart", "dst_statefulset", "db", "dst_namespace", "far"),
 		of("shop", "response_latency_ms_sum", cart, per(80, 80), "direction", "outbound", "deployment", "cart", "dst_statefulset", "db", "dst_namespace", "far"),
 		of("shop", "response_latency_ms_count", cart, per(2, 2), "direction", "outbound", "deployment", "cart", "dst_statefulset", "db", "dst_namespace", "far"),
+		series(every, func(time.Time) float64 { return 90 }, "__name__", "kubelet_volume_stats_used_bytes", "namespace", "far", "persistentvolumeclaim", "db-data"),
+		series(every, func(time.Time) float64 { return 100 }, "__name__", "kubelet_volume_stats_capacity_bytes", "namespace", "far", "persistentvolumeclaim", "db-data"),
 		of("shop", "response_total", web, per(2, 2), "direction", "inbound", "deployment", "web"),
 	)
 	at := func(name string) engine.Workload {
@@ -86,7 +88,8 @@ func TestSuspects(t *testing.T) {
 	db := engine.Workload{Cluster: "prod", Namespace: "far", Kind: kindStatefulSet, Name: "db"}
 	known := n
 	known.Workloads = maps.Clone(n.Workloads)
-	known.Workloads[rca.NodeName(db)] = db
+	claim := engine.Workload{Cluster: "prod", Namespace: "far", Kind: rca.KindClaim, Name: "db-data"}
+	known.Workloads[rca.NodeName(db)], known.Workloads[rca.NodeName(claim)] = db, claim
 	wide := s.called(t.Context(), known, onset)
 	if diff := cmp.Diff(rca.Graph{f: {c, m}, c: {m, "far/StatefulSet/db"}, "jobs/Deployment/nightly": {"shop/Deployment/web"}}, wide.Graph); diff != "" {
 		t.Errorf("who calls whom, by a mesh:\n%s", diff)
@@ -122,6 +125,9 @@ func TestSuspects(t *testing.T) {
 	waits, err := s.series(t.Context(), &wide, onset.Add(-time.Hour), onset.Add(-10*time.Minute))
 	if points := waits["far/StatefulSet/db"][rca.SeenBy(c)]; err != nil || len(points) != 51 || points[20].Value < 0.039 || points[20].Value > 0.041 {
 		t.Errorf("how long cart waits for db, by a mesh: %+v, %v", points, err)
+	}
+	if points := waits[rca.NodeName(claim)][rca.VolumeUsed]; len(points) != 51 || points[20].Value != 0.9 {
+		t.Errorf("how full the volume of db is: %+v", points)
 	}
 	// Two pods of five requests a second each, one of which is gone.
 	if points := series[c][engine.MeasureRequests]; len(points) != 51 || points[20].Value < 9.9 || points[20].Value > 10.1 {

@@ -155,6 +155,7 @@ var tells = map[string]string{ //nolint:gosec // Nothing here is secret: a rule 
 	"near/network":        "a request from another pod is as slow, and its answer says that it took no longer",
 	"near/dns":            "the name does not resolve from its pods, whoever else resolves it",
 	"near/node":           "other workloads on that node suffer too",
+	"near/volume":         "it ends when files are removed from that volume, or it is made larger",
 	"near/neighbor":       "it ends when that neighbour is scaled down or moved",
 	"near/traffic":        "it ends when the requests fall, or with more replicas",
 	"near/throttled":      "it ends with a higher CPU limit",

@@ -17,7 +17,10 @@ var felt = []engine.Class{
 }
 
 // slowed are those of them that a busy machine may bring about. A program that ends by itself does so on an idle one, too.
-var slowed = slices.DeleteFunc(slices.Clone(felt), func(c engine.Class) bool { return c == engine.ClassCrashLoop })
+var slowed = slices.DeleteFunc(slices.Clone(waiting), func(c engine.Class) bool { return c == engine.ClassCrashLoop })
+
+// waiting are those in which something waits. What a pod uses of its own memory or CPU does not grow by a slow way or a busy machine.
+var waiting = slices.DeleteFunc(slices.Clone(felt), func(c engine.Class) bool { return c == engine.ClassHighCPU || c == engine.ClassHighMemory })
 
 // Felt tells whether the numbers near an incident may say something of its cause. Where a program never began, they do not.
 func Felt(i engine.Incident) bool {
@@ -27,7 +30,7 @@ func Felt(i engine.Incident) bool {
 // nearRules are the causes that the numbers of the neighbourhood speak for. Their priors are what Blame is right in, on incidents that
 // others recorded (docs/benchmarks.md): about six times of ten for the first suspect.
 var nearRules = []rule{
-	{name: "near/network", classes: felt, prior: 0.85, match: func(f *facts) (finding, bool) {
+	{name: "near/network", classes: waiting, prior: 0.85, match: func(f *facts) (finding, bool) {
 		e, ok := f.first(engine.EvidenceNeighbor, func(e engine.Evidence) bool { return e.Fields["network"] != "" })
 		if !ok {
 			return finding{}, false
@@ -84,7 +87,7 @@ var nearRules = []rule{
 			text: fmt.Sprintf("It is called from here, was changed shortly before, and its %s is beyond what was usual.", e.Fields["measure"]), step: undoOf(e), root: rootOf(e),
 		}, true
 	}},
-	{name: "near/callee", classes: felt, prior: 0.6, match: func(f *facts) (finding, bool) {
+	{name: "near/callee", classes: waiting, prior: 0.6, match: func(f *facts) (finding, bool) {
 		e, ok := f.suspected(RelationCalls)
 		if !ok {
 			return f.calleeFails()
@@ -115,7 +118,18 @@ var nearRules = []rule{
 		}
 		return m, true
 	}}),
-	{name: "near/neighbor", classes: felt, prior: 0.6, match: func(f *facts) (finding, bool) {
+	{name: "near/volume", classes: felt, prior: 0.75, match: func(f *facts) (finding, bool) {
+		// A volume fills beside what it makes slow, so that it need not be the first suspect.
+		e, ok := f.first(engine.EvidenceNeighbor, func(e engine.Evidence) bool { return Relation(e.Fields["relation"]) == RelationHas })
+		if !ok {
+			return finding{}, false
+		}
+		return finding{
+			strength: 0.9, pro: []string{e.ID}, title: "the volume of claim " + neighbor(e) + " is " + e.Fields["now"] + " full", text: "Up to " + e.Fields["usual"] + " is usual. Who writes to it waits or fails when nothing is left.",
+			step: engine.Step{Text: "See what fills it; ask for more in the claim where its storage class lets it grow.", Command: describeNeighbor(e)}, root: rootOf(e),
+		}, true
+	}},
+	{name: "near/neighbor", classes: waiting, prior: 0.6, match: func(f *facts) (finding, bool) {
 		e, ok := f.suspected(RelationSameNode)
 		if !ok {
 			return finding{}, false

@@ -18,13 +18,16 @@ func around() *Neighborhood {
 		w := engine.Workload{Namespace: "pay", Kind: "Deployment", Name: name}
 		n.Workloads[NodeName(w)] = w
 	}
+	claim := engine.Workload{Namespace: "pay", Kind: KindClaim, Name: "data"}
+	n.Workloads[NodeName(claim)] = claim
 	for _, name := range []string{"n1", "n2"} {
 		w := engine.Workload{Kind: engine.KindNode, Name: name}
 		n.Workloads[NodeName(w)] = w
 	}
 	n.Graph = Graph{
 		"pay/Deployment/front": {"pay/Deployment/api"}, "pay/Deployment/api": {"pay/Deployment/cart", "/Node/n1"},
-		"pay/Deployment/cart": {"pay/Deployment/db", "/Node/n2"}, "pay/Deployment/batch": {"/Node/n1"},
+		"pay/Deployment/cart": {"pay/Deployment/db", "/Node/n2"}, "pay/Deployment/batch": {"/Node/n1", "pay/PersistentVolumeClaim/data"},
+		"pay/Deployment/db": {"pay/PersistentVolumeClaim/data"},
 	}
 	return n
 }
@@ -49,7 +52,11 @@ func fares(n *Neighborhood, strange map[string]Series) map[string]Series {
 	out := map[string]Series{}
 	for name, w := range n.Workloads {
 		s := Series{engine.MeasureCPU: past(0.5, 0.5)}
-		if w.Kind != engine.KindNode {
+		switch w.Kind {
+		case engine.KindNode:
+		case KindClaim:
+			s = Series{VolumeUsed: past(0.6, 0.6)}
+		default:
 			s[engine.MeasureRequests], s[engine.MeasureLatency], s[engine.MeasureErrors] = past(50, 50), past(0.1, 0.1), past(0.001, 0.001)
 		}
 		maps.Copy(s, strange[name])
@@ -118,6 +125,14 @@ func TestNearRules(t *testing.T) {
 			map[string]Series{"pay/Deployment/api": slow(3)},
 			[]engine.Evidence{{ID: "change/2", Kind: engine.EvidenceChange, At: noon.Add(-time.Minute), Fields: map[string]string{"what": "image", "from": "api:1", "to": "api:2", "age": "1m0s"}}},
 			"rollout/change", "it began after a change: image api:1 → api:2", "", "",
+		},
+		"a volume of a callee fills": {
+			map[string]Series{"pay/Deployment/api": slow(3), "pay/Deployment/cart": slow(3), "pay/PersistentVolumeClaim/data": {VolumeUsed: past(0.6, 0.96)}},
+			nil,
+			"near/volume", "the volume of claim pay/data is 97 % full", "kubectl -n pay describe persistentvolumeclaim data", "",
+		},
+		"a volume that has room": {
+			map[string]Series{"pay/PersistentVolumeClaim/data": {VolumeUsed: past(0.3, 0.6)}}, nil, "", "", "", "near/volume",
 		},
 		"a node that was idle, and hardly is less so": {
 			map[string]Series{"/Node/n1": {engine.MeasureCPU: past(0, 0.02)}}, nil, "", "", "", "near/node",

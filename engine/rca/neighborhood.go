@@ -32,6 +32,7 @@ const (
 	RelationCalls    Relation = "calls"     // it is called, perhaps by way of others
 	RelationOn       Relation = "runs_on"   // the machine
 	RelationUnder    Relation = "under"     // the machine of what it calls
+	RelationHas      Relation = "has"       // the claim of a volume, of its own or of what it calls
 	RelationSameNode Relation = "same_node" // on a machine with it
 	RelationCalledBy Relation = "called_by"
 	RelationNone     Relation = ""
@@ -50,6 +51,12 @@ func (n *Neighborhood) Behind(namespace, address string) (name string, ok bool) 
 	return "", false
 }
 
+// KindClaim is the kind of the claims of volumes.
+const KindClaim = "PersistentVolumeClaim"
+
+// VolumeUsed is the measure of how much of a volume is used, 0 to 1.
+const VolumeUsed engine.Measure = "volume filled"
+
 // NodeName is what a workload is called in a Graph.
 func NodeName(w engine.Workload) string { return w.Namespace + "/" + w.Kind + "/" + w.Name }
 
@@ -63,6 +70,8 @@ func (n *Neighborhood) Relation(name string) Relation {
 		return RelationOn
 	case n.reaches(self, name) && n.Workloads[name].Kind == engine.KindNode:
 		return RelationUnder
+	case n.reaches(self, name) && n.Workloads[name].Kind == KindClaim:
+		return RelationHas
 	case n.reaches(self, name):
 		return RelationCalls
 	case n.reaches(name, self):

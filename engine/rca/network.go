@@ -12,8 +12,9 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-// leastWait is how much longer than usual, in seconds, a way must take to be slow.
-const leastWait = 0.01
+// leastWait is how much longer than usual, in seconds, a way must take to be slow: as much as nobody is alerted of is what a busy machine or
+// a garbage collector makes of requests that usually take a few milliseconds.
+const leastWait = 0.05
 
 // way is how long requests from a caller to a callee took, beyond what is usual and beyond what the callee itself took longer.
 type way struct {

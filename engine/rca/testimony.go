@@ -52,7 +52,7 @@ func Testimony(n *Neighborhood, fared map[string]Series, a Alarm) []engine.Evide
 			Fields: map[string]string{
 				"relation": string(relation), "kind": w.Kind, "namespace": w.Namespace, "name": w.Name, "rank": strconv.Itoa(rank + 1),
 				"share": strconv.FormatFloat(s.Share, 'f', 2, 64), "first": strconv.FormatBool(first), "measure": string(kindOf(t.Measure)),
-				"usual": kindOf(t.Measure).Amount(t.High), "now": kindOf(t.Measure).Amount(last(t)), "since": s.Since.Format(time.RFC3339),
+				"usual": amount(t.Measure, t.High), "now": amount(t.Measure, last(t)), "since": s.Since.Format(time.RFC3339),
 			},
 		})
 	}
@@ -71,7 +71,13 @@ var leastRise = map[engine.Measure]float64{
 // leastBusy is the same of a machine's CPU: the smallest has two cores, and half of one more holds nobody up.
 const leastBusy = 0.5
 
+// leastFull is how full a volume must be for those who write to it to feel it: file systems slow down, and programs stop, before the last byte.
+const leastFull = 0.9
+
 func matters(w engine.Workload, t engine.Track) bool {
+	if w.Kind == KindClaim {
+		return last(t) >= leastFull
+	}
 	least := leastRise[kindOf(t.Measure)]
 	if w.Kind == engine.KindNode && t.Measure == engine.MeasureCPU {
 		least = leastBusy
@@ -81,8 +87,15 @@ func matters(w engine.Workload, t engine.Track) bool {
 
 // moved says how a series left what was usual.
 func moved(t engine.Track) string {
-	m := kindOf(t.Measure)
-	return fmt.Sprintf("%s %s, up to %s is usual, since %s", t.Measure, m.Amount(last(t)), m.Amount(t.High), t.Since.UTC().Format("15:04 MST"))
+	return fmt.Sprintf("%s %s, up to %s is usual, since %s", t.Measure, amount(t.Measure, last(t)), amount(t.Measure, t.High), t.Since.UTC().Format("15:04 MST"))
+}
+
+// amount writes a value as people read it.
+func amount(m engine.Measure, v float64) string {
+	if m == VolumeUsed {
+		return engine.MeasureSaturation.Amount(v) // a share, too
+	}
+	return kindOf(m).Amount(v)
 }
 
 // kindOf is the measure that a series is of: what a caller sees of a latency is one.
@@ -111,6 +124,8 @@ func as(r Relation, of engine.Workload) string {
 		return ", the node that " + of.Name + " runs on"
 	case RelationUnder:
 		return ", the node of one that " + of.Name + " calls"
+	case RelationHas:
+		return ", a volume that " + of.Name + " or one that it calls has"
 	case RelationSameNode:
 		return ", on the same node"
 	case RelationCalledBy:
