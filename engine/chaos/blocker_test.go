@@ -219,6 +219,15 @@ func TestBlockers(t *testing.T) {
 		{"a freeze", "freeze", "kill shop/api", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) {
 			r.Quiet = quiet("shop")
 		}, nil, "shop: quiet until Monday"},
+		{"a freeze that it would last into", "freeze", "network-lag shop/api -duration 10m", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) {
+			r.Quiet = quietFrom(noon.Add(5 * time.Minute))
+		}, nil, "shop: it would last into a time when nothing may: quiet from then on"},
+		{"a freeze that a later strike would begin in", "freeze", "kill shop/api -after 20m", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) {
+			r.Quiet = quietFrom(noon.Add(5 * time.Minute))
+		}, nil, "quiet from then on"},
+		{"a freeze after it", "freeze", "network-lag shop/api -duration 4m", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) {
+			r.Quiet = quietFrom(noon.Add(5 * time.Minute))
+		}, nil, ""},
 		{"a freeze of others", "freeze", "kill shop/api", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) { r.Quiet = quiet("edge") }, nil, ""},
 		{"a freeze of a namespace that a drain touches", "freeze", "node-drain n1", func(_ *engine.Experiment, _ *chaos.Field, r *chaos.Rules) {
 			r.Quiet = quiet("edge")
@@ -369,6 +378,15 @@ func quiet(namespace string) func(_, _ string, _ time.Time) string {
 			return "quiet until Monday"
 		}
 		return ""
+	}
+}
+
+func quietFrom(begin time.Time) func(_, _ string, _ time.Time) string {
+	return func(_, _ string, at time.Time) string {
+		if at.Before(begin) {
+			return ""
+		}
+		return "quiet from then on"
 	}
 }
 
