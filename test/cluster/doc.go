@@ -42,5 +42,6 @@
 // Nothing is pulled from outside. ImportImage puts an image both into containerd and into a small
 // registry in this process, which the node knows as autopilot.local: a missing tag there
 // is answered "not found" and anything under autopilot.local/private "unauthorized", by a
-// registry and not by a lack of network.
+// registry and not by a lack of network. It is on port 5000 of HostIP too, over plain HTTP, to
+// push to and to pull from by that name.
 package cluster

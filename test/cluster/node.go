@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -49,6 +50,7 @@ func (c *Cluster) containerd() spec {
 		name: "containerd",
 		conf: map[string]string{
 			"containerd.toml": containerdConf, "cni/10-pods.conflist": cniConf, "certs.d/" + registryName + "/hosts.toml": mirror,
+			"certs.d/" + strings.TrimPrefix(c.registryURL(), "http://") + "/hosts.toml": mirror,
 		},
 		args: []string{"--config=" + c.path("conf", "containerd.toml"), "--log-level=warn"},
 		check: func(ctx context.Context) error {
