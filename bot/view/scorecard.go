@@ -162,11 +162,13 @@ func trustTables(c *canvas, s engine.Scorecard) {
 	}
 	noticed := [][4]string{{"Noticed", "runs", "share", ""}}
 	soon := [][4]string{{"How soon", "median", "p95", ""}}
-	ranked := [][4]string{{"Cause right", "first", "top 3", ""}}
+	first := [][4]string{{"Cause first", "of", "share", ""}}
+	three := [][4]string{{"In first 3", "of", "share", ""}}
 	row := func(name string, l engine.ScoreLine) {
 		noticed = append(noticed, [4]string{name, fmt.Sprint(l.Detected.Of), rate(l.Detected), ""})
 		soon = append(soon, [4]string{name, speed(l.Median, l.Detected), speed(l.P95, l.Detected), ""})
-		ranked = append(ranked, [4]string{name, bare(l.Top1), bare(l.Top3), ""})
+		first = append(first, [4]string{name, fmt.Sprint(l.Top1.Of), rate(l.Top1), ""})
+		three = append(three, [4]string{name, fmt.Sprint(l.Top3.Of), rate(l.Top3), ""})
 	}
 	var few []string
 	for _, l := range s.Lines {
@@ -177,7 +179,7 @@ func trustTables(c *canvas, s engine.Scorecard) {
 		}
 	}
 	row("All", s.All)
-	for _, t := range [][][4]string{noticed, soon, ranked} {
+	for _, t := range [][][4]string{noticed, soon, first, three} {
 		c.section(table(t))
 	}
 	if len(few) > 0 && s.All.Detected.Of >= fewRuns {
