@@ -48,7 +48,7 @@ type Score struct {
 
 // Detector watches one series. The zero value is ready. It is not safe for use by several goroutines at once.
 type Detector struct {
-	// Alarm is the score from which on it is quiet for three hours, unless something stranger in another way comes. 0 means DefaultAlarm.
+	// Alarm is the score from which on it is quiet for three hours: what goes on, and gets worse, is the same thing. 0 means DefaultAlarm.
 	Alarm float64
 
 	n         uint32

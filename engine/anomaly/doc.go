@@ -6,8 +6,8 @@
 // so far, or so little; did a window of values ever look like this one. Records are rare by themselves and need no assumption of how
 // values are distributed: of n values in no order, the chance that the last one is the highest is 1/n.
 //
-// A Watch has one for each measure of each workload of a cluster. It decides when a series becomes strange and when it is usual again,
-// puts what is strange of a workload into one signal, and what is strange of many into one of their node or cluster.
+// A Watch has one for each measure of each workload of a cluster. It tells people of the first three alone, which a person can check against
+// a chart: it decides when a series becomes strange and when it is usual again, and is quiet in between; it puts what is strange of a workload into one signal, and what is strange of many into one of their node or cluster.
 //
 // The package is pure. The handlers give a Watch what Prometheus says, and the store keeps its series; test/bench says how good a
 // Detector is.

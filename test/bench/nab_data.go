@@ -98,6 +98,9 @@ func readSeries(path, name string) (s nabFile, err error) {
 		}
 		s.times, s.values = append(s.times, at), append(s.values, v)
 	}
+	if len(s.values) == 0 {
+		return s, fmt.Errorf("nab: %s has no row; timestamp,value are wanted", name)
+	}
 	s.first = min(len(s.values)*15/100, 750)
 	return s, nil
 }

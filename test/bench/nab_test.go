@@ -102,6 +102,11 @@ func TestNAB(t *testing.T) {
 	if rows := strings.Split(strings.TrimSpace(string(result)), "\n"); len(rows) != 601 || !strings.HasSuffix(rows[501], ",1") || strings.Contains(rows[501], ",0.000000,") {
 		t.Errorf("%d rows, that of the anomaly is %q", len(rows), rows[min(501, len(rows)-1)])
 	}
+	write("data/g/empty.csv", "timestamp,value\n")
+	write("windows.json", `{"g/a.csv": [], "g/empty.csv": []}`)
+	if code := run(t.Context(), []string{"nab", "-data", dir}, &told, &errs); code != 1 || !strings.Contains(errs.String(), "g/empty.csv has no row") {
+		t.Errorf("a file without rows: exit %d, %s", code, &errs)
+	}
 	write("windows.json", `{"g/a.csv": [], "g/b.csv": []}`)
 	if code := run(t.Context(), []string{"nab", "-data", dir}, &told, &errs); code != 1 || !strings.Contains(errs.String(), "b.csv") {
 		t.Errorf("without a file: exit %d, %s", code, &errs)
