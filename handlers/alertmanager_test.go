@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -287,6 +288,9 @@ func TestPagerWebhook(t *testing.T) {
 		}
 		if kept := len(s.decisions) == 1; kept != (c.status == 200 && c.decide == nil) {
 			t.Errorf("%s: decisions %+v", c.name, s.decisions)
+		}
+		if want := engine.IncidentTrail(7); c.decode == nil && !slices.Equal(s.trails, []string{want}) {
+			t.Errorf("%s: what is logged of it is about %q, want %s", c.name, s.trails, want)
 		}
 	}
 }

@@ -243,6 +243,7 @@ func gist(s engine.Signal) string {
 // settle hands over what is owed. What the store does not take is tried again.
 func (w *watched) settle(ctx context.Context) {
 	for of, o := range w.owed {
+		ctx := engine.WithID(ctx, of.Fingerprint())
 		if err := w.m.Store.Observe(ctx, o); err != nil {
 			w.m.Log.WarnContext(ctx, "what the metrics say was not kept", "workload", of.String(), "error", err)
 			if engine.CodeOf(err) == engine.Unavailable {

@@ -24,6 +24,7 @@ type seriesStore struct {
 	held     map[engine.Workload]bool
 	fail     error
 	useless  map[anomaly.Key]int
+	astray   []string // ids of trails of observations that are not those of their workloads
 }
 
 func newSeriesStore() *seriesStore {
@@ -69,9 +70,12 @@ func (s *seriesStore) Watching(_ context.Context, _ string, source engine.Source
 	return all, s.fail
 }
 
-func (s *seriesStore) Observe(_ context.Context, o engine.Observation) error {
+func (s *seriesStore) Observe(ctx context.Context, o engine.Observation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if id := engine.ID(ctx); id != o.Workload.Fingerprint() {
+		s.astray = append(s.astray, id)
+	}
 	if s.fail != nil {
 		return s.fail
 	}
@@ -106,6 +110,9 @@ func (s *seriesStore) take(t *testing.T) (all []string) {
 		all = append(all, o.Workload.Name+": "+what)
 	}
 	s.observed = nil
+	if len(s.astray) > 0 {
+		t.Errorf("observations with the ids %q, which are not their workloads'", s.astray)
+	}
 	return all
 }
 

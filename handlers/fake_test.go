@@ -17,6 +17,7 @@ import (
 type fakeStore struct {
 	incidents  map[int64]engine.Incident
 	decisions  []engine.Decision
+	trails     []string // of the decisions that were asked for
 	pauses     []engine.Decision
 	paused     engine.Pause
 	observed   []engine.Observation
@@ -81,7 +82,8 @@ func (f *fakeStore) Overview(context.Context) (engine.Overview, error) {
 	return engine.Overview{At: noon}, nil
 }
 
-func (f *fakeStore) Decide(_ context.Context, d engine.Decision) (engine.Incident, error) {
+func (f *fakeStore) Decide(ctx context.Context, d engine.Decision) (engine.Incident, error) {
+	f.trails = append(f.trails, engine.ID(ctx))
 	if f.decideFail != nil {
 		return engine.Incident{}, f.decideFail
 	}

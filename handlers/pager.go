@@ -27,11 +27,12 @@ func (h *Handlers) PagerWebhook(decode func(http.Header, []byte) ([]engine.Decis
 			return
 		}
 		for _, d := range decisions {
-			_, err := h.Decisions.Decide(r.Context(), d)
+			ctx := engine.WithID(r.Context(), engine.IncidentTrail(d.IncidentID))
+			_, err := h.Decisions.Decide(ctx, d)
 			switch engine.CodeOf(err) {
 			case "", engine.Conflict, engine.NotFound: // done here already, or long gone
 			default:
-				h.Log.ErrorContext(r.Context(), "pager's decision not kept", "incident", d.IncidentID, "error", err)
+				h.Log.ErrorContext(ctx, "pager's decision not kept", "incident", d.IncidentID, "error", err)
 				http.Error(w, "not kept; send it again", http.StatusServiceUnavailable)
 				return
 			}
