@@ -90,6 +90,47 @@ func TestHour(t *testing.T) {
 	}
 }
 
+// TestWhatGoesOn is a series of which something is odd, or that is odd itself, and that nobody is to be woken for.
+func TestWhatGoesOn(t *testing.T) {
+	usual := daily(8)
+	const past, days = 21 * perDay, 5 * perDay
+	gap := func(d *anomaly.Detector, hours int) { // nothing comes, and then what comes at that hour
+		feed(d, past, 1, usual)
+		_ = d.Add(start.Add(time.Duration(past+1+12*hours)*step), usual(past+1+12*hours))
+	}
+	week := func(i int) float64 { // weekends are quiet
+		if day := i / perDay % 7; day >= 5 {
+			return 10 + usual(i)/50
+		}
+		return usual(i)
+	}
+	for name, c := range map[string]struct {
+		learn, then func(i int) float64
+		before      func(d *anomaly.Detector)
+		skip        int // values before then
+	}{
+		"a gap of seven hours":     {usual, usual, func(d *anomaly.Detector) { gap(d, 7) }, 2 + 12*7},
+		"a gap of two days":        {usual, usual, func(d *anomaly.Detector) { gap(d, 48) }, 2 + 12*48},
+		"a week with its weekends": {week, week, nil, 0},
+		"a counter that is reset":  {func(i int) float64 { return float64(i % perDay) }, func(i int) float64 { return float64(i % perDay) }, nil, 0},
+		"hardly ever a value":      {func(i int) float64 { return float64(i%500/499) * 3 }, func(i int) float64 { return float64(i%500/499) * 3 }, nil, 0},
+		"bursts at odd times":      {func(i int) float64 { return float64(i*i/144%13/12) * 50 }, func(i int) float64 { return float64(i*i/144%13/12) * 50 }, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var d anomaly.Detector
+			feed(&d, 0, past, c.learn)
+			if c.before != nil {
+				c.before(&d)
+			}
+			for i, s := range feed(&d, past+c.skip, days, c.then) {
+				if s.Value >= anomaly.DefaultAlarm {
+					t.Errorf("value %d: %+v", i, s)
+				}
+			}
+		})
+	}
+}
+
 // TestNothing is what must not alarm.
 func TestNothing(t *testing.T) {
 	usual := daily(2)
