@@ -1,5 +1,6 @@
 # make demo   start everything on this machine, break a workload, and print the page's address
 # make test   every test, with what it needs installed or built first
+# make install-test   docs/install.md, followed word by word on a real node of this machine; as root, and it takes minutes
 # make images observability alerts   container images, the stack that the bot looks at, the alert rules: see deploy/
 SHELL := /bin/bash
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/autopilot
@@ -9,7 +10,7 @@ GOVULNCHECK := $(TOOLS)/govulncheck-v1.9.0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test race fuzz lint verify generate bench setup images observability observability-verify observability-down alerts
+.PHONY: help build demo test install-test race fuzz lint verify generate bench setup images observability observability-verify observability-down alerts
 
 help:
 	@grep -E '^# make|^#   ' Makefile | sed 's/^# //'
@@ -35,6 +36,11 @@ test: setup
 	go test $(TESTFLAGS) -count=1 -vet=all -ldflags=-w -p 3 -timeout 20m $(SLOW) $$(go list ./... | grep -v /test/e2e) || status=$$?; \
 	go test $(TESTFLAGS) -count=1 -vet=all -ldflags=-w -timeout 40m ./test/e2e/... || status=$$?; \
 	exit $$status
+
+# It builds the images as the document says, which compiles everything anew: minutes that every other test can do without.
+install-test: export CGO_ENABLED := 0
+install-test: setup
+	go test -tags install -v -count=1 -ldflags=-w -timeout 40m -run TestInstall ./test/install
 
 race:
 	go test -race -count=1 -p 1 -timeout 30m ./engine/... ./store/... ./bot/... ./handlers/... ./cmd/autopilot/... ./test/slack
