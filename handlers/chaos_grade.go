@@ -78,7 +78,7 @@ func (b *Breaking) noticed(ctx context.Context, e engine.Experiment) ([]engine.I
 		if err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(others, func(o engine.Experiment) bool { return o.ID != e.ID && chaos.Explains(o, i) }) {
+		if !slices.ContainsFunc(others, func(o engine.Experiment) bool { return o.ID != e.ID && chaos.Explains(o, e, i) }) {
 			list = append(list, i)
 		}
 	}

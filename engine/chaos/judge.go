@@ -87,16 +87,19 @@ func GradeDue(e engine.Experiment, incidents []engine.Incident, recoveredAt, now
 // patience is for how long after its end an experiment waits for what it hit to be well.
 const patience = 10 * time.Minute
 
+// aftermath is for how long after a fault its rates and the alerts of them may still be told: rates look back two minutes, and alerts wait.
+const aftermath = 4 * time.Minute
+
 // Explains tells whether an incident, as it was last opened or reopened, is one that an experiment brought about, or may have: on what it
-// hits or what may feel it, while it ran or shortly after, and before it was graded. Who judges another experiment of that time leaves such
-// an incident out.
-func Explains(e engine.Experiment, i engine.Incident) bool {
+// hits or what may feel it, while it ran or in its aftermath. Who judges another experiment leaves such an incident out. Where both may have
+// brought it about it is the other's from the grade of the first one on.
+func Explains(e, judged engine.Experiment, i engine.Incident) bool {
 	first, last := span(e)
-	if first.IsZero() || e.Expect.Nothing {
+	if first.IsZero() || e.Expect.Nothing || !excused(e, i.Workload) {
 		return false
 	}
-	until := last.Add(settle + e.Expect.Within)
-	if e.Grade != nil && e.Grade.At.Before(until) {
+	until := last.Add(max(settle+e.Expect.Within, aftermath))
+	if e.Grade != nil && e.Grade.At.Before(until) && !judged.Expect.Nothing && excused(judged, i.Workload) {
 		until = e.Grade.At
 	}
 	at := i.DetectedAt
@@ -105,7 +108,7 @@ func Explains(e engine.Experiment, i engine.Incident) bool {
 			at = ev.At
 		}
 	}
-	return !at.Before(first.Add(-slack)) && !at.After(until) && excused(e, i.Workload)
+	return !at.Before(first.Add(-slack)) && !at.After(until)
 }
 
 // span is from when the first fault was in place to when the last one ended, as far as it was seen; zero when none ever was.

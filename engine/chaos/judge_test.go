@@ -232,7 +232,7 @@ func TestGradeDue(t *testing.T) {
 }
 
 func TestExplains(t *testing.T) {
-	e := over(t, "kill shop/api")
+	e, next := over(t, "kill shop/api"), over(t, "kill shop/api")
 	again := incident(7, api, time.Second)
 	again.Timeline = []engine.Event{{Kind: "reopened", At: noon.Add(85 * time.Second)}}
 	for name, c := range map[string]struct {
@@ -244,8 +244,8 @@ func TestExplains(t *testing.T) {
 		"of what calls it":                    {incident(7, front, time.Second), 0, true},
 		"of another":                          {incident(7, db, time.Second), 0, false},
 		"of before":                           {incident(7, api, -time.Minute), 0, false},
-		"long after":                          {incident(7, api, 91*time.Second), 0, false},
-		"late":                                {incident(7, api, 90*time.Second), 0, true},
+		"long after":                          {incident(7, api, 5*time.Minute), 0, false},
+		"late":                                {incident(7, api, 3*time.Minute), 0, true},
 		"after it was graded":                 {incident(7, api, 90*time.Second), time.Minute, false},
 		"before it was graded":                {incident(7, api, 59*time.Second), time.Minute, true},
 		"its own, reopened by the next one's": {again, time.Minute, false},
@@ -254,12 +254,18 @@ func TestExplains(t *testing.T) {
 		if c.graded > 0 {
 			e.Grade = &engine.Grade{At: noon.Add(c.graded)}
 		}
-		if got := chaos.Explains(e, c.i); got != c.want {
+		if got := chaos.Explains(e, next, c.i); got != c.want {
 			t.Errorf("%s: explained %t", name, got)
 		}
 	}
+	e.Grade = &engine.Grade{At: noon.Add(time.Minute)}
+	for name, judged := range map[string]engine.Experiment{"another's, of elsewhere": over(t, "kill shop/web"), "a control of the same": over(t, "nothing shop/api")} {
+		if !chaos.Explains(e, judged, incident(7, api, 90*time.Second)) {
+			t.Errorf("%s: what a graded experiment left behind is not explained", name)
+		}
+	}
 	control := over(t, "nothing shop/api")
-	if chaos.Explains(control, incident(7, api, time.Second)) {
+	if chaos.Explains(control, next, incident(7, api, time.Second)) {
 		t.Error("a control explains an incident")
 	}
 }

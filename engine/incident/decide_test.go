@@ -286,3 +286,29 @@ func TestEscalationWaitsWhileCleared(t *testing.T) {
 		t.Errorf("a severity without a rule is repeated: %+v", p)
 	}
 }
+
+// TestDiagnosedAfterReopening lets what came back and was over before anybody looked have a cause of its own: that of last time says nothing of it.
+func TestDiagnosedAfterReopening(t *testing.T) {
+	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
+	i := engine.Incident{
+		ID: 41, Status: engine.Open, StartedAt: at(100), ClearedAt: at(110),
+		Diagnosis: engine.Diagnosis{IncidentID: 41, At: at(5), Causes: []engine.Cause{{Rule: "a", Title: "a"}}},
+	}
+	for name, resolved := range map[string]bool{"it cleared": false, "it is resolved": true} {
+		if resolved {
+			i.Status, i.ResolvedAt = engine.Resolved, at(111)
+		}
+		p := incident.Diagnosed(i, diagnosis(at(112), "b"), incident.Rules{}, at(112))
+		if p.Incident == nil || p.Incident.Diagnosis.Causes[0].Rule != "b" {
+			t.Errorf("%s: the cause of what came back is not taken: %+v", name, p.Incident)
+		}
+		if p := incident.Diagnosed(i, diagnosis(at(112)), incident.Rules{}, at(112)); !p.Empty() {
+			t.Errorf("%s: a diagnosis without a cause is taken: %+v", name, p)
+		}
+		again := i
+		again.Diagnosis.At = at(105) // of this time
+		if p := incident.Diagnosed(again, diagnosis(at(112), "b"), incident.Rules{}, at(112)); !p.Empty() {
+			t.Errorf("%s: what is seen of the repair is taken: %+v", name, p)
+		}
+	}
+}

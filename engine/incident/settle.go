@@ -32,11 +32,12 @@ func Settle(i engine.Incident, r Rules, now time.Time) Plan {
 
 // Diagnosed takes in a diagnosis. One that is older than the incident's, that says the same, or that has lost every cause
 // (because what it rested on is gone) changes nothing; so does one that comes when nothing fires any more, unless it is the
-// first: the pods that told the cause were replaced, and what is seen last is the repair.
+// first since the incident was opened or reopened: the pods that told the cause were replaced, and what is seen last is the repair.
 func Diagnosed(i engine.Incident, g engine.Diagnosis, r Rules, now time.Time) Plan {
 	old := i.Diagnosis
-	if g.IncidentID != i.ID || g.At.Before(old.At) || (!i.IsOpen() && !old.At.IsZero()) ||
-		(len(old.Causes) > 0 && (len(g.Causes) == 0 || !i.ClearedAt.IsZero())) || sameDiagnosis(old, g) {
+	first := old.At.Before(i.StartedAt) // what is known is of an earlier time
+	if g.IncidentID != i.ID || g.At.Before(old.At) || sameDiagnosis(old, g) || len(old.Causes) > 0 && len(g.Causes) == 0 ||
+		!first && (!i.IsOpen() && !old.At.IsZero() || len(old.Causes) > 0 && !i.ClearedAt.IsZero()) {
 		return Plan{}
 	}
 	d := newDraft(i, r, now)

@@ -119,6 +119,24 @@ var between = []struct {
 		"exit/signalled", "by a signal from outside",
 	},
 	{
+		"a container that was signalled, whose probes find nobody as it begins again", "Deployment", engine.ClassProbeFailing,
+		[]engine.Evidence{
+			piece(engine.EvidenceTermination, "id=end", "exit_code=143", "reason=Error", "restarts=1", "started_at=2026-11-20T02:00:00Z", "finished_at=2026-11-20T03:00:00Z"),
+			piece(engine.EvidenceProbe, "id=probe", "probe=liveness", "message=Liveness probe failed: connection refused"),
+			piece(engine.EvidenceEvent, "id=unhealthy", "ago=0s", "reason=Unhealthy", "count=1", "message=Liveness probe failed: connection refused"),
+		},
+		"exit/signalled", "by SIGTERM from outside",
+	},
+	{
+		"a container that its liveness probe ended", "Deployment", engine.ClassProbeFailing,
+		[]engine.Evidence{
+			piece(engine.EvidenceTermination, "id=end", "exit_code=143", "reason=Error", "restarts=1", "started_at=2026-11-20T02:00:00Z", "finished_at=2026-11-20T03:00:00Z"),
+			piece(engine.EvidenceProbe, "id=probe", "probe=liveness", "message=Liveness probe failed: connection refused"),
+			piece(engine.EvidenceEvent, "id=unhealthy", "ago=0s", "reason=Unhealthy", "count=6", "message=Liveness probe failed: connection refused"),
+		},
+		"probe/refused", "nothing answers",
+	},
+	{
 		"a program that ends by itself", "Deployment", engine.ClassCrashLoop,
 		[]engine.Evidence{
 			piece(engine.EvidenceTermination, "id=end", "exit_code=0", "reason=Completed", "restarts=6", "started_at=2026-11-20T02:59:50Z", "finished_at=2026-11-20T03:00:00Z"),

@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	fewest   = 3         // values that a past needs to say what is usual, and a departure to be strong
-	counting = 10        // values that a past needs, none of which falls, to be those of a counter
-	lately   = time.Hour // what stood all through this time before the onset is usual too
-	beyond   = 3.0       // spreads above the median that are usual
-	half     = 10.0      // spreads above that which make a departure half as strong as can be
-	still    = 0.05      // of the median: no spread is less, so that a series which never moves is not strange when it trembles
-	noise    = 1e-9      // no spread is less than that either, for a median of 0
-	sigma    = 0.8413    // of the values of plain noise are less than one standard deviation above its median
+	fewest   = 3                // values that a past needs to say what is usual, and a departure to be strong
+	counting = 10               // values that a past needs, none of which falls, to be those of a counter
+	lately   = 20 * time.Minute // what stood all through this time before the onset is usual too: the earliest suspicion is minutes before the alarm
+	beyond   = 3.0              // spreads above the median that are usual
+	half     = 10.0             // spreads above that which make a departure half as strong as can be
+	still    = 0.05             // of the median: no spread is less, so that a series which never moves is not strange when it trembles
+	noise    = 1e-9             // no spread is less than that either, for a median of 0
+	sigma    = 0.8413           // of the values of plain noise are less than one standard deviation above its median
 )
 
 // departure is how a series left what was usual for it, upwards.

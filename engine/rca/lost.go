@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -25,7 +26,7 @@ var lostRules = []rule{
 			step: engine.Step{Text: "Add room, or give the workload a priority that says what it is worth.", Command: "kubectl get priorityclasses", Field: f.podField("priorityClassName")},
 		}, true
 	}},
-	{name: "exit/signalled", classes: []engine.Class{engine.ClassCrashLoop}, prior: 0.85, match: signalled},
+	{name: "exit/signalled", classes: []engine.Class{engine.ClassCrashLoop, engine.ClassProbeFailing}, prior: 0.85, match: signalled},
 }
 
 // gone makes a rule of pods that were lost for a reason of the API server's.
@@ -78,7 +79,7 @@ var signalCodes = map[string]string{"129": "SIGHUP", "130": "SIGINT", "131": "SI
 func signalled(f *facts) (finding, bool) {
 	for _, e := range f.kind[engine.EvidenceTermination] {
 		long, _ := lived(e)
-		if !f.ranWell(e) || killedForMemory(e) || f.killedByProbe() != nil {
+		if !f.ranWell(e) || killedForMemory(e) || f.probeEnded(e) || !f.is(engine.ClassCrashLoop) && f.endedBefore(e) {
 			continue
 		}
 		said := f.ids(engine.EvidenceLog, func(l engine.Evidence) bool {
@@ -108,6 +109,33 @@ func signalled(f *facts) (finding, bool) {
 		return m, true
 	}
 	return finding{}, false
+}
+
+// endedBefore tells whether a container ended too long before the onset for the end to be what is told of.
+func (f *facts) endedBefore(e engine.Evidence) bool {
+	end, err := time.Parse(time.RFC3339, e.Fields["finished_at"])
+	return err != nil || end.Before(f.i.StartedAt.Add(-time.Minute))
+}
+
+// probeEnded tells whether a container may have ended since a liveness or startup probe failed. One that failed once, as it ended or after,
+// found nobody who answers.
+func (f *facts) probeEnded(e engine.Evidence) bool {
+	if f.killedByProbe() == nil {
+		return false
+	}
+	end, err := time.Parse(time.RFC3339, e.Fields["finished_at"])
+	once := false
+	for _, v := range f.kind[engine.EvidenceEvent] {
+		text := v.Fields["message"]
+		switch {
+		case v.Object.Name != e.Object.Name || !strings.Contains(text, "probe") || strings.HasPrefix(text, "Readiness"):
+		case v.Fields["reason"] == "Killing", v.Fields["count"] != "1", err != nil, v.At.Before(end.Add(-time.Second)):
+			return true
+		default:
+			once = true
+		}
+	}
+	return !once
 }
 
 func (f *facts) ranWell(e engine.Evidence) bool {
