@@ -62,6 +62,8 @@ type Breaking struct {
 	Patience Patience
 	Now      func() time.Time
 	Log      *slog.Logger
+	// Around does a step of an experiment (plan, run, end, grade), and measures it; nil: nobody does.
+	Around func(ctx context.Context, step string, do func(context.Context) error) error
 
 	leases int // that were taken; each has a holder of its own
 	asked  map[string]time.Time
@@ -180,27 +182,15 @@ func (b *Breaking) complain(ctx context.Context, what string, err error) {
 
 // take does what an experiment needs next. What failed because something did not answer is tried again.
 func (b *Breaking) take(ctx context.Context, e engine.Experiment, holder string) {
+	ctx = engine.WithID(ctx, engine.MessageTrail(engine.ExperimentKey(e.ID)))
 	log := b.Log.With("experiment", e.ID, "status", e.Status)
-	held, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var holding sync.WaitGroup
-	defer holding.Wait()
-	defer cancel(nil)
-	holding.Go(func() { b.hold(held, e, holder, cancel) })
-	c := b.cluster(e.Cluster)
 	log.InfoContext(ctx, "experiment taken")
-	var err error
-	switch e.Status {
-	case engine.ExperimentAsked:
-		err = b.plan(held, c, e, holder)
-	case engine.ExperimentConfirmed:
-		err = b.begin(ctx, held, c, e, holder)
-	case engine.ExperimentRunning:
-		err = b.adopt(held, c, e, holder)
-	case engine.ExperimentOver:
-		err = b.grade(held, c, e, holder)
-	case engine.ExperimentPlanned, engine.ExperimentRefused: // nothing is to be done about these
+	around := b.Around
+	if around == nil {
+		around = func(ctx context.Context, _ string, do func(context.Context) error) error { return do(ctx) }
 	}
+	step, do := b.step(e, holder)
+	err := around(ctx, step, func(ctx context.Context) error { return b.holding(ctx, e, holder, do) })
 	if err == nil {
 		return
 	}
@@ -212,6 +202,33 @@ func (b *Breaking) take(ctx context.Context, e engine.Experiment, holder string)
 	left, stop := context.WithTimeout(context.WithoutCancel(ctx), keepFor)
 	defer stop()
 	b.complain(ctx, "experiment not left", b.Queue.LeaveExperiment(left, e.ID, holder, b.Now().Add(b.Patience.Again)))
+}
+
+// step is what an experiment needs next, and its name. What it does ends with held, but for what must be brought to its end.
+func (b *Breaking) step(e engine.Experiment, holder string) (name string, do func(ctx, held context.Context) error) {
+	c := b.cluster(e.Cluster)
+	switch e.Status {
+	case engine.ExperimentAsked:
+		return "plan", func(_, held context.Context) error { return b.plan(held, c, e, holder) }
+	case engine.ExperimentConfirmed:
+		return "run", func(ctx, held context.Context) error { return b.begin(ctx, held, c, e, holder) }
+	case engine.ExperimentRunning:
+		return "end", func(_, held context.Context) error { return b.adopt(held, c, e, holder) }
+	case engine.ExperimentOver:
+		return "grade", func(_, held context.Context) error { return b.grade(held, c, e, holder) }
+	case engine.ExperimentPlanned, engine.ExperimentRefused: // nothing is to be done about these
+	}
+	return "nothing", func(context.Context, context.Context) error { return nil }
+}
+
+// holding renews the lease for as long as something is done.
+func (b *Breaking) holding(ctx context.Context, e engine.Experiment, holder string, do func(ctx, held context.Context) error) error {
+	held, cancel := context.WithCancelCause(ctx)
+	var renewing sync.WaitGroup
+	defer renewing.Wait()
+	defer cancel(nil)
+	renewing.Go(func() { b.hold(held, e, holder, cancel) })
+	return do(ctx, held)
 }
 
 // hold renews a lease each second, sooner when something was written, and ends the work when somebody wants it stopped, when

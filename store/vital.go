@@ -127,14 +127,28 @@ func (s *Store) Vitals(ctx context.Context) (v Vitals, err error) {
 		if err := v.scan(ctx, tx); err != nil {
 			return err
 		}
-		var waits float64
-		if err := tx.QueryRow(ctx, experimentVitalsSQL, now).Scan(&v.Experiments.Waiting.Count, &waits, &v.Experiments.Stranded); err != nil {
+		if err := v.Experiments.read(ctx, tx, now); err != nil {
 			return err
 		}
-		v.Experiments.Waiting.Age = seconds(waits)
 		return v.money(ctx, tx)
 	})
 	return v, err
+}
+
+// ExperimentVitals reads what of the Vitals is about experiments. It fails with Unavailable while the database does not answer.
+func (s *Store) ExperimentVitals(ctx context.Context) (v ExperimentVitals, err error) {
+	now := s.now()
+	err = s.read(ctx, func(ctx context.Context, tx pgx.Tx) error { return v.read(ctx, tx, now) })
+	return v, err
+}
+
+func (v *ExperimentVitals) read(ctx context.Context, tx pgx.Tx, now time.Time) error {
+	var waits float64
+	if err := tx.QueryRow(ctx, experimentVitalsSQL, now).Scan(&v.Waiting.Count, &waits, &v.Stranded); err != nil {
+		return err
+	}
+	v.Waiting.Age = seconds(waits)
+	return nil
 }
 
 func (v *Vitals) delays(ctx context.Context, tx pgx.Tx, now time.Time) error {

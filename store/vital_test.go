@@ -123,13 +123,16 @@ func TestExperimentVitals(t *testing.T) {
 	w.pass(30 * time.Second)
 	v := w.vitals().Experiments
 	equal(t, "while all is well", v, store.ExperimentVitals{Waiting: store.Waiting{Count: 1, Age: 30 * time.Second}})
+	alone, err := w.ExperimentVitals(t.Context())
+	w.must(err)
+	equal(t, "asked for alone", alone, v)
 	w.sql(`UPDATE experiments SET leased_until = now() - interval '2 minutes' WHERE id = $1`, e.ID)
 	equal(t, "nobody holds it", w.vitals().Experiments.Stranded, 1)
 
 	w.sql(`UPDATE experiments SET next_at = $1 WHERE status = 'asked'`, w.now().Add(time.Hour)) // out of the way
 	e = w.lease("second", e.ID)
 	e.Blows, e.Ending = []engine.Blow{{Began: w.now(), Clean: false}}, engine.EndedByDeath
-	_, err := w.EndExperiment(t.Context(), e, "second")
+	_, err = w.EndExperiment(t.Context(), e, "second")
 	w.must(err)
 	equal(t, "over, and it was not seen that nothing is left", w.vitals().Experiments.Stranded, 1)
 	w.sql(`UPDATE experiments SET body = jsonb_set(body, '{blows,0,clean}', 'true') WHERE id = $1`, e.ID)

@@ -7,9 +7,13 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"net"
+	"net/http"
 	"os"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/aws"
@@ -39,7 +43,18 @@ func experiment(ctx context.Context, file string, _ io.Writer) error {
 		return err
 	}
 	rules := cfg.rules()
-	st, err := store.Open(ctx, secrets.DatabaseURL.Reveal(), store.Options{Rules: func() incident.Rules { return rules }, Log: log, MaxConns: 10})
+	m := newChaosMetrics()
+	if m.traces, err = newTracing(ctx, cfg, log); err != nil {
+		return err
+	}
+	defer m.traces.close(exportWithin)
+	log = m.traces.lines(log)
+	slog.SetDefault(log)
+	aws.MeasureTo(m.askedAWS)
+	st, err := store.Open(ctx, secrets.DatabaseURL.Reveal(), store.Options{
+		Rules: func() incident.Rules { return rules }, Log: log, MaxConns: 10,
+		Asked: func(outcome string, took time.Duration) { m.asked("postgres", outcome, took) },
+	})
 	if err != nil {
 		return err
 	}
@@ -47,27 +62,36 @@ func experiment(ctx context.Context, file string, _ io.Writer) error {
 	if err := st.Check(ctx); err != nil {
 		return err
 	}
-	clusters, err := connectBroken(ctx, cfg, secrets, log)
+	m.registry.MustRegister(queue(st))
+	clusters, err := connectBroken(ctx, cfg, secrets, m, log)
 	if err != nil {
 		return err
 	}
 	b := &handlers.Breaking{
 		Queue: st, Witness: st, Clusters: clusters, Rules: cfg.chaosRules(), GameDays: cfg.gameDays(),
-		Holder: fmt.Sprintf("%s/%d/%08x", replica(), os.Getpid(), rand.Uint32()), Now: time.Now, Log: log, //nolint:gosec // tells processes apart, hides nothing
+		Holder: fmt.Sprintf("%s/%d/%08x", replica(), os.Getpid(), rand.Uint32()), Now: time.Now, Log: log, Around: m.step, //nolint:gosec // tells processes apart, hides nothing
 	}
-	log.InfoContext(ctx, "doing experiments", "clusters", cfg.chaosClusters(), "holder", b.Holder)
-	b.Run(ctx)
-	return nil
+	listener, err := net.Listen("tcp", cfg.Chaos.Listen)
+	if err != nil {
+		return engine.Wrap(engine.Unavailable, err, "chaos.listen: the address cannot be had")
+	}
+	server := newServer(m.incoming(probed(http.NewServeMux(), m, st.Ping)))
+	ctx, stop := context.WithCancel(ctx)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return serveHTTP(ctx, server, listener) })
+	g.Go(func() error { defer stop(); b.Run(ctx); return nil })
+	log.InfoContext(ctx, "doing experiments", "listen", listener.Addr().String(), "clusters", cfg.chaosClusters(), "holder", b.Holder)
+	return g.Wait()
 }
 
 // connectBroken prepares the clusters in which experiments are done, by the accounts for it, and speaks to none.
-func connectBroken(ctx context.Context, cfg Config, secrets Secrets, log *slog.Logger) ([]handlers.Broken, error) {
+func connectBroken(ctx context.Context, cfg Config, secrets Secrets, m *metrics, log *slog.Logger) ([]handlers.Broken, error) {
 	var all []handlers.Broken
 	for _, cl := range cfg.Clusters {
 		if cl.Chaos == nil {
 			continue
 		}
-		c, err := connectCluster(ctx, cl.broken(), secrets, LogsConfig{}, nil, log)
+		c, err := connectCluster(ctx, cl.broken(), secrets, LogsConfig{}, m, log)
 		if err != nil {
 			return nil, fmt.Errorf("cluster %s: chaos: %w", cl.Name, err)
 		}

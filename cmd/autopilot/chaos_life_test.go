@@ -192,6 +192,8 @@ type game struct {
 	st   *store.Store
 	h    *handlers.Handlers
 	shop *shop
+	m    *metrics
+	out  written
 	dead atomic.Bool  // the process: nothing of it reaches the database
 	skew atomic.Int64 // of the clock, in nanoseconds
 	n    int
@@ -242,7 +244,7 @@ func newGame(t *testing.T, url, text string) *game {
 	t.Helper()
 	cfg, err := parseConfig("f", []byte(text))
 	must(t, err)
-	g := &game{t: t, cfg: cfg, shop: newShop()}
+	g := &game{t: t, cfg: cfg, shop: newShop(), m: newChaosMetrics()}
 	log := slog.New(slog.DiscardHandler)
 	rules := cfg.rules()
 	o := store.Options{Rules: func() incident.Rules { return rules }, Now: g.now, Log: log}
@@ -261,7 +263,7 @@ func newGame(t *testing.T, url, text string) *game {
 // process runs one that does experiments. stop has it end as a signal does, and waits.
 func (g *game) process(name string, days ...handlers.GameDay) (stop func()) {
 	b := &handlers.Breaking{
-		Queue: mortal{g.st, &g.dead}, Witness: g.st, Rules: g.cfg.chaosRules(), GameDays: days, Holder: name, Now: g.now, Log: slog.New(slog.DiscardHandler),
+		Queue: mortal{g.st, &g.dead}, Witness: g.st, Rules: g.cfg.chaosRules(), GameDays: days, Holder: name, Now: g.now, Log: newLog(&g.out, slog.LevelInfo), Around: g.m.step,
 		Clusters: []handlers.Broken{{Name: "prod", Injector: g.shop, Metrics: func(context.Context) error { return nil }, Calls: g.calls}},
 		Patience: handlers.Patience{Hold: 2 * time.Second, Blind: time.Second, Gap: 50 * time.Millisecond, Left: 5 * time.Second, Again: 200 * time.Millisecond, Sweep: 50 * time.Millisecond},
 	}
@@ -348,7 +350,7 @@ func (g *game) began(id int64, text string) engine.Experiment {
 
 func TestKillFromCommandToGrade(t *testing.T) {
 	g := newGame(t, "", chaosConfig)
-	g.process("one")
+	stop := g.process("one")
 	e := g.plan(1, "chaos kill shop/api -count 1")
 	target := e.Strikes[0].Targets[0]
 	if len(e.Strikes[0].Targets) != 1 || target.Mechanism != engine.ByEviction || len(e.Steady) == 0 || e.Hash == "" {
@@ -378,6 +380,20 @@ func TestKillFromCommandToGrade(t *testing.T) {
 		t.Errorf("the audit log says %v, want %v", did, want)
 	}
 	must(t, g.st.VerifyAudit(t.Context()))
+
+	stop()
+	page := pageOf(g.m)
+	for _, want := range []string{
+		`autopilot_task_duration_seconds_count{kind="experiment_plan",outcome="done"} 1`, `autopilot_task_duration_seconds_count{kind="experiment_run",outcome="done"} 1`,
+		`autopilot_task_duration_seconds_count{kind="experiment_grade",outcome="done"}`, `autopilot_experiments_held{step="run"} 0`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+	if line := g.out.lines(t)["experiment taken"]; line["id"] != "experiment/1" {
+		t.Errorf("the line is about %v", line)
+	}
 }
 
 func TestStopEndsWhatLasts(t *testing.T) {

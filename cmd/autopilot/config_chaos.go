@@ -32,6 +32,7 @@ type ChaosConfig struct {
 	Deletes     bool            `yaml:"deletes"`      // plain deletes may be asked for
 	AgentImage  string          `yaml:"agent_image"`  // of cmd/chaosagent; without it there are no network faults
 	Channel     string          `yaml:"channel"`      // of the cards; default slack.channels.incidents
+	Listen      string          `yaml:"listen"`       // host:port of the process that does them: metrics and health; default :8081
 	GameDays    []GameDayConfig `yaml:"game_days"`
 }
 
@@ -71,7 +72,7 @@ func (c ChaosConfig) withDefaults(incidents string) ChaosConfig {
 	c.OptIn, c.Channel = cmp.Or(c.OptIn, d.OptIn), cmp.Or(c.Channel, incidents)
 	c.MaxPercent, c.MaxPods, c.MaxActive = cmp.Or(c.MaxPercent, d.MaxPercent), cmp.Or(c.MaxPods, d.MaxPods), cmp.Or(c.MaxActive, d.MaxActive)
 	c.MaxDuration, c.MaxAgents, c.PerDay = cmp.Or(c.MaxDuration, d.MaxDuration), cmp.Or(c.MaxAgents, d.MaxAgents), cmp.Or(c.PerDay, d.PerDay)
-	c.Shown = cmp.Or(c.Shown, d.Shown)
+	c.Shown, c.Listen = cmp.Or(c.Shown, d.Shown), cmp.Or(c.Listen, ":8081")
 	if c.MinReady == nil {
 		c.MinReady = &d.MinReady
 	}
@@ -187,6 +188,7 @@ func (v *validator) chaos(c Config) {
 	if x.Channel != c.Slack.Channels.Incidents && !channelRE.MatchString(x.Channel) {
 		v.bad(where.with("channel"), `%q is not a channel; "#name" in quotes, or an id such as C0123ABCD`, x.Channel)
 	}
+	v.listen(where.with("listen"), x.Listen)
 	for i, g := range x.GameDays {
 		v.gameDay(where.with("game_days", i), g, c)
 	}

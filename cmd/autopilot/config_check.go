@@ -145,8 +145,12 @@ func (v *validator) config(c Config) {
 	if c.Logs.Lines < 1 || c.Logs.Lines > 1000 {
 		v.bad(at{"logs", "lines"}, "%d is out of range; 1 to 1000", c.Logs.Lines)
 	}
-	if _, _, err := net.SplitHostPort(c.HTTP.Listen); err != nil {
-		v.bad(at{"http", "listen"}, "%q is not host:port; such as :8080 or 127.0.0.1:8080", c.HTTP.Listen)
+	v.listen(at{"http", "listen"}, c.HTTP.Listen)
+}
+
+func (v *validator) listen(where at, s string) {
+	if _, _, err := net.SplitHostPort(s); err != nil {
+		v.bad(where, "%q is not host:port; such as :8080 or 127.0.0.1:8080", s)
 	}
 }
 

@@ -22,10 +22,37 @@ type metrics struct {
 	out      *prometheus.HistogramVec
 	tasks    *prometheus.HistogramVec
 
-	deliveries, rests *prometheus.CounterVec
+	deliveries, rests *prometheus.CounterVec // of the bot alone
+	held              *prometheus.GaugeVec   // of the process that does experiments alone
 }
 
+// newMetrics are those of the bot.
 func newMetrics() *metrics {
+	m := measuring("build_info")
+	m.deliveries = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "autopilot_slack_deliveries_total", Help: "Tries to show a message, by what came of them."}, []string{"outcome"})
+	m.rests = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "autopilot_slack_rest_seconds_total", Help: "For how long methods had to rest, by our own pace or because Slack asked for it.",
+	}, []string{"method"})
+	for _, o := range []string{"delivery", "failure", "loss", "drop", "pause", "rest"} {
+		m.deliveries.WithLabelValues(o) // at 0: the first failure is a change, too
+	}
+	m.registry.MustRegister(m.deliveries, m.rests)
+	return m
+}
+
+// newChaosMetrics are those of the process that does experiments. Its build has a name of its own: where the bot's is absent, the bot is down.
+func newChaosMetrics() *metrics {
+	m := measuring("chaos_build_info")
+	m.held = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "autopilot_experiments_held", Help: "Experiments that this process has in hand, by what it does about them."}, []string{"step"})
+	for _, step := range []string{"plan", "run", "end", "grade"} {
+		m.held.WithLabelValues(step) // at 0, and not absent
+	}
+	m.registry.MustRegister(m.held)
+	return m
+}
+
+// measuring is what each process of ours measures.
+func measuring(build string) *metrics {
 	m := &metrics{registry: prometheus.NewRegistry()}
 	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -35,16 +62,9 @@ func newMetrics() *metrics {
 	m.in = histogram("http_request_duration_seconds", "Duration of requests to the bot: webhooks and probes.", "route", "code")
 	m.out = histogram("client_request_duration_seconds", "Duration of requests that the bot makes, by whom it asks.", "edge", "code")
 	m.tasks = histogram("task_duration_seconds", "Duration of tries of background tasks.", "kind", "outcome")
-	m.deliveries = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "autopilot_slack_deliveries_total", Help: "Tries to show a message, by what came of them."}, []string{"outcome"})
-	m.rests = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "autopilot_slack_rest_seconds_total", Help: "For how long methods had to rest, by our own pace or because Slack asked for it.",
-	}, []string{"method"})
-	for _, o := range []string{"delivery", "failure", "loss", "drop", "pause", "rest"} {
-		m.deliveries.WithLabelValues(o) // at 0: the first failure is a change, too
-	}
-	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "autopilot_build_info", Help: "1, with the version of the program."}, []string{"version"})
-	build.WithLabelValues(programVersion()).Set(1)
-	m.registry.MustRegister(m.in, m.out, m.tasks, m.deliveries, m.rests, build, process.NewGoCollector(), process.NewProcessCollector(process.ProcessCollectorOpts{}))
+	version := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "autopilot_" + build, Help: "1, with the version of the program."}, []string{"version"})
+	version.WithLabelValues(programVersion()).Set(1)
+	m.registry.MustRegister(m.in, m.out, m.tasks, version, process.NewGoCollector(), process.NewProcessCollector(process.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -144,6 +164,16 @@ func (m *metrics) measured(tasks map[engine.TaskKind]func(context.Context, engin
 		}
 	}
 	return all
+}
+
+// step measures a step of an experiment.
+func (m *metrics) step(ctx context.Context, step string, do func(context.Context) error) error {
+	m.held.WithLabelValues(step).Inc()
+	defer m.held.WithLabelValues(step).Dec()
+	began := time.Now()
+	err := m.traces.span(ctx, "experiment "+step, do)
+	m.tasks.WithLabelValues("experiment_"+step, outcome(err)).Observe(time.Since(began).Seconds())
+	return err
 }
 
 func outcome(err error) string {

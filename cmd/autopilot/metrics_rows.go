@@ -17,13 +17,15 @@ const rowsFor = 10 * time.Second
 
 // rows shows what the database says of all replicas: what waits, how well the bot does, what was saved.
 type rows struct {
-	backlog  func(context.Context) (store.Backlog, error)
-	vitals   func(context.Context) (store.Vitals, error)
-	clusters []string                  // of the configuration: one that has no row is not watched
-	next     func(time.Time) time.Time // when the scan after one is due; nil where nothing is looked for
-	now      func() time.Time
-	began    time.Time                   // from when on a scan is expected, where there was none
-	descs    map[string]*prometheus.Desc // by name
+	backlog func(context.Context) (store.Backlog, error)
+	vitals  func(context.Context) (store.Vitals, error)
+	// experiments, where it is not nil, is all that is asked: the process that does them says nothing of the rest.
+	experiments func(context.Context) (store.ExperimentVitals, error)
+	clusters    []string                  // of the configuration: one that has no row is not watched
+	next        func(time.Time) time.Time // when the scan after one is due; nil where nothing is looked for
+	now         func() time.Time
+	began       time.Time                   // from when on a scan is expected, where there was none
+	descs       map[string]*prometheus.Desc // by name
 
 	mu    sync.Mutex
 	at    time.Time           // when the database was asked
@@ -39,6 +41,12 @@ func vitals(st *store.Store, cfg Config, w *handlers.Waste) *rows {
 	if w != nil {
 		r.next = w.Next
 	}
+	return r.begin()
+}
+
+// queue shows what waits for the process that does experiments.
+func queue(st *store.Store) *rows {
+	r := rows{experiments: st.ExperimentVitals, now: time.Now}
 	return r.begin()
 }
 
@@ -110,6 +118,10 @@ func (r *rows) gauge(name string, value float64, labels ...string) {
 func (r *rows) ask() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	if r.experiments != nil {
+		r.askExperiments(ctx)
+		return
+	}
 	waits, err := r.backlog(ctx)
 	if err != nil {
 		r.gauge("database_up", 0)
@@ -133,9 +145,24 @@ func (r *rows) ask() {
 	for _, s := range does.Saved {
 		r.gauge("savings_dollars", dollars(s.Amount), s.Step, s.Type, s.Cluster)
 	}
-	r.gauge("experiments_waiting", float64(does.Experiments.Waiting.Count))
-	r.gauge("experiments_waiting_age_seconds", does.Experiments.Waiting.Age.Seconds())
-	r.gauge("experiments_stranded", float64(does.Experiments.Stranded))
+	r.breaking(does.Experiments)
+}
+
+func (r *rows) askExperiments(ctx context.Context) {
+	does, err := r.experiments(ctx)
+	if err != nil {
+		r.gauge("database_up", 0)
+		return
+	}
+	r.gauge("database_up", 1)
+	r.breaking(does)
+}
+
+// breaking shows what waits for the process that does experiments, and what nobody ended.
+func (r *rows) breaking(v store.ExperimentVitals) {
+	r.gauge("experiments_waiting", float64(v.Waiting.Count))
+	r.gauge("experiments_waiting_age_seconds", v.Waiting.Age.Seconds())
+	r.gauge("experiments_stranded", float64(v.Stranded))
 }
 
 func (r *rows) waiting(b store.Backlog) {

@@ -26,6 +26,11 @@ func routes(h *handlers.Handlers, s Secrets, m *metrics, ready func(context.Cont
 	if !s.GitHubWebhook.IsZero() {
 		mux.Handle("POST /webhooks/github", h.ForgeWebhook(forgeEvent(s.GitHubWebhook)))
 	}
+	return probed(mux, m, ready)
+}
+
+// probed adds what tells how a process is: its metrics, that it runs, and whether it can do its work.
+func probed(mux *http.ServeMux, m *metrics, ready func(context.Context) error) http.Handler {
 	mux.Handle("GET /metrics", m.page())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {

@@ -28,7 +28,7 @@ const (
 
 // tracing makes spans at the edges: webhooks, observations, tasks, collectors and requests. nil makes none, and costs nothing.
 //
-// All spans of an incident are of one trace, whichever process makes them and however long they are apart: its id follows from the
+// All spans of an incident, or of an experiment, are of one trace, whichever process makes them and however long they are apart: its id follows from the
 // incident's, so that nothing has to be kept or handed on. What begins before its incident is known is of a trace of its own that is linked.
 // Spans hold names of edges, kinds, hosts, codes and counts: never a path, a name of a person, a text of an error or a line of a log.
 type tracing struct {
@@ -52,7 +52,7 @@ func newTracing(ctx context.Context, cfg Config, log *slog.Logger) (*tracing, er
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
 		now, last := time.Now().UnixNano(), complained.Load()
 		if now-last > int64(complainMost) && complained.CompareAndSwap(last, now) {
-			log.Warn("spans are lost", "error", err)
+			log.WarnContext(ctx, "spans are lost", "error", err)
 		}
 	}))
 	t := &tracing{sampler: sdk.TraceIDRatioBased(*cfg.Traces.Sample)} // by the trace's id, so that of an incident all is sent or nothing
@@ -87,10 +87,10 @@ func (t *tracing) close(within time.Duration) {
 	}
 }
 
-// own is the trace of the incident that ctx is about; ok is false when it is about none.
+// own is the trace of the incident or experiment that ctx is about; ok is false when it is about none.
 func (t *tracing) own(ctx context.Context) (id trace.TraceID, ok bool) {
 	about := engine.ID(ctx)
-	if !strings.HasPrefix(about, "incident/") {
+	if !strings.HasPrefix(about, "incident/") && !strings.HasPrefix(about, "experiment/") {
 		return id, false
 	}
 	sum := sha256.Sum256([]byte(t.seed + about))
@@ -113,7 +113,7 @@ func (*tracing) NewSpanID(context.Context, trace.TraceID) (id trace.SpanID) {
 	return id
 }
 
-// start begins a span: of the trace of the incident that ctx is about, and else of the trace of what it is done for.
+// start begins a span: of the trace of the incident or experiment that ctx is about, and else of the trace of what it is done for.
 func (t *tracing) start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	current := trace.SpanContextFromContext(ctx)
 	if own, ok := t.own(ctx); ok && current.TraceID() != own {

@@ -97,6 +97,17 @@ func (t *tracing) tasks(tasks map[engine.TaskKind]func(context.Context, engine.T
 	return all
 }
 
+// span makes one of what is done.
+func (t *tracing) span(ctx context.Context, name string, do func(context.Context) error) error {
+	if t == nil {
+		return do(ctx)
+	}
+	ctx, span := t.start(ctx, name)
+	err := do(ctx)
+	ended(span, err)
+	return err
+}
+
 // collectors makes a span of each collector's work.
 func (t *tracing) collectors(all []rca.Collector) []rca.Collector {
 	if t == nil {

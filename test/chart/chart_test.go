@@ -128,6 +128,7 @@ func TestChart(t *testing.T) {
 	t.Run("refusals", func(t *testing.T) { refusals(t, run) })
 	t.Run("document", func(t *testing.T) { documented(t, run) })
 	t.Run("network", func(t *testing.T) { network(t, run) })
+	t.Run("scraped", func(t *testing.T) { scraped(t, run) })
 	t.Run("secrets", func(t *testing.T) { secrets(t, run) })
 	t.Run("accounts", func(t *testing.T) { accounts(t, run) })
 	c, err := cluster.Start(t.Context(), cluster.Config{Name: "chart", Mode: cluster.KWOK, KWOKNodes: 1})

@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 )
@@ -91,6 +92,44 @@ func network(t *testing.T, run func(...string) (string, string, error)) {
 		if got := lets(t, p, address); got != want {
 			t.Errorf("%s is reached: %t, want %t", address, got, want)
 		}
+	}
+}
+
+// scraped: Prometheus finds both processes by one ServiceMonitor, each under a Service of its own name, and the network lets it ask them.
+func scraped(t *testing.T, run func(...string) (string, string, error)) {
+	values := reaching + "serviceMonitor: {enabled: true}\nchaos: {enabled: true, namespaces: [shop]}\n"
+	out, errs, err := run("template", "ap", chartDir, "-n", "autopilot", "-f", valuesFile(t, values))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, errs)
+	}
+	all := objects(t, out)
+	monitor := one(t, all, "ServiceMonitor", "ap")
+	wanted, _, err := unstructured.NestedStringMap(monitor.Object, "spec", "selector", "matchLabels")
+	if err != nil || len(wanted) == 0 {
+		t.Fatalf("the ServiceMonitor selects %v, %v", wanted, err)
+	}
+	open := map[int32]bool{}
+	for _, port := range policy(t, run, values).Ingress[0].Ports {
+		open[port.Port.IntVal] = true
+	}
+	for _, name := range []string{"ap", "ap-chaos"} {
+		var s corev1.Service
+		var d appsv1.Deployment
+		decode(t, one(t, all, "Service", name), &s)
+		decode(t, one(t, all, "Deployment", name), &d)
+		template := d.Spec.Template
+		ports := template.Spec.Containers[0].Ports
+		switch {
+		case !labels.SelectorFromSet(wanted).Matches(labels.Set(s.Labels)):
+			t.Errorf("the Service %s has the labels %v; %v are asked for", name, s.Labels, wanted)
+		case !labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(template.Labels)):
+			t.Errorf("the Service %s is of pods with %v, and its own have %v", name, s.Spec.Selector, template.Labels)
+		case s.Spec.Ports[0].Name != "http" || len(ports) != 1 || ports[0].Name != s.Spec.Ports[0].TargetPort.StrVal || !open[ports[0].ContainerPort]:
+			t.Errorf("%s: the ports %+v of %+v; the network opens %v", name, s.Spec.Ports, ports, open)
+		}
+	}
+	if p := policy(t, run, reaching).Ingress[0].Ports; len(p) != 1 || p[0].Port.IntVal != 8080 {
+		t.Errorf("without experiments the network opens %+v", p)
 	}
 }
 

@@ -100,7 +100,7 @@ func (c BotConfig) YAML() []byte {
 		line("remedies: {undo: true, restart: true, scale: true, cordon: true}")
 	}
 	if c.Breaker != "" {
-		line("chaos: {enabled: true, opt_in: %q, agent_image: %q, per_day: 1000, max_active: 10}", OptIn, AgentImage)
+		line("chaos: {enabled: true, opt_in: %q, agent_image: %q, per_day: 1000, max_active: 10, listen: \"127.0.0.1:0\"}", OptIn, AgentImage)
 	}
 	line("http: {listen: %q}", c.Listen)
 	b.WriteString(c.Extra)
