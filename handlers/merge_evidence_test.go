@@ -31,14 +31,16 @@ func TestWhatWasMergedIsEvidence(t *testing.T) {
 	}{
 		"a commit of a colleague": {nil, nil, []string{"merge/acme/deploy#12 5m0s ana-silva: acme/deploy#12 by ana-silva came into apps/api.yaml 5m0s before the onset: more words"}},
 		"our own too": {
-			[]engine.Proposal{ourPull(4, api, engine.ProposalDeployed, 3*time.Minute), ourPull(5, other, engine.ProposalDeployed, time.Minute), ourPull(6, api, engine.ProposalVerified, 3*time.Hour), ourPull(7, api, engine.ProposalOpened, time.Minute)}, nil,
+			[]engine.Proposal{ourPull(4, api, engine.ProposalDeployed, 3*time.Minute), ourPull(5, other, engine.ProposalDeployed, time.Minute), ourPull(6, api, engine.ProposalVerified, 3*time.Hour), ourPull(7, api, engine.ProposalOpened, time.Minute)},
+			nil,
 			[]string{
 				"merge/acme/deploy#4 3m0s own: The bot's own pull request acme/deploy#4 was merged 3m0s before the onset: payments/api memory 2 → 1.2 GiB",
 				"merge/acme/deploy#12 5m0s ana-silva: acme/deploy#12 by ana-silva came into apps/api.yaml 5m0s before the onset: more words",
 			},
 		},
 		"the same one twice": {
-			[]engine.Proposal{ourPull(12, api, engine.ProposalMerged, 4*time.Minute)}, nil,
+			[]engine.Proposal{ourPull(12, api, engine.ProposalMerged, 4*time.Minute)},
+			nil,
 			[]string{"merge/acme/deploy#12 4m0s own: The bot's own pull request acme/deploy#12 was merged 4m0s before the onset: payments/api memory 2 → 1.2 GiB"},
 		},
 		"a secret in its message":           {nil, func(c *changing) { c.forge.past[0].Subject = "password=hunter2222" }, []string{"merge/acme/deploy#12 5m0s ana-silva: acme/deploy#12 by ana-silva came into apps/api.yaml 5m0s before the onset: password=***"}},
