@@ -196,6 +196,34 @@ func TestIdleMachine(t *testing.T) {
 	}
 }
 
+// TestNeighborsOnTheNode suspects who is beside a workload of what both share, and not of troubles of its own.
+func TestNeighborsOnTheNode(t *testing.T) {
+	n := around()
+	a := Alarm{Node: NodeName(n.Of), Measure: engine.MeasureLatency, Onset: noon.Add(-5 * time.Minute), Now: noon.Add(30 * time.Minute)}
+	const beside = "neighbor/pay/Deployment/batch"
+	for _, tt := range []struct {
+		measure engine.Measure
+		then    []engine.Point
+		want    bool
+	}{
+		{engine.MeasureCPU, past(0.5, 6), true},
+		{engine.MeasureErrors, past(0.001, 0.9), false},
+		{engine.MeasureLatency, past(0.1, 30), false},
+		{engine.MeasureRestarts, past(0, 5), false},
+	} {
+		got := engine.Diagnosis{Evidence: Testimony(n, fares(n, map[string]Series{"pay/Deployment/batch": {tt.measure: tt.then}}), a)}
+		if e, ok := got.Find(beside); ok != tt.want || ok && e.Fields["rank"] != "1" {
+			t.Errorf("%s of who is on the same node: %t, %+v", tt.measure, ok, e.Fields)
+		}
+	}
+	both := Testimony(n, fares(n, map[string]Series{
+		"pay/Deployment/batch": {engine.MeasureErrors: past(0.001, 0.9)}, "pay/Deployment/cart": {engine.MeasureLatency: past(0.1, 3)},
+	}), a)
+	if e, ok := (engine.Diagnosis{Evidence: both}).Find("neighbor/pay/Deployment/cart"); !ok || e.Fields["rank"] != "1" {
+		t.Errorf("the callee is not the first suspect beside a neighbour with troubles of its own: %t, %+v", ok, e.Fields)
+	}
+}
+
 func TestTestimony(t *testing.T) {
 	n := around()
 	a := Alarm{Node: NodeName(n.Of), Measure: engine.MeasureLatency, Onset: noon.Add(-5 * time.Minute), Now: noon.Add(30 * time.Minute)}

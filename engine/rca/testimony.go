@@ -35,12 +35,17 @@ func Testimony(n *Neighborhood, fared map[string]Series, a Alarm) []engine.Evide
 			Fields: map[string]string{"measure": string(t.Measure), "direction": "up", "usual": t.Measure.Amount(t.High), "now": t.Measure.Amount(last(t)), "since": t.Since.Format(time.RFC3339)},
 		})
 	}
-	for rank, s := range suspects[:min(len(suspects), mostSuspects)] {
+	rank := -1
+	for _, s := range suspects[:min(len(suspects), mostSuspects)] {
+		relation := n.Relation(s.Node)
+		if relation == RelationSameNode && len(s.Tracks) > 0 && !shared(s.Tracks[0].Measure) {
+			continue // it has troubles of its own, which nobody beside it feels
+		}
+		rank++
 		w, known := n.Workloads[s.Node]
 		if !known || s.Share < leastShare || len(s.Tracks) == 0 || !matters(w, s.Tracks[0]) {
 			continue
 		}
-		relation := n.Relation(s.Node)
 		t := s.Tracks[0]
 		first := relation != RelationSelf && (since.IsZero() || since.Sub(s.Since) >= ahead)
 		text := fmt.Sprintf("%s%s: %s; %.0f %% of the suspicion", w, as(relation, n.Of), moved(t), 100*s.Share)
@@ -67,6 +72,9 @@ func Testimony(n *Neighborhood, fared map[string]Series, a Alarm) []engine.Evide
 var leastRise = map[engine.Measure]float64{
 	engine.MeasureCPU: 0.1, engine.MeasureMemory: 32 << 20, engine.MeasureRequests: 0.5, engine.MeasureLatency: 0.005, engine.MeasureErrors: 0.001, engine.MeasureSaturation: 0.05,
 }
+
+// shared tells whether a measure is of what workloads on one node take from each other.
+func shared(m engine.Measure) bool { return m == engine.MeasureCPU || m == engine.MeasureMemory }
 
 // leastBusy is the same of a machine's CPU: the smallest has two cores, and half of one more holds nobody up.
 const leastBusy = 0.5
