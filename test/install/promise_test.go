@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -195,19 +196,25 @@ func (x *site) status(t *testing.T, _ string) {
 	})
 }
 
-// metrics is the page of either replica.
+// metrics are the pages of all replicas: whoever keeps a connection asks the same one each time.
 func (x *site) metrics(ctx context.Context) (string, error) {
-	service, err := x.client.CoreV1().Services(space).Get(ctx, "autopilot", metav1.GetOptions{})
+	pods, err := x.bots(ctx)
 	if err != nil {
 		return "", err
 	}
-	resp, err := http.Get("http://" + service.Spec.ClusterIP + ":8080/metrics")
-	if err != nil {
-		return "", err
+	var all strings.Builder
+	for _, p := range pods {
+		resp, err := http.Get("http://" + net.JoinHostPort(p.Status.PodIP, "8080") + "/metrics")
+		if err != nil {
+			return "", err
+		}
+		_, err = io.Copy(&all, resp.Body)
+		_ = resp.Body.Close()
+		if err != nil {
+			return "", err
+		}
 	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	return string(body), err
+	return all.String(), nil
 }
 
 // incident: what ends has a card with the cause in the channel of the first week, and nobody is woken.
