@@ -170,7 +170,11 @@ var between = []struct {
 	},
 	{
 		"memory that is held beside the program", "Deployment", engine.ClassHighMemory,
-		[]engine.Evidence{piece(engine.EvidenceAlert, "alertname=AutopilotHighMemory", "value=0.9"), nodeIs("ready=True")},
+		[]engine.Evidence{
+			piece(engine.EvidenceAlert, "alertname=AutopilotHighMemory", "value=0.9"), nodeIs("ready=True"),
+			piece(engine.EvidenceSeries, "id=series/saturation", "measure=saturation", "direction=up", "now=0.03 %", "usual=0 %"),
+			piece(engine.EvidenceNeighbor, "id=network/cart", "network=60 ms", "ways=1", "kind=Deployment", "namespace=payments", "name=cart"),
+		},
 		"near/itself", "it began here",
 	},
 	{

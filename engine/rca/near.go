@@ -22,6 +22,9 @@ var slowed = slices.DeleteFunc(slices.Clone(waiting), func(c engine.Class) bool 
 // waiting are those in which something waits. What a pod uses of its own memory or CPU does not grow by a slow way or a busy machine.
 var waiting = slices.DeleteFunc(slices.Clone(felt), func(c engine.Class) bool { return c == engine.ClassHighCPU || c == engine.ClassHighMemory })
 
+// held are those in which a CPU limit that holds a program back may show. Memory is not held by being slow.
+var held = slices.DeleteFunc(slices.Clone(felt), func(c engine.Class) bool { return c == engine.ClassHighMemory })
+
 // Felt tells whether the numbers near an incident may say something of its cause. Where a program never began, they do not.
 func Felt(i engine.Incident) bool {
 	return slices.ContainsFunc(i.Classes, func(c engine.Class) bool { return slices.Contains(felt, c) })
@@ -155,7 +158,7 @@ var nearRules = []rule{
 		}
 		return m, true
 	}},
-	{name: "near/throttled", classes: felt, prior: 0.7, match: func(f *facts) (finding, bool) {
+	{name: "near/throttled", classes: held, prior: 0.7, match: func(f *facts) (finding, bool) {
 		step := engine.Step{Text: "See what runs in the pod beside the program; raise the CPU limit, or add replicas, if it is the program.", Command: f.kubectl("top pods --containers"), Field: f.path(f.suspect(), "resources.limits.cpu"), Runbook: runbooks + "cpu-throttled.md"}
 		full, told := f.alerted("AutopilotHighCPU", "AutopilotCPUThrottled")
 		e, ok := f.rose(engine.MeasureSaturation)
