@@ -98,6 +98,14 @@ var between = []struct {
 		"evict/deleted", "pod api-1 and others were deleted",
 	},
 	{
+		"a pod that was lost, and long after it another that answers too late", "Deployment", engine.ClassReplicasMissing,
+		[]engine.Evidence{
+			piece(engine.EvidencePod, "id=lost/api-1", "name=api-1", "ago=90s", "lost=true", "disruption=EvictionByEvictionAPI", "phase=Gone"),
+			piece(engine.EvidenceProbe, "id=probe", "ago=0s", "probe=readiness", "container=api", "message=Readiness probe failed: context deadline exceeded (Client.Timeout exceeded while awaiting headers)"),
+		},
+		"probe/timeout", "no answer in time",
+	},
+	{
 		"a pod that gave way", "Deployment", engine.ClassUnschedulable,
 		[]engine.Evidence{piece(engine.EvidencePod, "name=api-1", "disruption=PreemptionByScheduler", "phase=Running")},
 		"evict/preempted", "higher priority",

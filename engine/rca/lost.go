@@ -29,6 +29,9 @@ var lostRules = []rule{
 	{name: "exit/signalled", classes: []engine.Class{engine.ClassCrashLoop, engine.ClassProbeFailing}, prior: 0.85, match: signalled},
 }
 
+// replaced is how long a pod that was lost may explain that others are not ready.
+const replaced = 45 * time.Second
+
 // gone makes a rule of pods that were lost for a reason of the API server's.
 func gone(name, reason, one, many, text string) rule {
 	return rule{name: name, classes: []engine.Class{engine.ClassReplicasMissing}, prior: 0.93, match: func(f *facts) (finding, bool) {
@@ -42,13 +45,18 @@ func gone(name, reason, one, many, text string) rule {
 		if len(ids) > 1 {
 			title = fmt.Sprintf("pod %s and others %s", e.Object.Name, many)
 		}
-		return finding{
+		m := finding{
 			strength: 1, pro: ids, title: title, text: text,
 			step: engine.Step{
 				Text:    "Find out who in the audit log of the API server (on EKS: CloudWatch, verb " + verb(reason) + "); its controller makes another pod by itself.",
 				Command: f.kubectl("get pods -o wide"), Runbook: runbooks + "replicas-missing.md",
 			},
-		}, true
+		}
+		// Another pod comes within seconds. What fails long after that fails by itself.
+		if p, failing := f.first(engine.EvidenceProbe, func(p engine.Evidence) bool { return p.At.Sub(e.At) > replaced }); failing && !e.At.IsZero() {
+			m.strength, m.contra = 0.3, []string{p.ID}
+		}
+		return m, true
 	}}
 }
 
