@@ -43,7 +43,7 @@ var Planners = []string{"EvictedByVPA", "descheduler", "Preempted", "TaintManage
 // explains it. What is healed is told too, as over: whoever keeps incidents may not have heard that it began.
 func lostPods(v *view) {
 	if lost := v.lost(); len(lost) > 0 {
-		v.tellLost(lost)
+		v.tellLost(v.latest(lost))
 	}
 }
 
@@ -194,6 +194,16 @@ func (v *view) nodeGoes(d Departure) bool {
 // Leaving tells whether a node is on its way out because somebody, or something that is meant to, takes it away.
 func Leaving(n *corev1.Node) bool { return leaving(n) }
 
+// latest are those of some losses, the oldest first, that make up the last shortfall: it begins after those before it were made good.
+func (v *view) latest(lost []Departure) []Departure {
+	for i := 1; i < len(lost); i++ {
+		if end, healed := v.healed(lost[:i]); healed && end.Before(lost[i].At) {
+			return v.latest(lost[i:])
+		}
+	}
+	return lost
+}
+
 func (v *view) tellLost(lost []Departure) {
 	first := lost[0]
 	f := found{
@@ -254,12 +264,23 @@ func disruption(p *corev1.Pod) string {
 	return ""
 }
 
-// healed tells since when there are as many ready pods again as there were.
+// healed tells since when there are as many ready pods again as there were. One that took a lost pod's place made that good, even if it was
+// lost later itself.
 func (v *view) healed(lost []Departure) (time.Time, bool) {
 	var ready []time.Time
+	young := func(p *corev1.Pod) bool { return !p.CreationTimestamp.Time.Before(lost[0].At.Add(-skew)) }
 	for _, p := range v.Pods {
-		if p.DeletionTimestamp == nil && isReady(p) && !p.CreationTimestamp.Time.Before(lost[0].At.Add(-skew)) {
+		if p.DeletionTimestamp == nil && isReady(p) && young(p) {
 			ready = append(ready, podCondition(p, corev1.PodReady).LastTransitionTime.Time)
+		}
+	}
+	for _, d := range v.departures() {
+		if young(d.Pod) && served(d) {
+			at := d.At.Add(-1) // at the latest: the condition may tell when it ceased to be ready
+			if isReady(d.Pod) {
+				at = podCondition(d.Pod, corev1.PodReady).LastTransitionTime.Time
+			}
+			ready = append(ready, at)
 		}
 	}
 	if len(ready) >= len(lost) {

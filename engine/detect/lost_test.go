@@ -207,6 +207,47 @@ func TestOfManyLostPodsEachCounts(t *testing.T) {
 	}
 }
 
+// TestAShortfallBeginsWhenItBegins holds that a loss of minutes ago, which was made good, is not where the next one begins; and that what took
+// the place of a lost pod counts, even after it was lost itself.
+func TestAShortfallBeginsWhenItBegins(t *testing.T) {
+	again := func(of string, born, readyFor time.Duration) func(s *detect.Scene) {
+		return func(s *detect.Scene) {
+			gone := pod(of, 1, born)
+			gone.UID = types.UID(of)
+			for k := range gone.Status.Conditions {
+				gone.Status.Conditions[k].LastTransitionTime = ago(born - 2*time.Second)
+			}
+			s.Departures = append(s.Departures, detect.Departure{Pod: gone, At: now.Add(-5 * time.Second), Node: s.Nodes["n1"]})
+			next := pod("api-1-next", 1, 5*time.Second)
+			next.UID = "next"
+			if unready(next, 5*time.Second); readyFor > 0 {
+				next = pod("api-1-next", 1, 5*time.Second)
+				next.UID = "next"
+				for k := range next.Status.Conditions {
+					next.Status.Conditions[k].LastTransitionTime = ago(readyFor)
+				}
+			}
+			s.Pods[1] = next
+			s.Deployment.Status.ReadyReplicas = 2
+		}
+	}
+	for name, tt := range map[string]struct {
+		scene detect.Scene
+		over  bool
+	}{
+		"another of them":          {killed(4*time.Minute, replaced(230*time.Second), again("api-1-1", time.Hour, 0)), false},
+		"its replacement":          {killed(4*time.Minute, again("api-1-new", 239*time.Second, 0), func(s *detect.Scene) { s.Pods[2] = pod("api-1-3", 1, time.Hour) }), false},
+		"its replacement, made up": {killed(4*time.Minute, again("api-1-new", 239*time.Second, 2*time.Second), func(s *detect.Scene) { s.Pods[2] = pod("api-1-3", 1, time.Hour) }), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := signal(t, detect.Signals(tt.scene), engine.ClassReplicasMissing)
+			if !got.StartsAt.Equal(now.Add(-5*time.Second)) || got.Firing() == tt.over || !strings.Contains(got.Summary, "lost 1 pod") {
+				t.Errorf("since %s, firing %t: %s", now.Sub(got.StartsAt), got.Firing(), got.Summary)
+			}
+		})
+	}
+}
+
 // TestWhatLastsIsToldBesideWhatIsOver holds that a loss that is healed hides no shortfall that lasts.
 func TestWhatLastsIsToldBesideWhatIsOver(t *testing.T) {
 	s := killed(30*time.Second, replaced(20*time.Second))

@@ -183,7 +183,18 @@ func TestNearRules(t *testing.T) {
 	}
 }
 
-// TestTestimony holds what a person reads.
+// TestTooLittleToFeel tells nothing of a workload that is held back more than ever and hardly at all.
+func TestTooLittleToFeel(t *testing.T) {
+	n := around()
+	a := Alarm{Node: NodeName(n.Of), Onset: noon.Add(-5 * time.Minute), Now: noon.Add(30 * time.Minute)}
+	for share, want := range map[float64]bool{0.0003: false, 0.4: true} {
+		got := Testimony(n, fares(n, map[string]Series{"pay/Deployment/api": {engine.MeasureSaturation: past(0.00001, share)}}), a)
+		if _, ok := (engine.Diagnosis{Evidence: got}).Find("series/saturation"); ok != want {
+			t.Errorf("throttled %v of the time: told %t", share, ok)
+		}
+	}
+}
+
 // TestIdleMachine has no machine be suspected that does more than ever and is far from busy.
 func TestIdleMachine(t *testing.T) {
 	n := around()
@@ -224,6 +235,7 @@ func TestNeighborsOnTheNode(t *testing.T) {
 	}
 }
 
+// TestTestimony holds what a person reads.
 func TestTestimony(t *testing.T) {
 	n := around()
 	a := Alarm{Node: NodeName(n.Of), Measure: engine.MeasureLatency, Onset: noon.Add(-5 * time.Minute), Now: noon.Add(30 * time.Minute)}

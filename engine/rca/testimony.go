@@ -30,6 +30,9 @@ func Testimony(n *Neighborhood, fared map[string]Series, a Alarm) []engine.Evide
 		if since.IsZero() || t.Since.Before(since) {
 			since = t.Since
 		}
+		if !matters(n.Of, t) {
+			continue
+		}
 		out = append(out, engine.Evidence{
 			ID: "series/" + string(t.Measure), Kind: engine.EvidenceSeries, Object: objectOf(n.Of), At: t.Since, Text: n.Of.String() + ": " + moved(t),
 			Fields: map[string]string{"measure": string(t.Measure), "direction": "up", "usual": t.Measure.Amount(t.High), "now": t.Measure.Amount(last(t)), "since": t.Since.Format(time.RFC3339)},
@@ -67,7 +70,7 @@ func Testimony(n *Neighborhood, fared map[string]Series, a Alarm) []engine.Evide
 	return out
 }
 
-// leastRise is how far beyond what is usual a measure must be for others to feel it, however unusual it is: a core that was idle for weeks is
+// leastRise is how far beyond what is usual a measure must be for anybody to feel it, however unusual it is: a core that was idle for weeks is
 // still idle when a shell runs on it.
 var leastRise = map[engine.Measure]float64{
 	engine.MeasureCPU: 0.1, engine.MeasureMemory: 32 << 20, engine.MeasureRequests: 0.5, engine.MeasureLatency: 0.005, engine.MeasureErrors: 0.001, engine.MeasureSaturation: 0.05,
