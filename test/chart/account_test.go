@@ -8,7 +8,7 @@ import (
 // accounts: a service account that somebody else makes is used, and not made again.
 func accounts(t *testing.T, run func(...string) (string, string, error)) {
 	const theirs = "serviceAccount: {create: false, name: watcher}\nchaos: {enabled: true, namespaces: [shop], serviceAccount: {create: false, name: breaker}}\n" +
-		"config: {clusters: [{name: prod, in_cluster: true}]}\nsecrets: {existingSecret: s}\n"
+		"config: {clusters: [{name: prod, in_cluster: true}], chaos: {enabled: true}}\nsecrets: {existingSecret: s}\n"
 	out, errs, err := run("template", "ap", chartDir, "-n", "autopilot", "-f", valuesFile(t, theirs))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, errs)

@@ -54,6 +54,7 @@ const basic = `
 config:
   clusters: [{name: prod, in_cluster: true, prometheus: "http://prometheus:9090"}]
   slack: {channels: {incidents: "#incidents"}}
+  chaos: {enabled: true}
 `
 
 // matrix is what people install.
@@ -84,6 +85,7 @@ tolerations: [{operator: Exists}]
 affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Exists}]}]}}}
 priorityClassName: system-cluster-critical
 extraEnv: [{name: HTTPS_PROXY, value: "http://proxy:3128"}]
+files: [{path: /files/ca, configMap: authorities}, {path: /files/dev, secret: dev, in: [bot]}, {path: /files/schema, secret: schema, in: [migrate]}]
 `,
 	"bare": basic + `
 secrets: {existingSecret: autopilot}
@@ -99,7 +101,7 @@ networkPolicy: {enabled: false}
 func helm(t *testing.T) func(args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	dir := t.TempDir()
-	install := exec.CommandContext(t.Context(), "go", "install", helmTool)
+	install := exec.CommandContext(t.Context(), "go", "install", "-ldflags=-s -w", helmTool)
 	install.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=", "CGO_ENABLED=0")
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", helmTool, err, out)
@@ -131,6 +133,7 @@ func TestChart(t *testing.T) {
 	t.Run("scraped", func(t *testing.T) { scraped(t, run) })
 	t.Run("secrets", func(t *testing.T) { secrets(t, run) })
 	t.Run("accounts", func(t *testing.T) { accounts(t, run) })
+	t.Run("files", func(t *testing.T) { files(t, run) })
 	c, err := cluster.Start(t.Context(), cluster.Config{Name: "chart", Mode: cluster.KWOK, KWOKNodes: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -426,7 +429,11 @@ func refusals(t *testing.T, run func(...string) (string, string, error)) {
 		"a key that is none":        {basic + "secrets: {existingSecret: a}\nreplica: 2\n", "replica"},
 		"a word for a number":       {basic + "secrets: {existingSecret: a}\nreplicas: two\n", "replicas"},
 		"chaos nowhere":             {basic + "secrets: {existingSecret: a}\nchaos: {enabled: true}\n", "namespaces"},
+		"chaos half on":             {"secrets: {existingSecret: a}\nconfig: {read_only: true}\nchaos: {enabled: true, namespaces: [shop]}\n", "config.chaos.enabled: true"},
 		"chaos on the cluster":      {basic + "secrets: {existingSecret: a}\nchaos: {enabled: true, namespaces: [kube-system]}\n", "namespaces"},
+		"files of nothing":          {basic + "secrets: {existingSecret: a}\nfiles: [{path: /files/a}]\n", "files"},
+		"files in a wrong place":    {basic + "secrets: {existingSecret: a}\nfiles: [{path: /etc/autopilot/a, secret: a}]\n", "files"},
+		"files of a part unknown":   {basic + "secrets: {existingSecret: a}\nfiles: [{path: /files/a, secret: a, in: [agent]}]\n", "files"},
 		"half a digest":             {basic + "secrets: {existingSecret: a}\nimage: {digest: sha256:abc}\n", "digest"},
 		"a store without a name":    {basic + "secrets: {externalSecret: {enabled: true, remoteKey: a}}\n", "secrets.externalSecret.storeRef.name is the SecretStore"},
 		"a secret without an entry": {basic + "secrets: {externalSecret: {enabled: true, storeRef: {name: a}}}\n", "secrets.externalSecret.remoteKey is the entry"},

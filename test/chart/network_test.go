@@ -30,6 +30,7 @@ config:
       alertmanager: http://alertmanager.monitoring:9093
       loki: {url: "http://loki.monitoring:3100", username: reader}
   slack: {channels: {incidents: "#incidents"}}
+  chaos: {enabled: true}
 `
 
 // stack: the API server takes what deploy/observability adds to its charts, with the definitions of the operators that read it.

@@ -70,6 +70,33 @@ capabilities: {drop: [ALL]}
   emptyDir: {sizeLimit: 256Mi}
 {{- end -}}
 
+{{/* The files that parts read besides: For are some of bot, chaos and migrate. */}}
+{{- define "autopilot.fileMounts" -}}
+{{- $for := .For -}}
+{{- range $k, $f := .Values.files }}
+{{- if or (empty $f.in) (has $for $f.in) }}
+- {name: files-{{ $k }}, mountPath: {{ $f.path | quote }}, readOnly: true}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "autopilot.fileVolumes" -}}
+{{- $for := .For -}}
+{{- range $k, $f := .Values.files }}
+{{- $in := $f.in | default $for }}
+{{- $wanted := false }}
+{{- range $for }}{{- if has . $in }}{{- $wanted = true }}{{- end }}{{- end }}
+{{- if $wanted }}
+- name: files-{{ $k }}
+  {{- if $f.secret }}
+  secret: {secretName: {{ $f.secret }}, defaultMode: 0440}
+  {{- else }}
+  configMap: {name: {{ $f.configMap }}}
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "autopilot.env" -}}
 - {name: AUTOPILOT_CONFIG, value: /etc/autopilot/autopilot.yaml}
 - name: AUTOPILOT_REPLICA
