@@ -56,6 +56,9 @@ type world struct {
 
 	mu    sync.Mutex
 	clock time.Time
+
+	asking sync.Mutex
+	direct *pgx.Conn // of sql; nil before it is first asked
 }
 
 func rules() incident.Rules {
@@ -142,14 +145,22 @@ func (w *world) must(err error) {
 	}
 }
 
-// sql asks the database directly, for what no method tells. Each row is one line, its columns separated by blanks.
+// sql asks the database directly, for what no method tells. Each row is one line, its columns separated by blanks. It keeps its connection:
+// to make one costs the server more than most of what is asked.
 func (w *world) sql(query string, args ...any) string {
 	w.t.Helper()
+	w.asking.Lock()
+	defer w.asking.Unlock()
 	ctx := context.WithoutCancel(w.t.Context())
-	c, err := pgx.Connect(ctx, w.url)
-	w.must(err)
-	defer func() { _ = c.Close(ctx) }()
-	rows, err := c.Query(ctx, query, args...)
+	if w.direct == nil || w.direct.Ping(ctx) != nil { // the server may have been restarted
+		o, err := pgx.ParseConfig(w.url)
+		w.must(err)
+		o.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec // tests change tables
+		w.direct, err = pgx.ConnectConfig(ctx, o)
+		w.must(err)
+		w.t.Cleanup(func() { _ = w.direct.Close(ctx) })
+	}
+	rows, err := w.direct.Query(ctx, query, args...)
 	w.must(err)
 	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
 		values, err := row.Values()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,6 +25,7 @@ import (
 	"github.com/eks-autopilot/autopilot/engine/kube"
 	"github.com/eks-autopilot/autopilot/engine/kube/hurt"
 	"github.com/eks-autopilot/autopilot/test/cluster"
+	"github.com/eks-autopilot/autopilot/test/stand"
 )
 
 const (
@@ -60,13 +60,7 @@ func newWorld(t *testing.T) *world {
 		}
 	})
 	w := &world{T: t, c: c}
-	agent := filepath.Join(t.TempDir(), "chaosagent")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", agent, "./cmd/chaosagent")
-	build.Dir, build.Env = filepath.Join("..", ".."), append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	w.must(c.ImportImage(t.Context(), agentImage, cluster.Image{Files: map[string]string{"/chaosagent": agent}, Entrypoint: []string{"/chaosagent"}}))
+	w.must(stand.ImportProgram(t.Context(), c, "cmd/chaosagent", agentImage))
 	w.kubeconfig, err = c.UserKubeconfig(t.Context(), "autopilot-chaos", w.rules("reader", "chaos"))
 	w.must(err)
 	w.h = injector(t, w.kubeconfig)

@@ -17,7 +17,7 @@ const module = "github.com/eks-autopilot/autopilot/"
 // Build builds a program of the module, such as cmd/autopilot, as file out. It needs Go and a working directory inside the module, and
 // fails with the compiler's words.
 func Build(ctx context.Context, pkg, out string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", out, module+pkg)
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", out, module+pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w\n%s", pkg, err, text)
