@@ -34,6 +34,12 @@ const (
 	TaskCount         TaskKind = "count"          // count yesterday's units of work
 )
 
+// The Details of diagnoses that are due later, when there is more to be read. They are done besides those that came before.
+const (
+	LookAgain    = "again"
+	LookIfUnsure = "unsure" // unless a likely cause is known by then
+)
+
 // Task is a piece of durable background work. It may run twice: doing it again must change nothing.
 type Task struct {
 	Kind       TaskKind

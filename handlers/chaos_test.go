@@ -167,8 +167,9 @@ func TestAskedWithAllThatThePlanNeeds(t *testing.T) {
 
 func TestNobodyIsThereToDoIt(t *testing.T) {
 	h, _, b := breakers(t)
+	seen := b.seen
 	for ago, want := range map[time.Duration]string{time.Minute: "was last seen 1m0s ago", 0: "No process does experiments on prod yet"} {
-		if b.ago = ago; ago == 0 {
+		if b.ago, b.seen = ago, seen; ago == 0 {
 			b.seen = time.Time{}
 		}
 		r, err := h.Command(t.Context(), engine.Command{ID: fmt.Sprint("c", ago), By: someone("UANA"), Text: "chaos kill shop/api"})

@@ -16,6 +16,9 @@ import (
 // collectFor is how long a collector may take. What it has by then counts; the rest is shown as missing.
 const collectFor = 8 * time.Second
 
+// likely is the confidence from which on a cause is not looked for again by itself.
+const likely = 0.6
+
 // logCollectors are the names of the collectors that read log lines, which the configuration can switch off by namespace.
 var logCollectors = []string{"logs", "loki"}
 
@@ -26,7 +29,8 @@ func (h *Handlers) diagnose(ctx context.Context, t engine.Task) error {
 		return err
 	}
 	// What healed before anybody looked, at first or when it came back, has a cause too; one that is known stays as it is.
-	if !i.IsOpen() && !i.Diagnosis.At.IsZero() && !i.Diagnosis.At.Before(i.StartedAt) {
+	known := len(i.Diagnosis.Causes) > 0 && !i.Diagnosis.At.Before(i.StartedAt)
+	if known && (!i.IsOpen() || t.Detail == engine.LookIfUnsure && i.Diagnosis.Causes[0].Confidence >= likely) {
 		return nil
 	}
 	c, ok := h.cluster(i.Workload.Cluster)

@@ -82,12 +82,12 @@ func TestLogsThatAreOffAreNotCollected(t *testing.T) {
 func TestDiagnoseLeavesResolvedAlone(t *testing.T) {
 	h, s, _ := fixture(t)
 	i := s.incidents[7]
-	i.Status, i.Diagnosis.At = engine.Resolved, noon
+	i.Status, i.Diagnosis = engine.Resolved, engine.Diagnosis{At: noon, Causes: []engine.Cause{{Rule: "oom/limit", Confidence: 0.3}}}
 	s.incidents[7] = i
 	if err := h.diagnose(t.Context(), engine.Task{IncidentID: 7}); err != nil || len(s.diagnoses) != 0 {
 		t.Errorf("%v, %d diagnoses; want none", err, len(s.diagnoses))
 	}
-	i.Diagnosis.At = time.Time{} // it healed before anybody looked
+	i.Diagnosis = engine.Diagnosis{} // it healed before anybody looked
 	s.incidents[7] = i
 	if err := h.diagnose(t.Context(), engine.Task{IncidentID: 7}); err != nil || len(s.diagnoses) != 1 {
 		t.Errorf("%v, %d diagnoses; want one of what healed at once", err, len(s.diagnoses))
@@ -99,6 +99,45 @@ func TestDiagnoseLeavesResolvedAlone(t *testing.T) {
 	}
 	if err := h.diagnose(t.Context(), engine.Task{IncidentID: 99}); engine.CodeOf(err) != engine.NotFound {
 		t.Errorf("unknown incident: %v", err)
+	}
+}
+
+// TestUnsureLooks has an incident looked at again when more may be there to be read, unless its cause is likely, and of this time.
+func TestUnsureLooks(t *testing.T) {
+	for name, tt := range map[string]struct {
+		confidence float64 // 0 for no cause
+		detail     string
+		status     engine.Status
+		before     bool // the cause is of the time before it came back
+		want       int
+	}{
+		"no cause":                          {detail: engine.LookIfUnsure, want: 1},
+		"no cause of what healed":           {detail: engine.LookIfUnsure, status: engine.Resolved, want: 1},
+		"an unlikely cause":                 {confidence: 0.4, detail: engine.LookIfUnsure, want: 1},
+		"an unlikely cause of what healed":  {confidence: 0.4, detail: engine.LookIfUnsure, status: engine.Resolved},
+		"a likely cause":                    {confidence: 0.7, detail: engine.LookIfUnsure},
+		"a likely cause of last time":       {confidence: 0.7, detail: engine.LookIfUnsure, before: true, want: 1},
+		"a likely cause, after a remedy":    {confidence: 0.7, detail: engine.LookAgain, want: 1},
+		"a likely cause, and something new": {confidence: 0.7, want: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, s, _ := fixture(t)
+			i := s.incidents[7]
+			if tt.status == "" {
+				tt.status = engine.Open
+			}
+			i.Status, i.StartedAt, i.Diagnosis = tt.status, noon, engine.Diagnosis{At: noon.Add(time.Second)}
+			if tt.before {
+				i.Diagnosis.At = noon.Add(-time.Minute)
+			}
+			if tt.confidence > 0 {
+				i.Diagnosis.Causes = []engine.Cause{{Rule: "oom/limit", Confidence: tt.confidence}}
+			}
+			s.incidents[7] = i
+			if err := h.diagnose(t.Context(), engine.Task{IncidentID: 7, Detail: tt.detail}); err != nil || len(s.diagnoses) != tt.want {
+				t.Errorf("%v, %d diagnoses; want %d", err, len(s.diagnoses), tt.want)
+			}
+		})
 	}
 }
 

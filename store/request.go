@@ -21,9 +21,10 @@ func requestDiagnosis(ctx context.Context, tx pgx.Tx, incident int64) error {
 	return err
 }
 
-// diagnose runs the handler once for all wishes so far, one run of an incident at a time.
+// diagnose runs the handler once for all wishes so far, one run of an incident at a time. A look that is due later is no wish that an earlier
+// run fulfils, and has a Detail.
 func (w *worker) diagnose(ctx context.Context, job int64, t engine.Task) error {
-	wanted, busy, err := w.store.beginDiagnosis(ctx, job, t.IncidentID)
+	wanted, busy, err := w.store.beginDiagnosis(ctx, job, t.IncidentID, t.Detail != "")
 	switch {
 	case err != nil:
 		return err
@@ -47,13 +48,13 @@ func (w *worker) diagnose(ctx context.Context, job int64, t engine.Task) error {
 	return err
 }
 
-// beginDiagnosis gives how many wishes a run that starts now fulfils, 0 when none is left. busy is true while another run
-// goes on; a job whose process died may begin again at once.
-func (s *Store) beginDiagnosis(ctx context.Context, job, incident int64) (wanted int64, busy bool, err error) {
+// beginDiagnosis gives how many wishes a run that starts now fulfils, 0 when none is left and it does not come for a later look. busy is true
+// while another run goes on; a job whose process died may begin again at once.
+func (s *Store) beginDiagnosis(ctx context.Context, job, incident int64, later bool) (wanted int64, busy bool, err error) {
 	err = s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `
-			SELECT CASE WHEN done < wanted THEN wanted ELSE 0 END, running_job <> $2 AND coalesce(running_until > now(), false)
-			FROM diagnosis_requests WHERE incident_id = $1 FOR UPDATE`, incident, job).Scan(&wanted, &busy)
+			SELECT CASE WHEN done < wanted OR $3 THEN wanted ELSE 0 END, running_job <> $2 AND coalesce(running_until > now(), false)
+			FROM diagnosis_requests WHERE incident_id = $1 FOR UPDATE`, incident, job, later).Scan(&wanted, &busy)
 		if errors.Is(err, pgx.ErrNoRows) {
 			wanted, busy = 0, false
 			return nil

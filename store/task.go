@@ -50,7 +50,7 @@ func newInserter(pool *pgxpool.Pool, log *slog.Logger) (*river.Client[pgx.Tx], e
 // insertTasks makes a plan's tasks part of its transaction.
 //
 // No task is unique: River drops a unique one that is inserted while its like runs, and so the last wish of all. Every handler
-// finds out itself whether something is left to do; diagnoses, which are dear, are counted in diagnosis_requests, and of what only
+// finds out itself whether something is left to do; diagnoses, which are dear, are counted in diagnosis_requests unless they are due later, and of what only
 // looks at an incident later, one at a time waits.
 func (s *Store) insertTasks(ctx context.Context, tx pgx.Tx, tasks []incident.TaskAt) error {
 	if len(tasks) == 0 {
@@ -71,7 +71,7 @@ func (s *Store) insertTasks(ctx context.Context, tx pgx.Tx, tasks []incident.Tas
 			Args:       taskArgs{Task: t.Task.Kind, IncidentID: t.Task.IncidentID, Detail: clean(t.Task.Detail)},
 			InsertOpts: o,
 		})
-		if t.Task.Kind == engine.TaskDiagnose {
+		if t.Task.Kind == engine.TaskDiagnose && t.Task.Detail == "" {
 			if err := requestDiagnosis(ctx, tx, t.Task.IncidentID); err != nil {
 				return err
 			}

@@ -173,6 +173,21 @@ func TestDiagnosesCoalesce(t *testing.T) {
 	equal(t, "at once", most.Load(), int32(1))
 }
 
+// TestALaterLookIsDone holds that the diagnosis at once does not stand for the one that is due when there is more to be read.
+func TestALaterLookIsDone(t *testing.T) {
+	w := newWorkingWorld(t)
+	w.open(api)
+	looked := make(chan string, 100)
+	w.work(w.Store, handlers{engine.TaskDiagnose: func(_ context.Context, task engine.Task) error {
+		looked <- task.Detail
+		return nil
+	}})
+	equal(t, "at once", <-looked, "")
+	w.insert(incident.TaskAt{Task: engine.Task{Kind: engine.TaskDiagnose, IncidentID: 1, Detail: engine.LookAgain}, At: time.Now().Add(300 * time.Millisecond)})
+	equal(t, "later", <-looked, engine.LookAgain)
+	equal(t, "wishes", w.sql(`SELECT wanted, done FROM diagnosis_requests`), "1 1")
+}
+
 func TestFailedDiagnosisIsDoneAgain(t *testing.T) {
 	w := newWorkingWorld(t)
 	w.open(api)

@@ -81,7 +81,7 @@ func GradeDue(e engine.Experiment, incidents []engine.Incident, recoveredAt, now
 		return true
 	}
 	noticed, _ := sift(e, incidents, first)
-	return e.Expect.Nothing || len(noticed) > 0 && !noticed[0].incident.Diagnosis.At.IsZero()
+	return e.Expect.Nothing || len(noticed) > 0 && len(noticed[0].incident.Diagnosis.Causes) > 0
 }
 
 // patience is for how long after its end an experiment waits for what it hit to be well.

@@ -8,8 +8,12 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-// SecondLook is how long after an incident's opening it is diagnosed again, when back-off, events and logs are there to be read.
-const SecondLook = 20 * time.Second
+// How long after an incident's opening it is diagnosed again: when back-off, events and logs are there to be read, and when the numbers of
+// some minutes show what has changed.
+const (
+	SecondLook = 20 * time.Second
+	ThirdLook  = time.Minute
+)
 
 // Correlate decides what an observation means: nothing new, a new incident, more of an open one, the end of one, or one come back.
 // The same observation twice changes nothing the second time.
@@ -294,7 +298,7 @@ func open(s State, o engine.Observation, r Rules, now time.Time) Plan {
 	return d.finish()
 }
 
-// begin derives an incident's head from the signals that fire, and asks for two diagnoses: now, and when there is more to be read.
+// begin derives an incident's head from the signals that fire, and asks for diagnoses: now, and when there is more to be read.
 func (d *draft) begin() {
 	d.i.StartedAt = time.Time{}
 	for _, n := range d.i.Signals {
@@ -311,7 +315,8 @@ func (d *draft) begin() {
 	d.i.Severity = severity(d.i.Signals, engine.Info)
 	d.i.Title = title(d.i)
 	d.after(0, engine.TaskDiagnose, "")
-	d.after(SecondLook, engine.TaskDiagnose, "")
+	d.after(SecondLook, engine.TaskDiagnose, engine.LookIfUnsure)
+	d.after(ThirdLook, engine.TaskDiagnose, engine.LookIfUnsure)
 }
 
 // place tells an incident that begins in the channel, or keeps it quiet under a parent or in a maintenance window.

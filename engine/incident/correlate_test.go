@@ -26,7 +26,7 @@ func TestOpening(t *testing.T) {
 	equal(t, "events", kinds(p), "opened")
 	equal(t, "messages", keys(p), "41/card")
 	equal(t, "channel", p.Messages[0].Channel, "#pay")
-	equal(t, "tasks", taskList(p, w.now), "diagnose diagnose+20s escalate+5m0s")
+	equal(t, "tasks", taskList(p, w.now), "diagnose diagnose:unsure+20s diagnose:unsure+1m0s escalate+5m0s")
 	equal(t, "considered", p.Considered[0].Verdict+": "+p.Considered[0].Reason, "opened: no open incident of payments/api")
 
 	if p := w.watch(api, s); !p.Empty() {
@@ -312,7 +312,7 @@ func TestMaintenance(t *testing.T) {
 	p := w.watch(api, w.signal(api, engine.ClassCrashLoop))
 	equal(t, "events", kinds(p), "opened_quietly")
 	equal(t, "messages", keys(p), "")
-	equal(t, "tasks", taskList(p, w.now), "diagnose diagnose+20s settle+10m0s")
+	equal(t, "tasks", taskList(p, w.now), "diagnose diagnose:unsure+20s diagnose:unsure+1m0s settle+10m0s")
 	w.apply(incident.Diagnosed(w.full(41), diagnosis(start, "a"), w.r, w.now))
 	equal(t, "diagnosis is not told", keys(w.last), "")
 	if p := incident.Escalate(w.full(41), w.r, w.now.Add(9*time.Minute)); !p.Empty() {

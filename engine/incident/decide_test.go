@@ -302,8 +302,18 @@ func TestDiagnosedAfterReopening(t *testing.T) {
 		if p.Incident == nil || p.Incident.Diagnosis.Causes[0].Rule != "b" {
 			t.Errorf("%s: the cause of what came back is not taken: %+v", name, p.Incident)
 		}
-		if p := incident.Diagnosed(i, diagnosis(at(112)), incident.Rules{}, at(112)); !p.Empty() {
-			t.Errorf("%s: a diagnosis without a cause is taken: %+v", name, p)
+		blind := diagnosis(at(112))
+		blind.Gaps = []engine.Gap{{Collector: "logs", Reason: "timed out"}}
+		if p := incident.Diagnosed(i, blind, incident.Rules{}, at(112)); !p.Empty() {
+			t.Errorf("%s: who could not look takes the cause away: %+v", name, p)
+		}
+		p = incident.Diagnosed(i, diagnosis(at(112)), incident.Rules{}, at(112))
+		if p.Incident == nil || len(p.Incident.Diagnosis.Causes) != 0 || p.Incident.Confidence != 0 || kinds(p) != "diagnosed" {
+			t.Errorf("%s: the cause of last time stays, though nothing speaks for it: %+v", name, p.Incident)
+		}
+		p = incident.Diagnosed(*p.Incident, diagnosis(at(130), "b"), incident.Rules{}, at(130))
+		if p.Incident == nil || p.Incident.Diagnosis.Causes[0].Rule != "b" {
+			t.Errorf("%s: the cause that is found later is not taken: %+v", name, p.Incident)
 		}
 		again := i
 		again.Diagnosis.At = at(105) // of this time

@@ -24,7 +24,7 @@ func TestChildOpensUnderItsNode(t *testing.T) {
 	p := w.watch(api, child)
 	equal(t, "parent", p.Incident.ParentID, 41)
 	equal(t, "no card, but a line in its parent's thread", keys(p), "41/event/2")
-	equal(t, "tasks", taskList(p, w.now), "diagnose diagnose+20s")
+	equal(t, "tasks", taskList(p, w.now), "diagnose diagnose:unsure+20s diagnose:unsure+1m0s")
 	equal(t, "touched", p.Touched[0], 41)
 	equal(t, "line", p.Lines[0].Event.Text, "payments/api is hurt too")
 	equal(t, "considered", p.Considered[1].Verdict, "child")

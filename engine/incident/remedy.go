@@ -45,7 +45,7 @@ func Remedied(i engine.Incident, r engine.Remedy, status engine.RemedyStatus, ou
 	if status == engine.RemedyDone {
 		d.tell(engine.EventRemedyDone, engine.Person{}, "%s: %s", r.Kind.Past(), outcome)
 		if d.i.IsOpen() {
-			d.after(lookAfter, engine.TaskDiagnose, "")
+			d.after(lookAfter, engine.TaskDiagnose, engine.LookAgain)
 		}
 	} else {
 		d.tell(engine.EventRemedyRefused, engine.Person{}, "Did not %s: %s", r.Kind.Infinitive(), outcome)

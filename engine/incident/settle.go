@@ -32,12 +32,13 @@ func Settle(i engine.Incident, r Rules, now time.Time) Plan {
 
 // Diagnosed takes in a diagnosis. One that is older than the incident's, that says the same, or that has lost every cause
 // (because what it rested on is gone) changes nothing; so does one that comes when nothing fires any more, unless it is the
-// first since the incident was opened or reopened: the pods that told the cause were replaced, and what is seen last is the repair.
+// first since the incident was opened or reopened, or none had a cause: the pods that told the cause were replaced, and what is seen last
+// is the repair. The cause of last time does not outlive a look at all there is that finds nothing.
 func Diagnosed(i engine.Incident, g engine.Diagnosis, r Rules, now time.Time) Plan {
 	old := i.Diagnosis
 	first := old.At.Before(i.StartedAt) // what is known is of an earlier time
-	if g.IncidentID != i.ID || g.At.Before(old.At) || sameDiagnosis(old, g) || len(old.Causes) > 0 && len(g.Causes) == 0 ||
-		!first && (!i.IsOpen() && !old.At.IsZero() || len(old.Causes) > 0 && !i.ClearedAt.IsZero()) {
+	if g.IncidentID != i.ID || g.At.Before(old.At) || sameDiagnosis(old, g) || len(old.Causes) > 0 && len(g.Causes) == 0 && (!first || len(g.Gaps) > 0) ||
+		!first && len(old.Causes) > 0 && (!i.IsOpen() || !i.ClearedAt.IsZero()) {
 		return Plan{}
 	}
 	d := newDraft(i, r, now)
@@ -51,6 +52,8 @@ func Diagnosed(i engine.Incident, g engine.Diagnosis, r Rules, now time.Time) Pl
 		case old.Causes[0].Rule != first.Rule:
 			d.tell(EventDiagnosed, engine.Person{}, "Likeliest cause is now: %s (was: %s)", first.Title, old.Causes[0].Title)
 		}
+	} else if len(old.Causes) > 0 {
+		d.note(EventDiagnosed, engine.Person{}, "No cause is known of what came back; last time it was: %s", old.Causes[0].Title)
 	}
 	d.showDiagnosis()
 	return d.finish()

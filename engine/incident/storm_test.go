@@ -106,7 +106,7 @@ func TestStorm(t *testing.T) {
 	equal(t, "of those before it too", fmt.Sprint(p.Members), "[41 42 43]")
 	equal(t, "since the first", p.Storm.StartedAt, start)
 	equal(t, "events", kinds(p), "opened_quietly")
-	equal(t, "the pager is not forgotten", taskList(p, s.now), "diagnose diagnose+20s storm:44+5m0s escalate+5m0s")
+	equal(t, "the pager is not forgotten", taskList(p, s.now), "diagnose diagnose:unsure+20s diagnose:unsure+1m0s storm:44+5m0s escalate+5m0s")
 	equal(t, "another channel has none", keys(s.begin(api, engine.Critical)), "45/card")
 	equal(t, "a fifth", keys(s.begin(service("w5"), engine.Warning)), "storm/44")
 	equal(t, "version", s.storms[44].Version, 2)

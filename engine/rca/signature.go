@@ -104,9 +104,12 @@ func Signature(line string) string {
 // maxLine is how much of a line is looked at, in bytes: what matters stands in front, and lines come from outside.
 const maxLine = 2000
 
+// moment is when a line was written, as programs write it; a time of day looks like the port of a host.
+var moment = regexp.MustCompile(`(?:\d{4}[-/]\d\d[-/]\d\d[T ]|\b)\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z\b|[+-]\d\d:?\d\d\b)?`)
+
 // recognise gives a line's signature and what it is about, such as an address; "" when the line does not say.
 func recognise(line string) (name, detail string) {
-	line = strings.TrimSpace(line[:min(len(line), maxLine)])
+	line = strings.TrimSpace(moment.ReplaceAllString(line[:min(len(line), maxLine)], ""))
 	for _, s := range signatures {
 		for _, re := range s.res {
 			m := re.FindStringSubmatch(line)
