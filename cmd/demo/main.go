@@ -181,7 +181,7 @@ func (o options) stand(progress func(string)) (cfg stand.Config, s scenario.Scen
 		return cfg, s, err
 	}
 	cfg.Name, cfg.Dir, cfg.Progress = o.name, filepath.Join(os.TempDir(), "autopilot-"+o.name), progress
-	cfg.Cluster = cluster.Config{Mode: modes[o.mode], CrashLoopMax: 20 * time.Second}
+	cfg.Cluster = cluster.Config{Mode: modes[o.mode], CrashLoopMax: 20 * time.Second, Metrics: o.scenario == full} // the industries scale themselves
 	if cfg.Rules, err = stand.Rules(roles...); err != nil {
 		return cfg, s, err
 	}

@@ -45,7 +45,7 @@ func industries(ctx context.Context, args []string, out io.Writer) error {
 	if b.hold < time.Minute {
 		return fmt.Errorf("for %s: want a minute or more, over which rates are formed", b.hold)
 	}
-	r, leave, err := enter(ctx, "bench-industries", cluster.Config{}, func(c *stand.Config) {
+	r, leave, err := enter(ctx, "bench-industries", cluster.Config{Metrics: true}, func(c *stand.Config) {
 		c.Parts, c.Interval, c.Itself = stand.AllParts, 15*time.Second, true // as often as people scrape
 	})
 	if err != nil {

@@ -26,6 +26,7 @@ type program struct {
 	ldflags  string
 	cgo      bool
 	nodeOnly bool
+	onDemand bool // built when a cluster asks for it
 }
 
 var programs = []program{
@@ -42,6 +43,7 @@ var programs = []program{
 	{file: "ctr", module: "runtime", pkg: "github.com/containerd/containerd/v2/cmd/ctr", nodeOnly: true},
 	{file: "ptp", module: "runtime", pkg: "github.com/containernetworking/plugins/plugins/main/ptp", nodeOnly: true},
 	{file: "host-local", module: "runtime", pkg: "github.com/containernetworking/plugins/plugins/ipam/host-local", nodeOnly: true},
+	{file: "metrics-server", module: "metrics", pkg: "sigs.k8s.io/metrics-server/cmd/metrics-server", nodeOnly: true, onDemand: true},
 	// runc enters namespaces in C before Go starts, and filters system calls with libseccomp.
 	{file: "runc", module: "runtime", pkg: "github.com/opencontainers/runc", tags: "seccomp", cgo: true, nodeOnly: true},
 }
@@ -69,7 +71,7 @@ func Build(ctx context.Context, mode Mode, progress func(string)) (dir string, r
 	}
 	defer unlock()
 	for _, p := range programs {
-		if p.nodeOnly && mode.Resolve() != Node {
+		if p.onDemand || p.nodeOnly && mode.Resolve() != Node {
 			continue
 		}
 		if err := p.build(ctx, src, dir, progress); err != nil {

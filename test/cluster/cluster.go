@@ -60,6 +60,9 @@ type Config struct {
 	NodeGrace time.Duration
 	// AuditLog asks for the API server's audit log, at level Metadata, in audit.log of LogDir.
 	AuditLog bool
+	// Metrics asks for the metrics-server, of which autoscalers and kubectl top have their numbers; simulated pods use nothing,
+	// and have none.
+	Metrics bool
 	// Progress, if set, hears what Start is doing, a short line at a time.
 	Progress func(string)
 }

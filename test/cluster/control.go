@@ -76,6 +76,11 @@ func (c *Cluster) start(ctx context.Context) error {
 		if err := c.startNode(ctx); err != nil {
 			return err
 		}
+		if c.cfg.Metrics {
+			if err := c.startMetrics(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	if c.cfg.KWOKNodes > 0 {
 		say(fmt.Sprintf("adding %d simulated nodes", c.cfg.KWOKNodes))
@@ -134,13 +139,14 @@ func (c *Cluster) makePKI() (err error) {
 	// All servers show the same certificate, and the API server shows another to the kubelet.
 	if err := errors.Join(
 		c.pki.issue("server", "server", "", "127.0.0.1", c.net.Host, c.net.Node, c.net.ServiceIP, "localhost",
-			"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"),
+			"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", metricsHost),
 		c.pki.issue("kubelet-client", "kube-apiserver", "system:masters"),
+		c.pki.issue(frontProxy, frontProxy, ""),
 	); err != nil {
 		return err
 	}
 	for user, group := range map[string]string{
-		"kube-controller-manager": "", "kube-scheduler": "", "kube-proxy": "", "coredns": "system:masters", "kwok": "system:masters",
+		"kube-controller-manager": "", "kube-scheduler": "", "kube-proxy": "", "coredns": "system:masters", "kwok": "system:masters", "metrics-server": "system:masters",
 	} {
 		path := filepath.Join(c.dir, "conf", user+".kubeconfig")
 		if err := c.pki.userKubeconfig(path, c.apiURL(), "system:"+user, group); err != nil {

@@ -26,12 +26,15 @@ func (c *Cluster) specs() []spec {
 	all := []spec{c.etcd(), c.apiServer(), c.controllerManager(), c.scheduler()}
 	if c.cfg.Mode == Node {
 		all = append(all, c.containerd(), c.kubelet(), c.proxy(), c.dns())
+		if c.cfg.Metrics {
+			all = append(all, c.metricsServer())
+		}
 	}
 	return append(all, c.kwok())
 }
 
 // Parts names the parts of the cluster: etcd, kube-apiserver, kube-controller-manager, kube-scheduler,
-// on a real node containerd, kubelet, kube-proxy and coredns, and kwok, which runs with the
+// on a real node containerd, kubelet, kube-proxy, coredns and perhaps metrics-server, and kwok, which runs with the
 // first simulated node. It is empty in External mode.
 func (c *Cluster) Parts() []string {
 	var names []string
@@ -202,6 +205,9 @@ func (c *Cluster) apiServer() spec {
 		"--kubelet-certificate-authority="+c.path("pki", "ca.crt"), "--kubelet-preferred-address-types=InternalIP",
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-account-key-file="+account, "--service-account-signing-key-file="+account,
+		"--requestheader-client-ca-file="+c.path("pki", "ca.crt"), "--requestheader-allowed-names="+frontProxy,
+		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file="+c.path("pki", frontProxy+".crt"), "--proxy-client-key-file="+c.path("pki", frontProxy+".key"), "--enable-aggregator-routing",
 		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged",
 		"--max-requests-inflight=2000", "--max-mutating-requests-inflight=1000", "--profiling=false",
 	)
