@@ -9,7 +9,8 @@
 // last use, but for the newest. Start runs them in one of three ways:
 //
 //   - Node (root on Linux): control plane, containerd, kubelet, kube-proxy and CoreDNS. Containers
-//     are real: they are OOM-killed, crash, log and resolve Services as in production.
+//     are real: they are OOM-killed, crash, log and resolve Services as in production. The metrics-server is
+//     built and run where Config asks for it.
 //   - KWOK (no root, any system): the same control plane, and nodes and pods simulated by KWOK,
 //     whose stages play the common failures when a pod asks for one by annotation (see Failure).
 //   - External: somebody's cluster, by kubeconfig. Nothing is started or stopped.
