@@ -31,7 +31,7 @@ func TestObserveOpens(t *testing.T) {
 		}},
 		Timeline: []engine.Event{{ID: 1, At: at, Kind: "opened", Text: "payments/api is crash-looping"}},
 	})
-	equal(t, "tasks", w.tasks(), "diagnose 1, diagnose 1, escalate 1")
+	equal(t, "tasks", w.tasks(), "diagnose 1, diagnose 1, diagnose 1, escalate 1")
 	equal(t, "messages", w.sql(`SELECT key, lane, wanted, shown FROM messages`), "incident/1/card #incidents 1 0")
 	// The select that the operators were promised, as it is written.
 	equal(t, "select", w.sql(`SELECT id, namespace, severity, confidence FROM incidents ORDER BY detected_at DESC LIMIT 10;`), "1 payments critical 0")

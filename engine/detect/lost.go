@@ -274,8 +274,10 @@ func (v *view) healed(lost []Departure) (time.Time, bool) {
 			ready = append(ready, podCondition(p, corev1.PodReady).LastTransitionTime.Time)
 		}
 	}
+	first := lost[0].At
 	for _, d := range v.departures() {
-		if young(d.Pod) && served(d) {
+		// Those that went with the first, young as they may be, did not take its place.
+		if d.At.After(first.Add(skew)) && !d.Pod.CreationTimestamp.Time.Before(first.Truncate(time.Second)) && served(d) {
 			at := d.At.Add(-1) // at the latest: the condition may tell when it ceased to be ready
 			if isReady(d.Pod) {
 				at = podCondition(d.Pod, corev1.PodReady).LastTransitionTime.Time

@@ -248,6 +248,20 @@ func TestAShortfallBeginsWhenItBegins(t *testing.T) {
 	}
 }
 
+// TestYoungPodsThatAreLost holds that a pod which was made seconds before it was deleted is not its own replacement, nor that of its sibling.
+func TestYoungPodsThatAreLost(t *testing.T) {
+	s := killed(5 * time.Second)
+	s.Departures[0].Pod.CreationTimestamp = ago(6 * time.Second)
+	second := pod("api-1-9", 1, 5*time.Second)
+	second.UID = types.UID("nine")
+	four := int32(4)
+	s.Deployment.Spec.Replicas, s.ReplicaSets[0].Spec.Replicas = &four, &four
+	s.Departures = append(s.Departures, detect.Departure{Pod: second, At: now.Add(-4 * time.Second), Node: s.Nodes["n1"]})
+	if got := signal(t, detect.Signals(s), engine.ClassReplicasMissing); !got.Firing() || !strings.Contains(got.Summary, "lost 2 pods") {
+		t.Errorf("firing %t: %s", got.Firing(), got.Summary)
+	}
+}
+
 // TestWhatLastsIsToldBesideWhatIsOver holds that a loss that is healed hides no shortfall that lasts.
 func TestWhatLastsIsToldBesideWhatIsOver(t *testing.T) {
 	s := killed(30*time.Second, replaced(20*time.Second))
