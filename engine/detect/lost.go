@@ -24,7 +24,8 @@ const (
 	healedMemory = 2 * time.Minute
 	// scaledBefore is how long before a deletion fewer replicas may have been asked for to explain it.
 	scaledBefore = 30 * time.Second
-	// skew is by how much the clocks of a deletion and of what is made in its place may differ; one of them counts in whole seconds.
+	// skew is by how much the clocks of two things that belong together may differ, such as a deletion and what is made in its place; some count
+	// in whole seconds.
 	skew = 2 * time.Second
 )
 

@@ -30,7 +30,7 @@ func cronJobs(e *estate) {
 			continue
 		}
 		f := Fact{Class: engine.ClassScheduleMissed, Severity: engine.Warning}
-		if w := e.warned("CronJob", c.ObjectMeta, unrunnable...); w != nil && !firstSeen(w).Before(edited(c.ObjectMeta)) {
+		if w := e.warned("CronJob", c.ObjectMeta, unrunnable...); w != nil && !firstSeen(w).Before(edited(c.ObjectMeta).Add(-skew)) {
 			f.Since, f.Text = firstSeen(w), fmt.Sprintf("never runs: its schedule %q cannot be used", c.Spec.Schedule)
 			e.about("CronJob", c.ObjectMeta, f)
 			continue
