@@ -132,7 +132,7 @@ func (v *view) wantedGone(d Departure, all []Departure) bool {
 	case v.StatefulSet != nil:
 		s := v.StatefulSet
 		hash := d.Pod.Labels[appsv1.ControllerRevisionHashLabelKey]
-		return s.Status.ObservedGeneration < s.Generation || hash != "" && s.Status.UpdateRevision != "" && hash != s.Status.UpdateRevision || v.enough(d, all, count(s.Spec.Replicas))
+		return s.Status.ObservedGeneration < s.Generation || hash != "" && s.Status.UpdateRevision != "" && hash != s.Status.UpdateRevision || v.renewed(d) || v.enough(d, all, count(s.Spec.Replicas))
 	case v.DaemonSet != nil:
 		return v.outdated(d) || v.enough(d, all, int(v.DaemonSet.Status.DesiredNumberScheduled))
 	}
@@ -176,8 +176,14 @@ func (v *view) outdated(d Departure) bool {
 	if newest != "" && mine != "" {
 		return mine != newest
 	}
+	return s.Status.ObservedGeneration < s.Generation || v.renewed(d)
+}
+
+// renewed tells whether a pod of another template came after one that went: pods come by one watch, and tell of a rollout that their
+// controller's own watch may not have told of yet.
+func (v *view) renewed(d Departure) bool {
 	hash := d.Pod.Labels[appsv1.ControllerRevisionHashLabelKey]
-	return s.Status.ObservedGeneration < s.Generation || slices.ContainsFunc(v.Pods, func(p *corev1.Pod) bool {
+	return slices.ContainsFunc(v.Pods, func(p *corev1.Pod) bool {
 		return !p.CreationTimestamp.Time.Before(d.At.Add(-skew)) && p.Labels[appsv1.ControllerRevisionHashLabelKey] != hash
 	})
 }

@@ -172,7 +172,12 @@ func TestWhatIsMeantIsNotALoss(t *testing.T) {
 		"it had ended":               killed(5*time.Second, first(func(d *detect.Departure) { d.Pod.Status.Phase = corev1.PodFailed })),
 		"a set is rolled out":        statefulSet(5*time.Second, "r0"),
 		"a daemon set is rolled out": daemonSet(5*time.Second, "3"),
-		"of no controller":           killed(5*time.Second, first(func(d *detect.Departure) { d.Pod.OwnerReferences = nil })),
+		"a set is rolled out, and only its pods tell so far": func() detect.Scene {
+			s := statefulSet(5*time.Second, "r1")
+			s.Pods[2].Labels = map[string]string{appsv1.ControllerRevisionHashLabelKey: "r2"}
+			return s
+		}(),
+		"of no controller": killed(5*time.Second, first(func(d *detect.Departure) { d.Pod.OwnerReferences = nil })),
 		"a daemon set with fewer hosts": func() detect.Scene {
 			s := daemonSet(5*time.Second, "4")
 			s.DaemonSet.Status.DesiredNumberScheduled, s.DaemonSet.Status.NumberReady, s.Pods = 2, 2, s.Pods[:2]
