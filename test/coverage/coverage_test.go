@@ -64,6 +64,9 @@ func TestCoverage(t *testing.T) {
 	if w.dynamic, err = dynamic.NewForConfig(cfg); err != nil {
 		t.Fatal(err)
 	}
+	if err := apart(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
 	faults := faults()
 	if err := w.apply(t.Context(), "default", join(drains, ground)); err != nil {
 		t.Fatal(err)

@@ -242,7 +242,7 @@ var slowFaults = []fault{
 kind: PodDisruptionBudget
 metadata: {name: app}
 spec: {minAvailable: 1, selector: {matchLabels: {app: app}}}
-`, deployment("app", 1, "", "nodeSelector: {kubernetes.io/hostname: kwok-003}")), then: cordon},
+`, deployment("app", 1, "", "nodeSelector: {kubernetes.io/hostname: "+cordoned+"}\n      tolerations: [{operator: Exists}]")), then: cordon},
 	{name: "cron job without a time zone", kind: "CronJob", class: engine.ClassScheduleMissed, rule: "cron/schedule", make: join(cronJob("timeZone: Europe/Berlin"),
 		warningNow("CronJob", "app", "UnknownTimeZone", `invalid timeZone: "Europe/Berlin": unknown time zone Europe/Berlin`, "cronjob-controller"))},
 	{name: "cron job waits for itself", ahead: later, kind: "CronJob", class: engine.ClassScheduleMissed, rule: "cron/still-running", make: `apiVersion: batch/v1
@@ -284,13 +284,23 @@ var deliveryFaults = []fault{
 		`{type: Serving, status: "False", reason: Unavailable, message: "catalog cannot be unpacked", lastTransitionTime: {{ago "1m"}}}`)},
 }
 
+// cordoned is the node that a row cordons. Nobody else's pods are on it: whoever loses one from there loses it by plan.
+const cordoned = "kwok-003"
+
+// apart keeps the pods of other rows from the node that is cordoned.
+func apart(ctx context.Context, w *world) error {
+	nodes := w.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "nodes"})
+	_, err := nodes.Patch(ctx, cordoned, types.MergePatchType, []byte(`{"spec":{"taints":[{"key":"autopilot.local/apart","effect":"NoSchedule"}]}}`), metav1.PatchOptions{})
+	return err
+}
+
 // cordon has the controllers taint a simulated node, once the pod of the row runs on it.
 func cordon(ctx context.Context, w *world, ns string) error {
 	if err := w.fail(ctx, ns, `{}`); err != nil {
 		return err
 	}
 	nodes := w.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "nodes"})
-	_, err := nodes.Patch(ctx, "kwok-003", types.MergePatchType, []byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{})
+	_, err := nodes.Patch(ctx, cordoned, types.MergePatchType, []byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{})
 	return err
 }
 
