@@ -275,13 +275,12 @@ func disruption(p *corev1.Pod) string {
 // lost later itself.
 func (v *view) healed(lost []Departure) (time.Time, bool) {
 	var ready []time.Time
-	young := func(p *corev1.Pod) bool { return !p.CreationTimestamp.Time.Before(lost[0].At.Add(-skew)) }
+	first := lost[0].At
 	for _, p := range v.Pods {
-		if p.DeletionTimestamp == nil && isReady(p) && young(p) {
+		if p.DeletionTimestamp == nil && isReady(p) && !p.CreationTimestamp.Time.Before(first.Add(-skew)) {
 			ready = append(ready, podCondition(p, corev1.PodReady).LastTransitionTime.Time)
 		}
 	}
-	first := lost[0].At
 	for _, d := range v.departures() {
 		// Those that went with the first, young as they may be, did not take its place.
 		if d.At.After(first.Add(skew)) && !d.Pod.CreationTimestamp.Time.Before(first.Truncate(time.Second)) && served(d) {
