@@ -16,6 +16,7 @@ import (
 	"github.com/eks-autopilot/autopilot/handlers"
 	"github.com/eks-autopilot/autopilot/store"
 	"github.com/eks-autopilot/autopilot/store/storetest"
+	"github.com/eks-autopilot/autopilot/test/cluster/ports"
 	"github.com/eks-autopilot/autopilot/test/stand"
 	"github.com/eks-autopilot/autopilot/test/stand/block"
 )
@@ -117,9 +118,9 @@ func (c *clockwork) Rest(ctx context.Context, d time.Duration) bool {
 
 // TestMetricsToIncident has the metrics of a day in a real Prometheus become incidents in a real database: one, of what users felt.
 func TestMetricsToIncident(t *testing.T) {
-	var ports stand.Ports
-	t.Cleanup(ports.Close)
-	port, err := ports.Take()
+	var held ports.Held
+	t.Cleanup(held.Close)
+	port, err := held.Take()
 	if err != nil {
 		t.Fatal(err)
 	}

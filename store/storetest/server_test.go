@@ -2,7 +2,6 @@ package storetest_test
 
 import (
 	"context"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/eks-autopilot/autopilot/store/storetest"
+	"github.com/eks-autopilot/autopilot/test/cluster/ports"
 )
 
 func start(t *testing.T, dir string, opts ...storetest.Option) *storetest.Server {
@@ -33,12 +33,13 @@ func start(t *testing.T, dir string, opts ...storetest.Option) *storetest.Server
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var held ports.Held
+	t.Cleanup(held.Close)
+	port, err := held.Take()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 func query[T any](t *testing.T, url, sql string) T {

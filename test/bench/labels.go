@@ -26,6 +26,7 @@ import (
 	"github.com/eks-autopilot/autopilot/handlers"
 	standin "github.com/eks-autopilot/autopilot/test/aws"
 	"github.com/eks-autopilot/autopilot/test/cluster"
+	"github.com/eks-autopilot/autopilot/test/cluster/ports"
 	"github.com/eks-autopilot/autopilot/test/stand"
 	"github.com/eks-autopilot/autopilot/test/stand/labelled"
 )
@@ -53,7 +54,7 @@ type labelledStand struct {
 	rooms      map[string]*labelledRoom // by the cluster's name
 	prometheus *stand.Prometheus
 	aws        *standin.Server
-	ports      stand.Ports
+	ports      ports.Held
 	at         time.Time
 }
 

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eks-autopilot/autopilot/test/cluster/ports"
 	"github.com/eks-autopilot/autopilot/test/stand"
 )
 
@@ -258,10 +260,13 @@ func startPrometheus(ctx context.Context, dir, history string) (*stand.Process, 
 	if err := os.WriteFile(filepath.Join(dir, "prometheus.yaml"), []byte("{}\n"), 0o600); err != nil {
 		return nil, "", err
 	}
-	address, err := freeAddress()
+	var held ports.Held // until it listens
+	defer held.Close()
+	port, err := held.Take()
 	if err != nil {
 		return nil, "", err
 	}
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	p := &stand.Process{Dir: dir, Name: "prometheus", Path: path, Args: []string{
 		"--config.file=prometheus.yaml", "--storage.tsdb.path=data", "--storage.tsdb.retention.time=1y", "--web.listen-address=" + address, "--log.level=warn",
 		// It must not begin to compact what it is measured on.

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"runtime/pprof"
@@ -95,15 +94,6 @@ func (l loaded) say(out io.Writer) error {
 	}
 	l.Resident = me.peak
 	return json.NewEncoder(out).Encode(l)
-}
-
-// freeAddress is one that nobody listens on at the moment.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 // answers waits until a URL answers 200.

@@ -13,6 +13,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/eks-autopilot/autopilot/test/cluster/ports"
 )
 
 // Mode says what a cluster is made of.
@@ -111,7 +113,8 @@ type Cluster struct {
 	slot    *slot
 	net     addresses
 	pki     *pki
-	ports   ports
+	ports   listening
+	held    ports.Held // with simulated nodes
 	stand   *launcher
 
 	registry *registry

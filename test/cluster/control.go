@@ -18,14 +18,16 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/eks-autopilot/autopilot/test/cluster/ports"
 )
 
 // stateDirs are the folders of a cluster's state in its folder; log is kept apart.
 var stateDirs = []string{"conf", "pki", "etcd", "containerd", "kubelet", "pods", "volumeplugins", "admin.kubeconfig", "users"}
 
-// ports are where the parts listen: the usual ones on a node, which has a network of its own, and
+// listening are the ports of the parts: the usual ones on a node, which has a network of its own, and
 // free ones on the loopback otherwise.
-type ports struct{ etcd, peer, api, controllers, scheduler int }
+type listening struct{ etcd, peer, api, controllers, scheduler int }
 
 // start runs everything, in the order in which the parts need each other.
 func (c *Cluster) start(ctx context.Context) error {
@@ -45,14 +47,14 @@ func (c *Cluster) start(ctx context.Context) error {
 	}
 	c.stand = newLauncher()
 	c.net, c.home = addresses{Host: "127.0.0.1", Node: "127.0.0.1", Services: "10.96.0.0/16", ServiceIP: "10.96.0.1"}, c.dir
-	c.ports = ports{2379, 2380, 6443, 10257, 10259}
+	c.ports = listening{2379, 2380, 6443, 10257, 10259}
 	if c.cfg.Mode == Node {
 		say("setting up the node's namespaces")
 		c.net, c.home = c.slot.addresses(), "/run/autopilot"
 		if err := c.startMachine(ctx); err != nil {
 			return err
 		}
-	} else if c.ports, err = freePorts(); err != nil {
+	} else if c.ports, err = freeListening(&c.held); err != nil {
 		return err
 	}
 	if err := c.makePKI(); err != nil {
@@ -113,18 +115,16 @@ func (c *Cluster) makeDirs() (err error) {
 	return nil
 }
 
-// freePorts asks the system for ports and holds all of them until it has them, so they differ.
-func freePorts() (ports, error) {
-	var p ports
-	for _, port := range []*int{&p.etcd, &p.peer, &p.api, &p.controllers, &p.scheduler} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return p, err
+// freeListening takes ports that no outgoing connection is given while a part is started.
+func freeListening(held *ports.Held) (listening, error) {
+	var l listening
+	for _, port := range []*int{&l.etcd, &l.peer, &l.api, &l.controllers, &l.scheduler} {
+		var err error
+		if *port, err = held.Take(); err != nil {
+			return l, err
 		}
-		defer l.Close()
-		*port = l.Addr().(*net.TCPAddr).Port
 	}
-	return p, nil
+	return l, nil
 }
 
 // apiURL is the API server's address, for host and pods alike.
@@ -217,6 +217,7 @@ func (c *Cluster) Stop(context.Context) error {
 		c.stand = nil
 	}
 	errs = append(errs, c.slot.sweep())
+	c.held.Close()
 	c.slot.close()
 	c.slot = nil
 	return errors.Join(errs...)

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eks-autopilot/autopilot/test/cluster"
+	"github.com/eks-autopilot/autopilot/test/cluster/ports"
 	"github.com/eks-autopilot/autopilot/test/scenario"
 	"github.com/eks-autopilot/autopilot/test/slack"
 	"github.com/eks-autopilot/autopilot/test/stand"
@@ -31,11 +32,11 @@ type alerting struct {
 // with the shipped configuration. Only how often they look and tell is changed.
 func newAlertingWorld(t *testing.T) (*world, alerting) {
 	t.Helper()
-	var ports stand.Ports
-	t.Cleanup(ports.Close)
+	var held ports.Held
+	t.Cleanup(held.Close)
 	var numbers [3]int
 	for n := range numbers {
-		port, err := ports.Take()
+		port, err := held.Take()
 		if err != nil {
 			t.Fatal(err)
 		}

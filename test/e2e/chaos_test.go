@@ -20,6 +20,7 @@ import (
 
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/store"
+	"github.com/eks-autopilot/autopilot/test/cluster/ports"
 	"github.com/eks-autopilot/autopilot/test/scenario"
 	"github.com/eks-autopilot/autopilot/test/slack"
 	"github.com/eks-autopilot/autopilot/test/stand"
@@ -92,9 +93,9 @@ func newTorn(t *testing.T) *torn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ports stand.Ports
-	t.Cleanup(ports.Close)
-	port, err := ports.Take()
+	var held ports.Held
+	t.Cleanup(held.Close)
+	port, err := held.Take()
 	if err != nil {
 		t.Fatal(err)
 	}

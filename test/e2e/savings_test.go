@@ -11,6 +11,7 @@ import (
 
 	"github.com/eks-autopilot/autopilot/test/aws"
 	"github.com/eks-autopilot/autopilot/test/cluster"
+	"github.com/eks-autopilot/autopilot/test/cluster/ports"
 	"github.com/eks-autopilot/autopilot/test/slack"
 	"github.com/eks-autopilot/autopilot/test/stand"
 	"github.com/eks-autopilot/autopilot/test/stand/labelled"
@@ -123,9 +124,9 @@ func savingsWorld(t *testing.T, name string, cases []string, options ...option) 
 	kubeconfig, err := c.UserKubeconfig(t.Context(), "autopilot", rules)
 	must(err)
 
-	var ports stand.Ports
-	t.Cleanup(ports.Close)
-	port, err := ports.Take()
+	var held ports.Held
+	t.Cleanup(held.Close)
+	port, err := held.Take()
 	must(err)
 	now := time.Now()
 	metrics := &stand.Prometheus{Dir: filepath.Join(t.TempDir(), "prometheus"), Port: port, Retention: 60 * 24 * time.Hour}

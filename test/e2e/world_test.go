@@ -19,6 +19,7 @@ import (
 
 	"github.com/eks-autopilot/autopilot/test/aws"
 	"github.com/eks-autopilot/autopilot/test/cluster"
+	"github.com/eks-autopilot/autopilot/test/cluster/ports"
 	"github.com/eks-autopilot/autopilot/test/scenario"
 	"github.com/eks-autopilot/autopilot/test/slack"
 	"github.com/eks-autopilot/autopilot/test/stand"
@@ -197,9 +198,9 @@ func newWorld(t *testing.T, options ...option) *world {
 	}
 	w.reader = reader.Reader{Control: w.slack.Control(), Channel: "incidents", User: w.people["ana"]}
 
-	var ports stand.Ports
-	t.Cleanup(ports.Close)
-	port, err := ports.Take()
+	var held ports.Held
+	t.Cleanup(held.Close)
+	port, err := held.Take()
 	w.must(err)
 	w.listen = fmt.Sprintf("127.0.0.1:%d", port)
 	cfg := stand.BotConfig{

@@ -25,6 +25,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/eks-autopilot/autopilot/deploy/alerts"
+	"github.com/eks-autopilot/autopilot/test/cluster/ports"
 )
 
 type startable interface {
@@ -47,12 +48,12 @@ func run[P startable](t *testing.T, p P) P {
 
 func takePort(t *testing.T) int {
 	t.Helper()
-	var ports Ports
-	port, err := ports.Take()
+	var held ports.Held
+	port, err := held.Take()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(ports.Close)
+	t.Cleanup(held.Close)
 	return port
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/eks-autopilot/autopilot/test/aws"
 	"github.com/eks-autopilot/autopilot/test/cluster"
+	"github.com/eks-autopilot/autopilot/test/cluster/ports"
 	"github.com/eks-autopilot/autopilot/test/slack"
 	"github.com/eks-autopilot/autopilot/test/slack/page"
 	"github.com/eks-autopilot/autopilot/test/stand/labelled"
@@ -110,7 +111,7 @@ type Stand struct {
 	WebhookToken string
 
 	cfg    Config
-	ports  Ports
+	ports  ports.Held
 	past   labelled.Era // until the first change, with Waste
 	listen string       // the bot's
 	stack  []cleanup
@@ -197,13 +198,13 @@ func (s *Stand) start(ctx context.Context) error {
 		}
 	}
 	s.onStop("ports", func(context.Context) error { s.ports.Close(); return nil })
-	ports := map[Part]int{}
+	port := map[Part]int{}
 	for _, p := range []Part{ExporterPart, AlertmanagerPart, PrometheusPart, BotPart} {
-		if ports[p], err = s.ports.Take(); err != nil {
+		if port[p], err = s.ports.Take(); err != nil {
 			return err
 		}
 	}
-	s.listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[BotPart]))
+	s.listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(port[BotPart]))
 
 	if s.cfg.has(SlackPart) {
 		if err := s.startSlack(); err != nil {
@@ -223,7 +224,7 @@ func (s *Stand) start(ctx context.Context) error {
 	}
 	var targets []Target
 	if s.cfg.has(ExporterPart) {
-		s.Exporter = &Exporter{Client: s.Cluster.Client(), Port: ports[ExporterPart], API: s.Cluster.RESTConfig().Host}
+		s.Exporter = &Exporter{Client: s.Cluster.Client(), Port: port[ExporterPart], API: s.Cluster.RESTConfig().Host}
 		if err := s.run(ctx, ExporterPart, s.Exporter); err != nil {
 			return err
 		}
@@ -240,7 +241,7 @@ func (s *Stand) start(ctx context.Context) error {
 	var alertmanager string
 	if s.cfg.has(AlertmanagerPart) {
 		s.Alertmanager = &Alertmanager{
-			Dir: s.dir(AlertmanagerPart), Port: ports[AlertmanagerPart],
+			Dir: s.dir(AlertmanagerPart), Port: port[AlertmanagerPart],
 			Webhook: "http://" + s.listen + "/webhooks/alertmanager", Token: s.WebhookToken,
 		}
 		if err := s.run(ctx, AlertmanagerPart, s.Alertmanager); err != nil {
@@ -250,7 +251,7 @@ func (s *Stand) start(ctx context.Context) error {
 	}
 	if s.cfg.has(PrometheusPart) {
 		s.Prometheus = &Prometheus{
-			Dir: s.dir(PrometheusPart), Port: ports[PrometheusPart], Interval: s.cfg.Interval,
+			Dir: s.dir(PrometheusPart), Port: port[PrometheusPart], Interval: s.cfg.Interval,
 			Cluster: s.cfg.Name, Targets: targets, Alertmanager: alertmanager,
 		}
 		if len(s.cfg.Waste) > 0 {

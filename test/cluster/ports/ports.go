@@ -1,4 +1,5 @@
-package stand
+// Package ports hands out loopback ports for servers that are started, ended and started again.
+package ports
 
 import (
 	"errors"
@@ -16,17 +17,17 @@ import (
 // connection takes the port of a server that is being restarted.
 const firstPort, lastPort = 20000, 32000
 
-// Ports hands out loopback ports that no other stand on this machine uses, held
-// by locked files until Close or the end of the process. The zero value works.
-type Ports struct {
+// Held are loopback ports that nobody else who asks here uses on this machine, held by locked files
+// until Close or the end of the process. The zero value works.
+type Held struct {
 	mu   sync.Mutex
 	held []*os.File
 }
 
 // Take reserves a port. It fails when every port is taken.
-func (p *Ports) Take() (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (h *Held) Take() (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	dir := filepath.Join(os.TempDir(), "autopilot-ports")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return 0, fmt.Errorf("take a port: %w", err)
@@ -41,13 +42,13 @@ func (p *Ports) Take() (int, error) {
 		if file == nil {
 			continue
 		}
-		p.held = append(p.held, file)
+		h.held = append(h.held, file)
 		return port, nil
 	}
 	return 0, fmt.Errorf("take a port: all from %d to %d are in use", firstPort, lastPort)
 }
 
-// lockPort is nil when another stand holds the port or a server listens on it.
+// lockPort is nil when somebody holds the port or a server listens on it.
 func lockPort(dir string, port int) *os.File {
 	name := filepath.Join(dir, strconv.Itoa(port))
 	file, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o666)
@@ -67,11 +68,11 @@ func lockPort(dir string, port int) *os.File {
 
 // Close gives all ports back. Their files stay, for removing a locked file would
 // let two take it.
-func (p *Ports) Close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, file := range p.held {
+func (h *Held) Close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, file := range h.held {
 		file.Close()
 	}
-	p.held = nil
+	h.held = nil
 }
