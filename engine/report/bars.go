@@ -103,8 +103,8 @@ func bars(c canvas, rows []bar, least float64) error {
 	return c.BarChart(opt)
 }
 
-// wider is the room that a text gets: other fonts are wider than the one that it was measured in.
-func wider(pixels int) int { return pixels + pixels/8 + 2 }
+// wider is the room that a text gets: other fonts are wider than the one that it was measured in, DejaVu Sans by a fifth.
+func wider(pixels int) int { return pixels + pixels/5 + 2 }
 
 // cutWide bounds a name beside a bar. Characters that are as wide as high count twice.
 func cutWide(s string, c canvas) string {
