@@ -93,9 +93,6 @@ func (d *Detector) Add(at time.Time, v float64) Score {
 	return best
 }
 
-// Samples is how many values it has read.
-func (d *Detector) Samples() int { return int(d.n) }
-
 // looks are the answers to the five questions, in the order in which they are asked.
 type looks [5]Score
 
