@@ -271,14 +271,45 @@ func disruption(p *corev1.Pod) string {
 	return ""
 }
 
+// everReady is since when a pod is ready or, for one that was and is not now, about when it became so; zero for one that never was. A pod that is
+// made is not ready, and its condition keeps the time of that until it first is.
+func everReady(p *corev1.Pod) time.Time {
+	c := podCondition(p, corev1.PodReady)
+	switch {
+	case c == nil:
+		return time.Time{}
+	case c.Status == corev1.ConditionTrue:
+		return c.LastTransitionTime.Time
+	case p.Status.StartTime == nil || !c.LastTransitionTime.After(p.Status.StartTime.Add(skew)):
+		return time.Time{}
+	}
+	at := p.Status.StartTime.Time
+	for _, s := range p.Status.ContainerStatuses {
+		began := c.LastTransitionTime.Time // at the latest
+		switch t := s.LastTerminationState.Terminated; {
+		case t != nil:
+			began = t.StartedAt.Time
+		case s.State.Running != nil:
+			began = s.State.Running.StartedAt.Time
+		}
+		if began.After(at) && !began.After(c.LastTransitionTime.Time) {
+			at = began
+		}
+	}
+	return at
+}
+
 // healed tells since when there are as many ready pods again as there were. One that took a lost pod's place made that good, even if it was
-// lost later itself.
+// lost later itself, or ceased to be ready for a reason of its own.
 func (v *view) healed(lost []Departure) (time.Time, bool) {
 	var ready []time.Time
 	first := lost[0].At
 	for _, p := range v.Pods {
-		if p.DeletionTimestamp == nil && isReady(p) && !p.CreationTimestamp.Time.Before(first.Add(-skew)) {
-			ready = append(ready, podCondition(p, corev1.PodReady).LastTransitionTime.Time)
+		if p.DeletionTimestamp != nil || p.CreationTimestamp.Time.Before(first.Add(-skew)) {
+			continue
+		}
+		if at := everReady(p); !at.IsZero() {
+			ready = append(ready, at)
 		}
 	}
 	for _, d := range v.departures() {

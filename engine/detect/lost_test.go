@@ -253,6 +253,50 @@ func TestAShortfallBeginsWhenItBegins(t *testing.T) {
 	}
 }
 
+// TestAReplacementThatFailsLaterIsNoLoss holds that a loss which was made good stays so when the pod that took the place fails for a reason of
+// its own, minutes later.
+func TestAReplacementThatFailsLaterIsNoLoss(t *testing.T) {
+	for name, tt := range map[string]struct {
+		edit func(p *corev1.Pod)
+		want string
+	}{
+		"it never was ready":    {func(p *corev1.Pod) { unready(p, 5*time.Minute) }, "firing"},
+		"its probe fails since": {func(p *corev1.Pod) { unready(p, 20*time.Second) }, ""},
+		"it ended and was begun again": {func(p *corev1.Pod) {
+			runsAgain(p, 0, "Completed", 1, 5*time.Second)
+			ranFor(p, 290*time.Second)
+			unready(p, 5*time.Second)
+		}, ""},
+		"of a loss of now": {func(p *corev1.Pod) {
+			for _, at := range []*metav1.Time{&p.CreationTimestamp, p.Status.StartTime, &p.Status.ContainerStatuses[0].State.Running.StartedAt} {
+				*at = ago(30 * time.Second)
+			}
+			unready(p, 20*time.Second)
+		}, "over after 1s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := killed(5 * time.Minute)
+			tt.edit(s.Pods[2])
+			if age := now.Sub(s.Pods[2].CreationTimestamp.Time); age < 5*time.Minute {
+				s.Departures[0].At = now.Add(-age)
+			}
+			got := ""
+			for _, n := range detect.Signals(s).Signals {
+				switch {
+				case n.Labels[engine.LabelLost] == "":
+				case n.Firing():
+					got = "firing"
+				default:
+					got = "over after " + n.EndsAt.Sub(n.StartsAt).String()
+				}
+			}
+			if got != tt.want {
+				t.Errorf("the loss is %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 // TestYoungPodsThatAreLost holds that a pod which was made seconds before it was deleted is not its own replacement, nor that of its sibling.
 func TestYoungPodsThatAreLost(t *testing.T) {
 	s := killed(5 * time.Second)

@@ -73,7 +73,7 @@ func (s *Suspects) Collect(ctx context.Context, i engine.Incident) ([]engine.Evi
 	if err != nil {
 		return nil, err
 	}
-	a := rca.Alarm{Node: rca.NodeName(i.Workload), Measure: alarmed(i), Onset: onset, Now: now}
+	a := rca.Alarm{Node: rca.NodeName(i.Workload), Measure: alarmed(i), Onset: onset, Began: i.StartedAt, Now: now}
 	found := rca.Testimony(&n, series, a)
 	for k := range found {
 		found[k].Collector = s.Name()

@@ -29,6 +29,7 @@ type Alarm struct {
 	Node    string         // where; "" when nobody can say
 	Measure engine.Measure // in what; "" when it is not a measure
 	Onset   time.Time      // the earliest suspicion: what is before it is the past
+	Began   time.Time      // when it was told to begin, at Onset or after it; zero for Onset
 	Now     time.Time      // what is after it is not looked at
 }
 

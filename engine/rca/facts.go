@@ -114,13 +114,16 @@ func (f *facts) heard(re *regexp.Regexp) (groups []string, ids []string) {
 // change finds an edit of one of the kinds that was made shortly before the trouble began.
 func (f *facts) change(kinds ...string) (engine.Evidence, bool) {
 	return f.first(engine.EvidenceChange, func(e engine.Evidence) bool {
-		if len(kinds) > 0 && !slices.Contains(kinds, e.Fields["what"]) || e.Fields["what"] == "created" {
+		if len(kinds) > 0 && !slices.Contains(kinds, e.Fields["what"]) || e.Fields["what"] == "created" || takenBack(e) {
 			return false
 		}
 		age, ok := f.age(e)
 		return ok && age <= changeBefore && age >= -changeAfter
 	})
 }
+
+// takenBack tells whether a change only put back what another one had changed minutes before.
+func takenBack(e engine.Evidence) bool { return e.Fields["back_after"] != "" }
 
 // age is how long before the onset a change was made.
 func (f *facts) age(e engine.Evidence) (time.Duration, bool) {

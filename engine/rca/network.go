@@ -36,9 +36,9 @@ func ways(fared map[string]Series, j *judge) []way {
 			}
 			w := way{caller: caller, callee: callee}
 			if d, left := j.depart(m, fared[callee][m]); left {
-				w.wait, w.share, w.since = d.peak()-d.median, 1, d.since
+				w.wait, w.share, w.since = d.peak(j.lasting())-d.median, 1, d.since
 				if slower {
-					w.share = max(0, 1-(own.peak()-own.median)/w.wait)
+					w.share = max(0, 1-(own.peak(j.lasting())-own.median)/w.wait)
 				}
 				if w.wait < leastWait || busy(j, fared[callee]) || busy(j, fared[caller]) {
 					w.wait, w.share = 0, 0
@@ -50,11 +50,17 @@ func ways(fared map[string]Series, j *judge) []way {
 	return out
 }
 
-// peak is the highest value since the onset.
-func (d departure) peak() float64 {
+// lasting is from when on a way must be slow for the trouble to come of it: one that was slow minutes before and is well again by then is of
+// something else. Values are a minute apart.
+func (j *judge) lasting() int64 {
+	return max(j.alarm.Onset.Unix(), j.alarm.Began.Add(-30*time.Second).Unix())
+}
+
+// peak is the highest value from a time on.
+func (d departure) peak(from int64) float64 {
 	most := 0.0
 	for _, p := range d.after {
-		if finite(p.Value) {
+		if p.At >= from && finite(p.Value) {
 			most = max(most, p.Value)
 		}
 	}
@@ -132,7 +138,7 @@ func compareBool(x, y bool) int {
 // busy tells whether a node uses or is denied more CPU than ever.
 func busy(j *judge, s Series) bool {
 	for _, m := range []engine.Measure{engine.MeasureCPU, engine.MeasureSaturation} {
-		if d, ok := j.depart(m, s[m]); ok && d.peak()-d.high >= leastRise[m] {
+		if d, ok := j.depart(m, s[m]); ok && d.peak(j.lasting())-d.high >= leastRise[m] {
 			return true
 		}
 	}

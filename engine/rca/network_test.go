@@ -2,6 +2,7 @@ package rca
 
 import (
 	"testing"
+	"time"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -58,6 +59,41 @@ func TestTheNetworkOfAPodIsTheCause(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestAWayThatWasSlowBeforeIsNotTheCause holds that what a way took minutes before the trouble began, and takes no more, is of something else;
+// and that a CPU which was busy then does not explain what a way takes now.
+func TestAWayThatWasSlowBeforeIsNotTheCause(t *testing.T) {
+	const api, cart = "pay/Deployment/api", "pay/Deployment/cart"
+	for name, tc := range map[string]struct {
+		began time.Duration // after noon; the way is slow, or the CPU busy, for ten minutes from noon on
+		way   []engine.Point
+		cpu   []engine.Point
+		want  bool
+	}{
+		"slow when it began":       {5 * time.Minute, burst(0.1, 0.3), past(0.5, 0.5), true},
+		"well when it began":       {15 * time.Minute, burst(0.1, 0.3), past(0.5, 0.5), false},
+		"slow while a CPU is busy": {5 * time.Minute, past(0.1, 0.3), burst(0.5, 2), false},
+		"slow after it was busy":   {15 * time.Minute, past(0.1, 0.3), burst(0.5, 2), true},
+	} {
+		n, fared := walked(nil, nil)
+		fared[cart][SeenBy(api)], fared[cart][engine.MeasureCPU] = tc.way, tc.cpu
+		_, found := slowNetwork(n, fared, Alarm{Node: api, Onset: noon.Add(-time.Minute), Began: noon.Add(tc.began), Now: noon.Add(tc.began + time.Minute)})
+		if found != tc.want {
+			t.Errorf("%s: %t", name, found)
+		}
+	}
+}
+
+// burst is past with the other value for ten minutes alone.
+func burst(before, after float64) []engine.Point {
+	out := past(before, after)
+	for k := range out {
+		if at := time.Unix(out[k].At, 0); at.After(noon.Add(10 * time.Minute)) {
+			out[k].Value = before
+		}
+	}
+	return out
 }
 
 func TestBehind(t *testing.T) {

@@ -94,6 +94,10 @@ func TestAnotherNumberOfReplicasIsScaledBack(t *testing.T) {
 	if c, ok := d.Cause(""); !ok || c.Rule != "rollout/change" || c.Step.Command != "kubectl -n payments scale deployment/api --replicas 2" || c.Step.Text != "Scale it back, then look at the change in peace." {
 		t.Errorf("%+v", d.Causes)
 	}
+	e.Fields["back_after"] = "40s"
+	if d := Rank(incidentOf("Deployment", engine.ClassReplicasMissing), []engine.Evidence{e}, nil, nil, onset); len(d.Causes) > 0 || d.LastChange == nil {
+		t.Errorf("put back: %+v, last change %+v", d.Causes, d.LastChange)
+	}
 }
 
 func TestANewWorkloadHasNoChange(t *testing.T) {

@@ -328,7 +328,7 @@ func (r *ring) changes(ctx context.Context) error {
 			return err
 		}
 		for _, e := range found {
-			if e.Fields["what"] == "created" {
+			if e.Fields["what"] == "created" || e.Fields["back_after"] != "" {
 				continue
 			}
 			r.n.Changes = append(r.n.Changes, engine.Evidence{

@@ -21,6 +21,9 @@ var scaled = regexp.MustCompile(`^Scaled (?:up|down) replica set (\S+) (?:to (\d
 // resizeWithin is how soon after somebody wrote the number of replicas the controller sees to it.
 const resizeWithin = 10 * time.Second
 
+// excursion is how long another number of replicas may last for the way back to be no change: longer, and the load may be another by then.
+const excursion = 5 * time.Minute
+
 // resized shows that somebody wrote another number of replicas. A rollout scales too, and an autoscaler does: the first makes a new
 // ReplicaSet, and the other writes by way of the scale subresource.
 func (s *subject) resized(ctx context.Context) ([]engine.Evidence, error) {
@@ -40,21 +43,33 @@ func (s *subject) resized(ctx context.Context) ([]engine.Evidence, error) {
 		return nil, failed(err, "list events")
 	}
 	slices.SortFunc(list, func(a, b corev1.Event) int { return Happened(&b).Compare(Happened(&a)) })
+	var last *engine.Evidence
 	for _, e := range list {
 		g := scaled.FindStringSubmatch(e.Message)
 		if e.Reason != "ScalingReplicaSet" || g == nil || g[1] != newest.Name {
 			continue
 		}
 		to, from, at := cmp.Or(g[2], g[5]), cmp.Or(g[3], g[4]), Happened(&e)
+		if last != nil {
+			if between := last.At.Sub(at); from == last.Fields["to"] && to == last.Fields["from"] && between <= excursion {
+				last.Fields["back_after"] = between.String()
+				last.Text += ", back to what it was " + between.String() + " before"
+			}
+			break
+		}
 		by := slices.IndexFunc(writers, func(m metav1.ManagedFieldsEntry) bool {
 			return !at.Before(m.Time.Add(-time.Second)) && at.Sub(m.Time.Time) <= resizeWithin
 		})
 		if by < 0 || to != strconv.Itoa(int(*s.deployment.Spec.Replicas)) {
 			return nil, nil // the last thing that scaled it was something else
 		}
-		return []engine.Evidence{s.resize(from, to, at, writers[by].Manager)}, nil
+		e := s.resize(from, to, at, writers[by].Manager)
+		last = &e
 	}
-	return nil, nil
+	if last == nil {
+		return nil, nil
+	}
+	return []engine.Evidence{*last}, nil
 }
 
 func (s *subject) resize(from, to string, at time.Time, manager string) engine.Evidence {

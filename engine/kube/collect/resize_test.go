@@ -64,6 +64,37 @@ func TestAnotherNumberOfReplicas(t *testing.T) {
 	}
 }
 
+// TestThereAndBack holds that a number of replicas which was another one for some minutes alone is told as put back.
+func TestThereAndBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		before string // what was said before the last
+		ago    time.Duration
+		want   string
+	}{
+		"a minute before":       {"Scaled up replica set api-2 from 3 to 4", 2 * time.Minute, "1m2s"},
+		"an hour before":        {"Scaled up replica set api-2 from 3 to 4", time.Hour, ""},
+		"from yet another":      {"Scaled up replica set api-2 from 2 to 4", 2 * time.Minute, ""},
+		"of another ReplicaSet": {"Scaled up replica set api-1 from 3 to 4", 2 * time.Minute, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := template("api:2")
+			d := deployment(is)
+			d.ManagedFields = []metav1.ManagedFieldsEntry{wrote("kubectl", time.Minute, `{"f:spec":{"f:replicas":{}}}`)}
+			found, failed := gather(t, client(d, replicaSet(2, 2*time.Hour, is), replicaSet(1, 40*time.Hour, is),
+				event("up", "Deployment", "api", "ScalingReplicaSet", c.before, c.ago),
+				event("down", "Deployment", "api", "ScalingReplicaSet", "Scaled down replica set api-2 from 4 to 3", 58*time.Second)), incident("Deployment", "api"))
+			if len(failed) > 0 {
+				t.Fatal(failed)
+			}
+			for _, e := range found["changes"] {
+				if e.Fields["what"] == "replicas" && (e.Fields["back_after"] != c.want || strings.Contains(e.Text, "back to what it was") != (c.want != "")) {
+					t.Errorf("%q, after %q; want %q", e.Text, e.Fields["back_after"], c.want)
+				}
+			}
+		})
+	}
+}
+
 func TestEventsThatCannotBeReadLeaveAGap(t *testing.T) {
 	is := template("api:2")
 	d := deployment(is)
