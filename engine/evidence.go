@@ -13,7 +13,7 @@ const (
 	EvidenceEvent       EvidenceKind = "event"       // type, reason, message, count, component
 	EvidencePod         EvidenceKind = "pod"         // phase, reason, message, node, qos, scheduled, conditions, selected (true|false: whether any node has the labels that it asks for), selected_cordoned (whether one of those is cordoned)
 	EvidenceNode        EvidenceKind = "node"        // ready, reason, message, pressure, unschedulable, taints, last_heartbeat, planned (spot|autoscaler|cordon|shutdown: why it is to go), agent (what EKS's monitoring agent says is wrong), group, kubelet, newest (kubelet version of the newest node), silent (how many others of its group fell silent with it)
-	EvidenceChange      EvidenceKind = "change"      // what, from, to, container, revision, by, git (what deploys it from there), age (Go duration before the onset)
+	EvidenceChange      EvidenceKind = "change"      // what, from, to, container, revision, by, git (what deploys it from there), age (Go duration before the onset), back_after (Go duration: it only took back what another change did so long before)
 	EvidenceMerge       EvidenceKind = "merge"       // ref (such as acme/deploy#12), repo, number (of the pull request; absent for a push), commit, subject, path, by, own (true for one of ours), age (Go duration before the onset)
 	EvidenceQuota       EvidenceKind = "quota"       // resource, used, hard, name
 	EvidenceReference   EvidenceKind = "reference"   // kind, name, key, exists (true|false), detail, used_by, selects (of a Service: Kind/name of the workload behind it)

@@ -271,32 +271,48 @@ func disruption(p *corev1.Pod) string {
 	return ""
 }
 
-// everReady is since when a pod is ready or, for one that was and is not now, about when it became so; zero for one that never was. A pod that is
-// made is not ready, and its condition keeps the time of that until it first is.
-func everReady(p *corev1.Pod) time.Time {
+// ReadySince tells whether a pod is ready, and since when; zero when its condition does not say.
+func ReadySince(p *corev1.Pod) (since time.Time, ready bool) {
+	if !isReady(p) {
+		return time.Time{}, false
+	}
+	return podCondition(p, corev1.PodReady).LastTransitionTime.Time, true
+}
+
+// everReady tells whether a pod is ready or was, and since when. For one that was and is not now, and was not seen to become so, that is no sooner
+// than told: a pod that is made is not ready, and its condition keeps the time of that until it first is.
+func (v *view) everReady(p *corev1.Pod) (time.Time, bool) {
+	if at, seen := v.Served[p.UID]; seen {
+		return at, true
+	}
 	c := podCondition(p, corev1.PodReady)
 	switch {
 	case c == nil:
-		return time.Time{}
+		return time.Time{}, false
+	case c.Status == corev1.ConditionTrue && c.LastTransitionTime.IsZero():
+		return begun(p), true
 	case c.Status == corev1.ConditionTrue:
-		return c.LastTransitionTime.Time
+		return c.LastTransitionTime.Time, true
 	case p.Status.StartTime == nil || !c.LastTransitionTime.After(p.Status.StartTime.Add(skew)):
-		return time.Time{}
+		return time.Time{}, false
 	}
 	at := p.Status.StartTime.Time
 	for _, s := range p.Status.ContainerStatuses {
-		began := c.LastTransitionTime.Time // at the latest
-		switch t := s.LastTerminationState.Terminated; {
-		case t != nil:
-			began = t.StartedAt.Time
+		var first time.Time // when it first began; after more than one restart nobody says
+		switch {
+		case s.RestartCount > 1:
+		case s.LastTerminationState.Terminated != nil:
+			first = s.LastTerminationState.Terminated.StartedAt.Time
+		case s.State.Terminated != nil:
+			first = s.State.Terminated.StartedAt.Time
 		case s.State.Running != nil:
-			began = s.State.Running.StartedAt.Time
+			first = s.State.Running.StartedAt.Time
 		}
-		if began.After(at) && !began.After(c.LastTransitionTime.Time) {
-			at = began
+		if first.After(at) && first.Before(c.LastTransitionTime.Time) {
+			at = first
 		}
 	}
-	return at
+	return at, true
 }
 
 // healed tells since when there are as many ready pods again as there were. One that took a lost pod's place made that good, even if it was
@@ -305,10 +321,10 @@ func (v *view) healed(lost []Departure) (time.Time, bool) {
 	var ready []time.Time
 	first := lost[0].At
 	for _, p := range v.Pods {
-		if p.DeletionTimestamp != nil || p.CreationTimestamp.Time.Before(first.Add(-skew)) {
+		if p.DeletionTimestamp != nil || p.CreationTimestamp.Time.Before(first.Add(-skew)) || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
 			continue
 		}
-		if at := everReady(p); !at.IsZero() {
+		if at, ok := v.everReady(p); ok {
 			ready = append(ready, at)
 		}
 	}
@@ -316,8 +332,10 @@ func (v *view) healed(lost []Departure) (time.Time, bool) {
 		// Those that went with the first, young as they may be, did not take its place.
 		if d.At.After(first.Add(skew)) && !d.Pod.CreationTimestamp.Time.Before(first.Truncate(time.Second)) && served(d) {
 			at := d.At.Add(-1) // at the latest: the condition may tell when it ceased to be ready
-			if isReady(d.Pod) {
-				at = podCondition(d.Pod, corev1.PodReady).LastTransitionTime.Time
+			if first, seen := v.Served[d.Pod.UID]; seen {
+				at = first
+			} else if since, is := ReadySince(d.Pod); is {
+				at = since
 			}
 			ready = append(ready, at)
 		}

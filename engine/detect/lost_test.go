@@ -254,32 +254,31 @@ func TestAShortfallBeginsWhenItBegins(t *testing.T) {
 }
 
 // TestAReplacementThatFailsLaterIsNoLoss holds that a loss which was made good stays so when the pod that took the place fails for a reason of
-// its own, minutes later.
+// its own later.
 func TestAReplacementThatFailsLaterIsNoLoss(t *testing.T) {
+	// The pod that took the place of one that was lost a minute ago ran from four seconds later on.
+	ran := func(p *corev1.Pod) { p.Status.ContainerStatuses[0].State.Running.StartedAt = ago(56 * time.Second) }
 	for name, tt := range map[string]struct {
+		ago  time.Duration // the loss
 		edit func(p *corev1.Pod)
 		want string
 	}{
-		"it never was ready":    {func(p *corev1.Pod) { unready(p, 5*time.Minute) }, "firing"},
-		"its probe fails since": {func(p *corev1.Pod) { unready(p, 20*time.Second) }, ""},
-		"it ended and was begun again": {func(p *corev1.Pod) {
-			runsAgain(p, 0, "Completed", 1, 5*time.Second)
-			ranFor(p, 290*time.Second)
-			unready(p, 5*time.Second)
-		}, ""},
-		"of a loss of now": {func(p *corev1.Pod) {
-			for _, at := range []*metav1.Time{&p.CreationTimestamp, p.Status.StartTime, &p.Status.ContainerStatuses[0].State.Running.StartedAt} {
-				*at = ago(30 * time.Second)
-			}
-			unready(p, 20*time.Second)
-		}, "over after 1s"},
+		"it never was ready":                {5 * time.Minute, func(p *corev1.Pod) { unready(p, 5*time.Minute) }, "firing"},
+		"it was taken on late":              {5 * time.Minute, func(p *corev1.Pod) { unready(p, 298*time.Second) }, "firing"},
+		"its probe fails since":             {5 * time.Minute, func(p *corev1.Pod) { unready(p, 20*time.Second) }, ""},
+		"its probe fails, a minute later":   {time.Minute, func(p *corev1.Pod) { ran(p); unready(p, 20*time.Second) }, "over after 4s"},
+		"its conditions have no times":      {time.Minute, func(p *corev1.Pod) { p.Status.Conditions[2].LastTransitionTime = metav1.Time{} }, "over after 1s"},
+		"it is ready":                       {time.Minute, func(p *corev1.Pod) { p.Status.Conditions[2].LastTransitionTime = ago(50 * time.Second) }, "over after 10s"},
+		"it failed, and stays":              {time.Minute, func(p *corev1.Pod) { ran(p); unready(p, 20*time.Second); p.Status.Phase = corev1.PodFailed }, "firing"},
+		"it ended and was begun again":      {time.Minute, func(p *corev1.Pod) { again(p, 1); unready(p, 5*time.Second) }, "over after 4s"},
+		"it ended, and again":               {time.Minute, func(p *corev1.Pod) { again(p, 3); unready(p, 5*time.Second) }, "over after 1s"},
+		"it ended, and is not begun again":  {time.Minute, func(p *corev1.Pod) { ended(p); unready(p, 5*time.Second) }, "over after 4s"},
+		"it is begun again after it failed": {time.Minute, func(p *corev1.Pod) { again(p, 1); unready(p, time.Minute) }, "firing"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := killed(5 * time.Minute)
+			s := killed(tt.ago)
+			s.Pods[2] = pod("api-1-new", 1, tt.ago)
 			tt.edit(s.Pods[2])
-			if age := now.Sub(s.Pods[2].CreationTimestamp.Time); age < 5*time.Minute {
-				s.Departures[0].At = now.Add(-age)
-			}
 			got := ""
 			for _, n := range detect.Signals(s).Signals {
 				switch {
@@ -295,6 +294,19 @@ func TestAReplacementThatFailsLaterIsNoLoss(t *testing.T) {
 			}
 		})
 	}
+}
+
+// again makes the container of a pod one that ended some seconds ago after 50 seconds, for so many times, and was begun again.
+func again(p *corev1.Pod, times int32) {
+	runsAgain(p, 0, "Completed", times, 5*time.Second)
+	ranFor(p, 50*time.Second)
+}
+
+// ended makes it one that ended then, and is not begun again yet.
+func ended(p *corev1.Pod) {
+	again(p, 0)
+	c := &p.Status.ContainerStatuses[0]
+	c.State, c.LastTerminationState = c.LastTerminationState, corev1.ContainerState{}
 }
 
 // TestYoungPodsThatAreLost holds that a pod which was made seconds before it was deleted is not its own replacement, nor that of its sibling.

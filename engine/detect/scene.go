@@ -10,6 +10,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/eks-autopilot/autopilot/engine"
 )
@@ -32,8 +33,9 @@ type Scene struct {
 	// BindingModes say when storage classes bind a claim, by the class's name. Of a class that is not there, nobody knows.
 	BindingModes map[string]storagev1.VolumeBindingMode
 
-	Departures []Departure // pods that were deleted lately
-	Lowered    time.Time   // when fewer replicas were last asked for; zero when that was not seen
+	Departures []Departure             // pods that were deleted lately
+	Served     map[types.UID]time.Time // when pods that came since then were first ready, of those that were seen to become so
+	Lowered    time.Time               // when fewer replicas were last asked for; zero when that was not seen
 
 	Outage Outage // when the API server was last away
 

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -30,7 +31,8 @@ type departures struct {
 
 	mu      sync.Mutex
 	gone    map[engine.Workload][]*departure
-	lowered map[engine.Workload]time.Time // when fewer replicas were last asked for
+	lowered map[engine.Workload]time.Time               // when fewer replicas were last asked for
+	ready   map[engine.Workload]map[types.UID]time.Time // when pods of workloads that lost some first were ready
 }
 
 type departure struct {
@@ -39,7 +41,7 @@ type departure struct {
 }
 
 func newDepartures(now func() time.Time) *departures {
-	return &departures{now: now, gone: map[engine.Workload][]*departure{}, lowered: map[engine.Workload]time.Time{}}
+	return &departures{now: now, gone: map[engine.Workload][]*departure{}, lowered: map[engine.Workload]time.Time{}, ready: map[engine.Workload]map[types.UID]time.Time{}}
 }
 
 // note takes in a change of an object: is is nil when was was deleted.
@@ -48,6 +50,13 @@ func (d *departures) note(o *objects, was, is any) {
 	case *corev1.Pod:
 		after, _ := is.(*corev1.Pod)
 		if after != nil && after.DeletionTimestamp == nil {
+			if at, ready := detect.ReadySince(after); ready && !at.IsZero() {
+				if _, before := detect.ReadySince(t); !before {
+					for _, w := range o.top(t, kindPod) {
+						d.serves(w, after.UID, at)
+					}
+				}
+			}
 			return
 		}
 		for _, w := range o.top(t, kindPod) {
@@ -75,6 +84,23 @@ func (d *departures) note(o *objects, was, is any) {
 }
 
 func fewer(was, is *int32) bool { return was != nil && is != nil && *is < *was }
+
+// serves remembers when a pod of a workload that lost some was ready for the first time: its condition tells of the last time alone.
+func (d *departures) serves(w engine.Workload, uid types.UID, at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.gone[w]) == 0 {
+		return
+	}
+	if d.ready[w] == nil {
+		d.ready[w] = map[types.UID]time.Time{}
+	}
+	now := d.now()
+	maps.DeleteFunc(d.ready[w], func(_ types.UID, at time.Time) bool { return now.Sub(at) > 2*detect.LossMemory }) // their losses are forgotten
+	if _, known := d.ready[w][uid]; !known {
+		d.ready[w][uid] = at
+	}
+}
 
 // leaves remembers that a pod is being deleted, or is gone.
 func (d *departures) leaves(w engine.Workload, was, is *corev1.Pod, node *corev1.Node) {
@@ -144,9 +170,10 @@ func (d *departures) add(o *objects, s *detect.Scene) {
 	kept := slices.DeleteFunc(d.gone[w], func(g *departure) bool { return now.Sub(g.At) > detect.LossMemory })
 	if len(kept) == 0 {
 		delete(d.gone, w)
+		delete(d.ready, w)
 		return
 	}
-	d.gone[w] = kept
+	d.gone[w], s.Served = kept, maps.Clone(d.ready[w])
 	for _, g := range kept {
 		s.Departures = append(s.Departures, g.Departure)
 		name := g.Pod.Spec.NodeName

@@ -80,6 +80,46 @@ func TestWatchTellsOfAPodThatSomebodyTakesAway(t *testing.T) {
 	})
 }
 
+// TestWatchKnowsThatALossWasMadeGood has the pod that took the place of a lost one cease to be ready, and be ready again: the loss was over when it
+// first was, however late its condition says.
+func TestWatchKnowsThatALossWasMadeGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		_, client := watching(t, s, fleet()...)
+		settle()
+		remove(t, client, "api-1-b")
+		time.Sleep(3 * time.Second)
+		next := pod("api-1-d", by("ReplicaSet", "api-1"))
+		next.CreationTimestamp = metav1.Now()
+		next.Status.StartTime = new(metav1.Now())
+		next.Status.Conditions[0].Status, next.Status.Conditions[0].LastTransitionTime = corev1.ConditionFalse, metav1.Now()
+		if _, err := client.CoreV1().Pods("pay").Create(t.Context(), next, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(4 * time.Second)
+		good := time.Now()
+		for k, status := range []corev1.ConditionStatus{corev1.ConditionTrue, corev1.ConditionFalse, corev1.ConditionTrue} {
+			next = next.DeepCopy()
+			next.ResourceVersion = fmt.Sprint(10 + k)
+			next.Status.Conditions[0].Status, next.Status.Conditions[0].LastTransitionTime = status, metav1.Now()
+			if _, err := client.CoreV1().Pods("pay").Update(t.Context(), next, metav1.UpdateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(40 * time.Second)
+			synctest.Wait()
+		}
+		told := s.lost()
+		if len(told) < 2 || !told[0].Firing() {
+			t.Fatalf("told: %+v", told)
+		}
+		for _, n := range told[1:] {
+			if !n.EndsAt.Equal(good) {
+				t.Errorf("the loss ends at %s, want %s", n.EndsAt, good)
+			}
+		}
+	})
+}
+
 // TestWatchTellsOfAPodWhoseProgramsEndAtOnce has the kubelet say that a deleted pod failed before anybody told that it was lost.
 func TestWatchTellsOfAPodWhoseProgramsEndAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -225,6 +265,14 @@ func TestAFewDeparturesAreRemembered(t *testing.T) {
 	d.leaves(w, pod("api-1-y"), nil, nil)
 	if n := len(d.gone[w]); n != 1 {
 		t.Errorf("an hour later %d are remembered", n)
+	}
+	for k := range 3 {
+		now = now.Add(15 * time.Minute)
+		d.leaves(w, pod("api-1-y"), nil, nil)
+		d.serves(w, types.UID(fmt.Sprintf("ready-%d", k)), now)
+	}
+	if n := len(d.ready[w]); n != 2 {
+		t.Errorf("%d that were ready are remembered", n)
 	}
 	d.note(&objects{}, &appsv1.Deployment{Spec: appsv1.DeploymentSpec{Replicas: new(int32(3))}}, &appsv1.Deployment{Spec: appsv1.DeploymentSpec{Replicas: new(int32(5))}})
 	if len(d.lowered) > 0 {

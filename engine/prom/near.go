@@ -42,6 +42,7 @@ type Suspects struct {
 
 // Suspects prepares the collector. It asks for nothing.
 func (p *Prometheus) Suspects(cfg NearConfig) *Suspects {
+	cfg.Interval = 0 // rates as short as they can be: what is over must not show
 	return &Suspects{near: cfg.Near, now: p.now, turns: make(chan struct{}, nearTurns), meter: p.Meter(cfg.MeterConfig)}
 }
 

@@ -64,7 +64,7 @@ func TestSuspects(t *testing.T) {
 		Services: map[string][]string{"shop/cart": {c}},
 	}
 	s := p.Suspects(NearConfig{
-		MeterConfig: MeterConfig{Cluster: "prod", Interval: 2 * time.Minute},
+		MeterConfig: MeterConfig{Cluster: "prod", Interval: 10 * time.Minute},
 		Near:        func(context.Context, engine.Incident) (rca.Neighborhood, error) { return n, nil },
 	})
 	i := engine.Incident{Workload: at("front"), Classes: []engine.Class{engine.ClassHighLatency}, StartedAt: onset.Add(5 * time.Minute)}

@@ -156,6 +156,9 @@ func changeText(e engine.Evidence) string {
 	if c := e.Fields["container"]; c != "" {
 		text += " (container " + c + ")"
 	}
+	if takenBack(e) {
+		text += ", back to what it was " + e.Fields["back_after"] + " before"
+	}
 	return text
 }
 

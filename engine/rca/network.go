@@ -36,9 +36,10 @@ func ways(fared map[string]Series, j *judge) []way {
 			}
 			w := way{caller: caller, callee: callee}
 			if d, left := j.depart(m, fared[callee][m]); left {
-				w.wait, w.share, w.since = d.peak(j.lasting())-d.median, 1, d.since
-				if slower {
-					w.share = max(0, 1-(own.peak(j.lasting())-own.median)/w.wait)
+				from := j.lasting()
+				w.wait, w.share, w.since = d.peak(from)-d.median, 1, d.from(from)
+				if longer := own.peak(from) - own.median; slower && longer > 0 {
+					w.share = max(0, 1-longer/w.wait)
 				}
 				if w.wait < leastWait || busy(j, fared[callee]) || busy(j, fared[caller]) {
 					w.wait, w.share = 0, 0
@@ -50,21 +51,42 @@ func ways(fared map[string]Series, j *judge) []way {
 	return out
 }
 
-// lasting is from when on a way must be slow for the trouble to come of it: one that was slow minutes before and is well again by then is of
-// something else. Values are a minute apart.
+// lasting is from when on a way must be slow for the trouble to come of it: one that was slow before and is well again by then was another
+// trouble's. The last value counts at least.
 func (j *judge) lasting() int64 {
-	return max(j.alarm.Onset.Unix(), j.alarm.Began.Add(-30*time.Second).Unix())
+	began := min(j.alarm.Began.Add(-30*time.Second).Unix(), j.alarm.Now.Add(-30*time.Second).Unix())
+	return max(j.alarm.Onset.Unix(), began)
 }
 
-// peak is the highest value from a time on.
+// peak is the highest value from a time on, or the last one before, where a series ends: what is too ill to tell is not well.
 func (d departure) peak(from int64) float64 {
 	most := 0.0
-	for _, p := range d.after {
-		if p.At >= from && finite(p.Value) {
-			most = max(most, p.Value)
+	for _, p := range slices.Backward(d.after) {
+		if !finite(p.Value) {
+			continue
 		}
+		if p.At < from {
+			if most == 0 {
+				most = p.Value
+			}
+			break
+		}
+		most = max(most, p.Value)
 	}
 	return most
+}
+
+// from is since when a series is beyond what is usual, of what counts from a time on.
+func (d departure) from(at int64) int64 {
+	if d.since >= at {
+		return d.since
+	}
+	for _, p := range d.after {
+		if p.At >= at && p.Value > d.high {
+			return p.At
+		}
+	}
+	return d.since
 }
 
 // slowNetwork finds the node to and from which packets are slow: whoever calls it waits longer than it takes by its own word, and it waits
@@ -76,8 +98,13 @@ func slowNetwork(n *Neighborhood, fared map[string]Series, a Alarm) (engine.Evid
 	all := ways(fared, j)
 	for _, w := range all {
 		for _, end := range []string{w.caller, w.callee} {
-			if w.share < 0.3 {
-				score[end]-- // a way of its own that is well, or explained
+			switch {
+			case w.share >= 0.3:
+			case w.wait > 0:
+				score[end] -= 0.5 // explained by who answers, who may wait for a slow way in turn
+				continue
+			default:
+				score[end]-- // a way of its own that is well
 				continue
 			}
 			score[end] += w.share

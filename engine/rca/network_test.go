@@ -85,6 +85,30 @@ func TestAWayThatWasSlowBeforeIsNotTheCause(t *testing.T) {
 	}
 }
 
+// TestASeriesThatEndsIsNotWell holds that who ceased to tell how long it takes is judged by its last word.
+func TestASeriesThatEndsIsNotWell(t *testing.T) {
+	const api, cart = "pay/Deployment/api", "pay/Deployment/cart"
+	until := func(points []engine.Point, end time.Duration) []engine.Point {
+		return points[:startAt(points, noon.Add(end).Unix())]
+	}
+	for name, tc := range map[string]struct {
+		own, way []engine.Point
+		want     bool
+	}{
+		"the way":                        {past(0.1, 0.1), until(past(0.1, 0.4), 8*time.Minute), true},
+		"the callee, slow by its word":   {until(past(0.1, 0.4), 8*time.Minute), past(0.1, 0.4), false},
+		"the callee, well by its word":   {until(past(0.1, 0.1), 8*time.Minute), past(0.1, 0.4), true},
+		"none; the callee is faster now": {append(until(past(2, 2.5), 8*time.Minute), engine.Point{At: noon.Add(10 * time.Minute).Unix(), Value: 0.1}), past(0.1, 0.4), true},
+	} {
+		n, fared := walked(nil, nil)
+		fared[cart][SeenBy(api)], fared[cart][engine.MeasureLatency] = tc.way, tc.own
+		e, found := slowNetwork(n, fared, Alarm{Node: api, Onset: noon.Add(-time.Minute), Began: noon.Add(10 * time.Minute), Now: noon.Add(10 * time.Minute)})
+		if found != tc.want || found && e.Fields["name"] != "cart" {
+			t.Errorf("%s: %t, %s", name, found, e.Text)
+		}
+	}
+}
+
 // burst is past with the other value for ten minutes alone.
 func burst(before, after float64) []engine.Point {
 	out := past(before, after)
@@ -94,6 +118,31 @@ func burst(before, after float64) []engine.Point {
 		}
 	}
 	return out
+}
+
+// TestWhoseNetworkIsSlowWhereAnotherExplainsIt holds that who waits for a slow way, and is waited for, may be the one whose network it is, when
+// all else of its callee is well.
+func TestWhoseNetworkIsSlowWhereAnotherExplainsIt(t *testing.T) {
+	const front, api, cart, db = "pay/Deployment/front", "pay/Deployment/api", "pay/Deployment/cart", "pay/Deployment/db"
+	for name, tc := range map[string]struct {
+		fromCart bool // whether cart says how long it waits for db
+		want     string
+	}{
+		"its callee is well otherwise": {true, "api"},
+		"its callee says nothing else": {false, "cart"},
+	} {
+		n := around()
+		fared := fares(n, map[string]Series{api: {engine.MeasureLatency: past(0.1, 0.5)}})
+		fared[api][SeenBy(front)] = past(0.1, 0.52)
+		fared[cart][SeenBy(api)] = past(0.1, 0.5)
+		if tc.fromCart {
+			fared[db][SeenBy(cart)] = past(0.1, 0.1)
+		}
+		e, _ := slowNetwork(n, fared, Alarm{Node: front, Onset: noon, Now: noon.Add(10 * time.Minute)})
+		if got := e.Fields["name"]; got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
 }
 
 func TestBehind(t *testing.T) {

@@ -21,7 +21,7 @@ var scaled = regexp.MustCompile(`^Scaled (?:up|down) replica set (\S+) (?:to (\d
 // resizeWithin is how soon after somebody wrote the number of replicas the controller sees to it.
 const resizeWithin = 10 * time.Second
 
-// excursion is how long another number of replicas may last for the way back to be no change: longer, and the load may be another by then.
+// excursion is for how long there may have been more replicas for the way back to be no change: longer, and the load may be another by then.
 const excursion = 5 * time.Minute
 
 // resized shows that somebody wrote another number of replicas. A rollout scales too, and an autoscaler does: the first makes a new
@@ -42,34 +42,69 @@ func (s *subject) resized(ctx context.Context) ([]engine.Evidence, error) {
 	if err != nil {
 		return nil, failed(err, "list events")
 	}
-	slices.SortFunc(list, func(a, b corev1.Event) int { return Happened(&b).Compare(Happened(&a)) })
-	var last *engine.Evidence
+	now := strconv.Itoa(int(*s.deployment.Spec.Replicas))
+	list = slices.DeleteFunc(list, func(e corev1.Event) bool { return e.Reason != "ScalingReplicaSet" || !scaled.MatchString(e.Message) })
+	steps := make([]step, 0, len(list))
 	for _, e := range list {
 		g := scaled.FindStringSubmatch(e.Message)
-		if e.Reason != "ScalingReplicaSet" || g == nil || g[1] != newest.Name {
-			continue
-		}
-		to, from, at := cmp.Or(g[2], g[5]), cmp.Or(g[3], g[4]), Happened(&e)
-		if last != nil {
-			if between := last.At.Sub(at); from == last.Fields["to"] && to == last.Fields["from"] && between <= excursion {
-				last.Fields["back_after"] = between.String()
-				last.Text += ", back to what it was " + between.String() + " before"
-			}
-			break
-		}
-		by := slices.IndexFunc(writers, func(m metav1.ManagedFieldsEntry) bool {
-			return !at.Before(m.Time.Add(-time.Second)) && at.Sub(m.Time.Time) <= resizeWithin
-		})
-		if by < 0 || to != strconv.Itoa(int(*s.deployment.Spec.Replicas)) {
-			return nil, nil // the last thing that scaled it was something else
-		}
-		e := s.resize(from, to, at, writers[by].Manager)
-		last = &e
+		steps = append(steps, step{set: g[1], from: cmp.Or(g[3], g[4]), to: cmp.Or(g[2], g[5]), at: Happened(&e)})
 	}
-	if last == nil {
+	// Events count in whole seconds: of two in one, the later is what led to the number of now.
+	slices.SortStableFunc(steps, func(a, b step) int {
+		return cmp.Or(b.at.Compare(a.at), cmp.Compare(btoi(b.to == now), btoi(a.to == now)))
+	})
+	last := slices.IndexFunc(steps, func(t step) bool { return t.set == newest.Name })
+	if last < 0 {
 		return nil, nil
 	}
-	return []engine.Evidence{*last}, nil
+	t := steps[last]
+	by := slices.IndexFunc(writers, func(m metav1.ManagedFieldsEntry) bool {
+		return !t.at.Before(m.Time.Add(-time.Second)) && t.at.Sub(m.Time.Time) <= resizeWithin
+	})
+	if by < 0 || t.to != now {
+		return nil, nil // the last thing that scaled it was something else
+	}
+	e := s.resize(t.from, t.to, t.at, writers[by].Manager)
+	if after, back := s.putBack(steps, last); back && e.Fields["git"] == "" { // who deploys from Git takes back what somebody needed
+		e.Fields["back_after"] = after.String()
+		e.Text += ", back to what it was " + after.String() + " before"
+	}
+	return []engine.Evidence{e}, nil
+}
+
+// step is one time that the Deployment controller made a ReplicaSet larger or smaller.
+type step struct {
+	set, from, to string
+	at            time.Time
+}
+
+// putBack tells whether a step took away what the one before it had added minutes before. Where that one was of a rollout, which scales two
+// ReplicaSets by turns, or of an autoscaler, the workload never was well with fewer; nor is it with none.
+func (s *subject) putBack(steps []step, last int) (after time.Duration, ok bool) {
+	t := steps[last]
+	k := slices.IndexFunc(steps[last+1:], func(b step) bool { return b.set == t.set })
+	if k < 0 || t.to == "0" {
+		return 0, false
+	}
+	b := steps[last+1+k]
+	after = t.at.Sub(b.at)
+	from, err := strconv.Atoi(b.from)
+	to, err2 := strconv.Atoi(b.to)
+	if err != nil || err2 != nil || to <= from || b.from != t.to || b.to != t.from || after > excursion {
+		return 0, false
+	}
+	rolled := slices.ContainsFunc(steps, func(o step) bool { return o.set != t.set && o.at.After(b.at.Add(-time.Minute)) })
+	auto := slices.ContainsFunc(s.deployment.ManagedFields, func(m metav1.ManagedFieldsEntry) bool {
+		return m.Subresource == "scale" && m.Time != nil && m.Time.After(b.at.Add(-resizeWithin))
+	})
+	return after, !rolled && !auto
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func (s *subject) resize(from, to string, at time.Time, manager string) engine.Evidence {

@@ -64,32 +64,61 @@ func TestAnotherNumberOfReplicas(t *testing.T) {
 	}
 }
 
-// TestThereAndBack holds that a number of replicas which was another one for some minutes alone is told as put back.
+// TestThereAndBack holds that a number of replicas which was a larger one for some minutes alone is told as put back.
 func TestThereAndBack(t *testing.T) {
+	type said struct {
+		text string
+		ago  time.Duration
+	}
+	up := func(ago time.Duration) said { return said{"Scaled up replica set api-2 from 3 to 4", ago} }
+	down := said{"Scaled down replica set api-2 from 4 to 3", 58 * time.Second}
+	autoscaler := wrote("kube-controller-manager", 2*time.Minute, `{"f:spec":{"f:replicas":{}}}`)
+	autoscaler.Subresource = "scale"
 	for name, c := range map[string]struct {
-		before string // what was said before the last
-		ago    time.Duration
+		said   []said
+		writer []metav1.ManagedFieldsEntry
+		inGit  bool
 		want   string
 	}{
-		"a minute before":       {"Scaled up replica set api-2 from 3 to 4", 2 * time.Minute, "1m2s"},
-		"an hour before":        {"Scaled up replica set api-2 from 3 to 4", time.Hour, ""},
-		"from yet another":      {"Scaled up replica set api-2 from 2 to 4", 2 * time.Minute, ""},
-		"of another ReplicaSet": {"Scaled up replica set api-1 from 3 to 4", 2 * time.Minute, ""},
+		"a minute before":           {said: []said{up(2 * time.Minute), down}, want: "1m2s"},
+		"in the same second":        {said: []said{up(58 * time.Second), down}, want: "0s"},
+		"after an old rollout":      {said: []said{{"Scaled down replica set api-1 from 1 to 0", 20 * time.Minute}, up(2 * time.Minute), down}, want: "1m2s"},
+		"an hour before":            {said: []said{up(time.Hour), down}},
+		"nothing was before":        {said: []said{down}},
+		"from yet another":          {said: []said{{"Scaled up replica set api-2 from 2 to 4", 2 * time.Minute}, down}},
+		"the last of a rollout":     {said: []said{up(2 * time.Minute), {"Scaled down replica set api-1 from 1 to 0", 119 * time.Second}, down}},
+		"of another ReplicaSet":     {said: []said{{"Scaled up replica set api-1 from 3 to 4", 2 * time.Minute}, down}},
+		"fewer, and back":           {said: []said{{"Scaled down replica set api-2 from 3 to 0", 2 * time.Minute}, {"Scaled up replica set api-2 from 0 to 3", 58 * time.Second}}},
+		"what an autoscaler wanted": {said: []said{up(2 * time.Minute), down}, writer: []metav1.ManagedFieldsEntry{autoscaler}},
+		"by who deploys from Git":   {said: []said{up(2 * time.Minute), down}, inGit: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := template("api:2")
 			d := deployment(is)
-			d.ManagedFields = []metav1.ManagedFieldsEntry{wrote("kubectl", time.Minute, `{"f:spec":{"f:replicas":{}}}`)}
-			found, failed := gather(t, client(d, replicaSet(2, 2*time.Hour, is), replicaSet(1, 40*time.Hour, is),
-				event("up", "Deployment", "api", "ScalingReplicaSet", c.before, c.ago),
-				event("down", "Deployment", "api", "ScalingReplicaSet", "Scaled down replica set api-2 from 4 to 3", 58*time.Second)), incident("Deployment", "api"))
+			d.ManagedFields = append(c.writer, wrote("kubectl", time.Minute, `{"f:spec":{"f:replicas":{}}}`))
+			if c.inGit {
+				d.Annotations = map[string]string{"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:pay/api"}
+			}
+			objects := []runtime.Object{d, replicaSet(2, 2*time.Hour, is), replicaSet(1, 40*time.Hour, is)}
+			for k, e := range c.said {
+				objects = append(objects, event(fmt.Sprintf("said%d", k), "Deployment", "api", "ScalingReplicaSet", e.text, e.ago))
+			}
+			found, failed := gather(t, client(objects...), incident("Deployment", "api"))
 			if len(failed) > 0 {
 				t.Fatal(failed)
 			}
+			told := 0
 			for _, e := range found["changes"] {
-				if e.Fields["what"] == "replicas" && (e.Fields["back_after"] != c.want || strings.Contains(e.Text, "back to what it was") != (c.want != "")) {
+				if e.Fields["what"] != "replicas" {
+					continue
+				}
+				told++
+				if e.Fields["back_after"] != c.want || strings.Contains(e.Text, "back to what it was") != (c.want != "") {
 					t.Errorf("%q, after %q; want %q", e.Text, e.Fields["back_after"], c.want)
 				}
+			}
+			if told != 1 {
+				t.Errorf("%d changes of the number, want 1: %+v", told, found["changes"])
 			}
 		})
 	}
