@@ -1,6 +1,7 @@
 package incident_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -48,6 +49,22 @@ func TestALossThatIsHealedBeforeItIsToldIsAnIncidentThatIsResolved(t *testing.T)
 		if p := incident.Escalate(w.full(id), w.r, w.now.Add(time.Hour)); !p.Empty() {
 			t.Errorf("incident %d wakes somebody: %+v", id, p)
 		}
+	}
+}
+
+// TestWhatWasOverLastTimeDoesNotComeBackWithSomethingElse holds that a loss which was healed, and is still told of, is no part of what begins after it.
+func TestWhatWasOverLastTimeDoesNotComeBackWithSomethingElse(t *testing.T) {
+	w := newWorld(t)
+	w.watch(api, w.lost(5*time.Second, 3*time.Second))
+	w.pass(30 * time.Second)
+	crash := w.signal(api, engine.ClassCrashLoop)
+	p := w.watch(api, w.lost(35*time.Second, 3*time.Second), crash)
+	i := w.incidents[41]
+	equal(t, "events", kinds(p), "reopened")
+	equal(t, "started", i.StartedAt, crash.StartsAt)
+	equal(t, "classes", fmt.Sprint(i.Classes), fmt.Sprint([]engine.Class{engine.ClassCrashLoop}))
+	for _, n := range i.Signals {
+		equal(t, string(n.Class)+" fires", n.Firing(), n.Class == engine.ClassCrashLoop)
 	}
 }
 

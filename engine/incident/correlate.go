@@ -244,7 +244,13 @@ func reopen(s State, o engine.Observation, kept, fresh []engine.Signal, r Rules,
 	d := newDraft(*s.Last, r, now)
 	was := d.i
 	seen := kept
-	kept, fresh = begun(kept), begun(fresh)
+	kept = slices.Clone(kept)
+	fresh = begun(fresh)
+	for k, n := range kept {
+		if f := find(fresh, n); f >= 0 { // what was over with the last time stays so
+			kept[k] = fresh[f]
+		}
+	}
 	merge(d, kept, o)
 	d.i.Status, d.i.Reopened = engine.Open, was.Reopened+1
 	d.i.ResolvedAt, d.i.ResolvedBy, d.i.ClearedAt = time.Time{}, engine.Person{}, time.Time{}
