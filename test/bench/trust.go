@@ -202,6 +202,10 @@ func (r *room) examine(ctx context.Context, x examination, trials []attempt, out
 		return err
 	}
 	from := time.Now()
+	looking, end := context.WithCancel(ctx)
+	defer end()
+	var taken theft
+	go taken.watch(looking)
 	results := make([]result, len(trials))
 	var lanes errgroup.Group
 	for lane := range x.lanes + yards {
@@ -209,6 +213,9 @@ func (r *room) examine(ctx context.Context, x examination, trials []attempt, out
 			for k, t := range trials {
 				if t.lane != lane {
 					continue
+				}
+				if err := taken.wait(ctx); err != nil {
+					return err
 				}
 				results[k] = r.put(ctx, t, x.hold)
 				if ctx.Err() != nil {
@@ -222,6 +229,7 @@ func (r *room) examine(ctx context.Context, x examination, trials []attempt, out
 	if err := lanes.Wait(); err != nil {
 		return err
 	}
+	progress("%s", &taken)
 	return r.showTrust(ctx, results, from, out)
 }
 
