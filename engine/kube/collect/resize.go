@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -43,11 +42,11 @@ func (s *subject) resized(ctx context.Context) ([]engine.Evidence, error) {
 		return nil, failed(err, "list events")
 	}
 	now := strconv.Itoa(int(*s.deployment.Spec.Replicas))
-	list = slices.DeleteFunc(list, func(e corev1.Event) bool { return e.Reason != "ScalingReplicaSet" || !scaled.MatchString(e.Message) })
-	steps := make([]step, 0, len(list))
+	var steps []step
 	for _, e := range list {
-		g := scaled.FindStringSubmatch(e.Message)
-		steps = append(steps, step{set: g[1], from: cmp.Or(g[3], g[4]), to: cmp.Or(g[2], g[5]), at: Happened(&e)})
+		if g := scaled.FindStringSubmatch(e.Message); g != nil && e.Reason == "ScalingReplicaSet" {
+			steps = append(steps, step{set: g[1], from: cmp.Or(g[3], g[4]), to: cmp.Or(g[2], g[5]), at: Happened(&e)})
+		}
 	}
 	// Events count in whole seconds: of two in one, the later is what led to the number of now.
 	slices.SortStableFunc(steps, func(a, b step) int {
