@@ -123,8 +123,8 @@ func (a *Applier) patch(ctx context.Context, namespace string, p Patch) error {
 		return err
 	}
 	var sub []string
-	if p.Status {
-		sub = []string{"status"}
+	if p.Part != "" {
+		sub = []string{p.Part}
 	}
 	_, err = r.Patch(ctx, name, types.StrategicMergePatchType, []byte(now(string(data))), metav1.PatchOptions{FieldManager: a.manager}, sub...)
 	return err

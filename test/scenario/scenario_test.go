@@ -69,6 +69,7 @@ func TestParseRefuses(t *testing.T) {
 		{"no steps", head + tail, "break needs steps"},
 		{"two things in one step", head + "break: [{sleep: 1s, kill_node: true}]\nfix: [{sleep: 1s}]\n" + tail, "a step does one thing, not 2"},
 		{"an empty step", head + "break: [{}]\nfix: [{sleep: 1s}]\n" + tail, "a step does one thing, not 0"},
+		{"a part that cannot be patched", head + "break: [{patch: {object: Deployment/x, part: spec, with: {a: b}}}]\nfix: [{sleep: 1s}]\n" + tail, "neither status nor scale"},
 		{"a bad duration", head + "break: [{sleep: soon}]\nfix: [{sleep: 1s}]\n" + tail, "sleep"},
 		{"a manifest without a kind", head + "break: [{apply: 'a: b'}]\nfix: [{sleep: 1s}]\n" + tail, "no kind"},
 		{"no workload", head + "break: [{sleep: 1s}]\nfix: [{sleep: 1s}]\nexpect: {workload: x}\n", "Kind/name"},

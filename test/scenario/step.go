@@ -30,8 +30,8 @@ type Step struct {
 
 // Patch changes an object that is there, by a strategic merge patch.
 type Patch struct {
-	Object string         `json:"object"`           // "Deployment/api"
-	Status bool           `json:"status,omitempty"` // the status instead of the rest
+	Object string         `json:"object"`         // "Deployment/api"
+	Part   string         `json:"part,omitempty"` // a subresource: "status", or "scale", which is what kubectl scale writes
 	With   map[string]any `json:"with"`
 }
 
@@ -70,6 +70,9 @@ func (s Step) check() error {
 	case s.Patch != nil:
 		if len(s.Patch.With) == 0 {
 			return errors.New("patch.with is empty")
+		}
+		if !slices.Contains([]string{"", "status", "scale"}, s.Patch.Part) {
+			return fmt.Errorf("patch.part %q is neither status nor scale", s.Patch.Part)
 		}
 		return named("patch.object", s.Patch.Object)
 	case s.Exec != nil:

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,15 +24,22 @@ const resizeWithin = 10 * time.Second
 // excursion is for how long there may have been more replicas for the way back to be no change: longer, and the load may be another by then.
 const excursion = 5 * time.Minute
 
+// autoscaled tells whether an autoscaler wrote a number of replicas: the HorizontalPodAutoscaler, which is part of the controller manager,
+// or another one, by its name. They write by way of the scale subresource, as kubectl scale does for a person.
+func autoscaled(m metav1.ManagedFieldsEntry) bool {
+	manager := strings.ToLower(m.Manager)
+	return m.Subresource == "scale" && (manager == "kube-controller-manager" || strings.HasPrefix(manager, "keda") || strings.Contains(manager, "autoscaler"))
+}
+
 // resized shows that somebody wrote another number of replicas. A rollout scales too, and an autoscaler does: the first makes a new
-// ReplicaSet, and the other writes by way of the scale subresource.
+// ReplicaSet, and the other is known by its name.
 func (s *subject) resized(ctx context.Context) ([]engine.Evidence, error) {
 	if s.deployment == nil || len(s.replicaSets) == 0 || s.deployment.Spec.Replicas == nil {
 		return nil, nil
 	}
 	newest := s.replicaSets[0]
 	writers := slices.DeleteFunc(slices.Clone(s.deployment.ManagedFields), func(m metav1.ManagedFieldsEntry) bool {
-		return m.Subresource != "" || m.Time == nil || !m.Time.After(newest.CreationTimestamp.Add(resizeWithin)) ||
+		return m.Subresource == "status" || autoscaled(m) || m.Time == nil || !m.Time.After(newest.CreationTimestamp.Add(resizeWithin)) ||
 			m.FieldsV1 == nil || !bytes.Contains(m.FieldsV1.GetRawBytes(), []byte(`"f:replicas"`))
 	})
 	if len(writers) == 0 {
@@ -94,7 +102,7 @@ func (s *subject) putBack(steps []step, last int) (after time.Duration, ok bool)
 	}
 	rolled := slices.ContainsFunc(steps, func(o step) bool { return o.set != t.set && o.at.After(b.at.Add(-time.Minute)) })
 	auto := slices.ContainsFunc(s.deployment.ManagedFields, func(m metav1.ManagedFieldsEntry) bool {
-		return m.Subresource == "scale" && m.Time != nil && m.Time.After(b.at.Add(-resizeWithin))
+		return autoscaled(m) && m.Time != nil && m.Time.After(b.at.Add(-resizeWithin))
 	})
 	return after, !rolled && !auto
 }

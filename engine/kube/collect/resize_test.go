@@ -21,16 +21,22 @@ func TestAnotherNumberOfReplicas(t *testing.T) {
 		return event("s"+set+to, "Deployment", "api", "ScalingReplicaSet", fmt.Sprintf("Scaled up replica set %s to %s from %s", set, to, from), before)
 	}
 	newer := event("s", "Deployment", "api", "ScalingReplicaSet", "Scaled down replica set api-2 from 9 to 3", time.Minute)
-	subresource := wrote("kube-controller-manager", time.Minute, bySize)
-	subresource.Subresource = "scale"
+	scale := func(manager string) metav1.ManagedFieldsEntry {
+		m := wrote(manager, time.Minute, bySize)
+		m.Subresource = "scale"
+		return m
+	}
 	for name, c := range map[string]struct {
 		writer metav1.ManagedFieldsEntry
 		event  runtime.Object
 		want   string
 	}{
 		"from Git":                            {wrote("argocd-controller", time.Minute, bySize), scaling("api-2", "3", "2", 58*time.Second), "replicas 2 → 3, 58s before the onset, argocd-controller"},
-		"as newer controllers say it":         {wrote("kubectl-scale", time.Minute, bySize), newer, "replicas 9 → 3, 1m0s before the onset, kubectl-scale"},
-		"by an autoscaler":                    {subresource, scaling("api-2", "3", "2", 58*time.Second), ""},
+		"as newer controllers say it":         {wrote("kubectl-edit", time.Minute, bySize), newer, "replicas 9 → 3, 1m0s before the onset, kubectl-edit"},
+		"by kubectl scale":                    {scale("kubectl"), newer, "replicas 9 → 3, 1m0s before the onset, kubectl"},
+		"by an autoscaler":                    {scale("kube-controller-manager"), scaling("api-2", "3", "2", 58*time.Second), ""},
+		"by KEDA":                             {scale("keda"), scaling("api-2", "3", "2", 58*time.Second), ""},
+		"by another autoscaler":               {scale("cluster-proportional-autoscaler"), scaling("api-2", "3", "2", 58*time.Second), ""},
 		"written with a rollout":              {wrote("argocd-controller", time.Hour, bySize), scaling("api-2", "3", "2", time.Hour-time.Second), ""},
 		"written without the number":          {wrote("argocd-controller", time.Minute, `{"f:spec":{"f:template":{}}}`), scaling("api-2", "3", "2", 58*time.Second), ""},
 		"long after it was written":           {wrote("argocd-controller", time.Minute, bySize), scaling("api-2", "3", "2", 40*time.Second), ""},
@@ -74,6 +80,8 @@ func TestThereAndBack(t *testing.T) {
 	down := said{"Scaled down replica set api-2 from 4 to 3", 58 * time.Second}
 	autoscaler := wrote("kube-controller-manager", 2*time.Minute, `{"f:spec":{"f:replicas":{}}}`)
 	autoscaler.Subresource = "scale"
+	person := autoscaler
+	person.Manager = "kubectl"
 	for name, c := range map[string]struct {
 		said   []said
 		writer []metav1.ManagedFieldsEntry
@@ -89,6 +97,7 @@ func TestThereAndBack(t *testing.T) {
 		"the last of a rollout":     {said: []said{up(2 * time.Minute), {"Scaled down replica set api-1 from 1 to 0", 119 * time.Second}, down}},
 		"of another ReplicaSet":     {said: []said{{"Scaled up replica set api-1 from 3 to 4", 2 * time.Minute}, down}},
 		"fewer, and back":           {said: []said{{"Scaled down replica set api-2 from 3 to 0", 2 * time.Minute}, {"Scaled up replica set api-2 from 0 to 3", 58 * time.Second}}},
+		"by kubectl scale":          {said: []said{up(2 * time.Minute), down}, writer: []metav1.ManagedFieldsEntry{person}, want: "1m2s"},
 		"what an autoscaler wanted": {said: []said{up(2 * time.Minute), down}, writer: []metav1.ManagedFieldsEntry{autoscaler}},
 		"by who deploys from Git":   {said: []said{up(2 * time.Minute), down}, inGit: true},
 	} {
