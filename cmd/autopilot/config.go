@@ -121,13 +121,13 @@ type IncidentConfig struct {
 	HoldDown     time.Duration  `yaml:"hold_down"`     // how long all must be well before an incident resolves by itself; default 1m
 	ReopenWindow time.Duration  `yaml:"reopen_window"` // a new signal within it reopens the incident, in its thread; default 1h
 	ParentWindow time.Duration  `yaml:"parent_window"` // how far apart a node's and its pods' troubles may begin; default 5m
-	Storm        *StormConfig   `yaml:"storm"`
+	Storm        StormConfig    `yaml:"storm"`
 	Ignore       []IgnoreConfig `yaml:"ignore"`
 }
 
 // StormConfig says when incidents are too many for a card each.
 type StormConfig struct {
-	More   int           `yaml:"more"`   // so many new incidents of a cluster in one channel get cards; 0: every one does; default 10
+	More   *int          `yaml:"more"`   // so many new incidents of a cluster in one channel get cards; 0: every one does; default 10
 	Within time.Duration `yaml:"within"` // the time in which they come; default 5m
 }
 
@@ -186,12 +186,8 @@ func (c Config) withDefaults() Config {
 	set(&c.Incidents.HoldDown, time.Minute)
 	set(&c.Incidents.ReopenWindow, time.Hour)
 	set(&c.Incidents.ParentWindow, 5*time.Minute)
-	if c.Incidents.Storm == nil {
-		c.Incidents.Storm = &StormConfig{More: 10}
-	}
-	storm := *c.Incidents.Storm
-	set(&storm.Within, 5*time.Minute)
-	c.Incidents.Storm = &storm
+	fill(&c.Incidents.Storm.More, 10)
+	set(&c.Incidents.Storm.Within, 5*time.Minute)
 	set(&c.Retention.Payloads, 72*time.Hour)
 	set(&c.Retention.Evidence, 90*24*time.Hour)
 	set(&c.Heartbeat.Every, time.Minute)

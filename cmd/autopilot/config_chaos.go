@@ -133,12 +133,12 @@ func (g GameDayConfig) read(Config) (chaos.Request, func(time.Time) time.Time, e
 	if err != nil {
 		return chaos.Request{}, nil, err
 	}
-	schedule, err := parseSchedule(g.Schedule, location)
+	if isOff(g.Schedule) {
+		return chaos.Request{}, nil, fmt.Errorf("off is no time; a game day that shall not be is left out")
+	}
+	schedule, err := parseTimes(g.Schedule, location, rightTimes)
 	if err != nil {
 		return chaos.Request{}, nil, err
-	}
-	if schedule == nil {
-		return chaos.Request{}, nil, fmt.Errorf("off is no time; a game day that shall not be is left out")
 	}
 	request, err := parseChaos(g.Command)
 	return request, schedule.Next, err

@@ -303,12 +303,11 @@ func (v *validator) incidents(c Config) {
 	v.within(at{"incidents", "hold_down"}, c.Incidents.HoldDown, time.Second, time.Hour)
 	v.within(at{"incidents", "reopen_window"}, c.Incidents.ReopenWindow, time.Second, 7*24*time.Hour)
 	v.within(at{"incidents", "parent_window"}, c.Incidents.ParentWindow, time.Second, time.Hour)
-	if storm := c.Incidents.Storm; storm != nil {
-		if storm.More < 0 || storm.More > 1000 {
-			v.bad(at{"incidents", "storm", "more"}, "%d is not 0 to 1000; 0 gives every incident a card", storm.More)
-		}
-		v.within(at{"incidents", "storm", "within"}, storm.Within, time.Minute, time.Hour)
+	storm := c.Incidents.Storm
+	if more := *storm.More; more < 0 || more > 1000 {
+		v.bad(at{"incidents", "storm", "more"}, "%d is not 0 to 1000; 0 gives every incident a card", more)
 	}
+	v.within(at{"incidents", "storm", "within"}, storm.Within, time.Minute, time.Hour)
 	for i, g := range c.Incidents.Ignore {
 		where := at{"incidents", "ignore", i}
 		if g.Cluster == "" && g.Namespace == "" && g.Workload == "" && g.Class == "" {

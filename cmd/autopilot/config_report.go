@@ -166,11 +166,11 @@ func (v *validator) delivery(where at, d DeliveryConfig, c Config) {
 		v.bad(where.with("time_zone"), "%v", err)
 	}
 	if d.Schedule != "" {
-		switch s, err := parseSchedule(d.Schedule, time.UTC); {
+		switch s, err := parseTimes(d.Schedule, time.UTC, rightTimes); {
+		case isOff(d.Schedule):
+			v.bad(where.with("schedule"), "off is no time; a report that shall not go is left out")
 		case err != nil:
 			v.bad(where.with("schedule"), "%v", err)
-		case s == nil:
-			v.bad(where.with("schedule"), "off is no time; a report that shall not go is left out")
 		case schedules[kind] != "":
 			if p, skips := skipped(kind, s.Next); skips {
 				v.bad(where.with("schedule"), "%q has no time in %s, so that a report would be left out; a %s one needs a time in each, such as %q", d.Schedule, p, kind, schedules[kind])
@@ -273,7 +273,7 @@ func (v *validator) unit(where at, u UnitConfig, c Config) {
 	case u.ClusterOfQuery == "":
 		v.bad(where.with("cluster_of_query"), "is missing; the cluster whose Prometheus has the answer")
 	case k < 0:
-		v.bad(where.with("cluster_of_query"), "there is no cluster %q", u.ClusterOfQuery)
+		v.bad(where.with("cluster_of_query"), "%q is not a cluster; one of clusters[].name", u.ClusterOfQuery)
 	case c.Clusters[k].Prometheus == "":
 		v.bad(where.with("cluster_of_query"), "cluster %s has no prometheus", u.ClusterOfQuery)
 	}
@@ -305,7 +305,7 @@ func (v *validator) scope(where at, team, cluster string, c Config) {
 		v.bad(where.with("team"), "%q is not the name of a team", team)
 	}
 	if cluster != "" && !slices.ContainsFunc(c.Clusters, func(cl ClusterConfig) bool { return cl.Name == cluster }) {
-		v.bad(where.with("cluster"), "there is no cluster %q", cluster)
+		v.bad(where.with("cluster"), "%q is not a cluster; one of clusters[].name", cluster)
 	}
 }
 

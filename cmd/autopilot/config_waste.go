@@ -263,15 +263,25 @@ func zone(name string) (*time.Location, error) {
 	return l, nil
 }
 
-// parseSchedule reads five fields of cron, or a descriptor such as @daily, as times of a zone. It gives nil for "off".
+// rightTimes are what parseTimes takes.
+const rightTimes = `five fields such as "17 */6 * * *", or a descriptor such as @daily`
+
+// parseSchedule is parseTimes for what may be switched off: it gives nil for "off".
+func parseSchedule(text string, location *time.Location) (cron.Schedule, error) {
+	if isOff(text) {
+		return nil, nil
+	}
+	return parseTimes(text, location, rightTimes+", or off")
+}
+
+func isOff(schedule string) bool { return strings.EqualFold(strings.TrimSpace(schedule), scheduleOff) }
+
+// parseTimes reads five fields of cron, or a descriptor such as @daily, as times of a zone. Its errors say that right is what right says.
 //
 // The parser panics on some expressions that begin with a time zone, and an @every has no times of its own: it counts from
 // whenever it is asked. Neither gets that far.
-func parseSchedule(text string, location *time.Location) (cron.Schedule, error) {
-	const right = `five fields such as "17 */6 * * *", a descriptor such as @daily, or off`
+func parseTimes(text string, location *time.Location, right string) (cron.Schedule, error) {
 	switch lower := strings.ToLower(strings.TrimSpace(text)); {
-	case lower == scheduleOff:
-		return nil, nil
 	case strings.Contains(lower, "tz="):
 		return nil, fmt.Errorf("%q names a time zone; it belongs into time_zone", text)
 	case strings.HasPrefix(lower, "@every"):

@@ -36,12 +36,12 @@ func (c Config) rules() incident.Rules {
 	return r
 }
 
-// rule gives every incident a card where nothing is configured.
-func (c *StormConfig) rule() incident.StormRule {
-	if c == nil {
+// rule gives every incident a card where there is no configuration at all.
+func (c StormConfig) rule() incident.StormRule {
+	if c.More == nil {
 		return incident.StormRule{}
 	}
-	return incident.StormRule(*c)
+	return incident.StormRule{More: *c.More, Within: c.Within}
 }
 
 func mentions(ids []string) []engine.Mention {
