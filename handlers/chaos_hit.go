@@ -36,10 +36,10 @@ func (b *Breaking) begin(ctx, held context.Context, c Broken, e engine.Experimen
 	if err != nil {
 		return err
 	}
-	if f.Calls, err = b.calls(looking, c, e); err != nil {
-		return err
+	look := e
+	if f.Calls, err = b.calls(looking, c, e); err == nil {
+		look, err = c.Injector.Rehearse(looking, e)
 	}
-	look, err := c.Injector.Rehearse(looking, e)
 	switch code := engine.CodeOf(err); {
 	case err == nil:
 		look.Steady, look.Refusals, look.Text = chaos.Steady(look, f), chaos.Refusals(look, f, b.Rules), chaos.Changed(e, look)
@@ -132,23 +132,40 @@ func (r *round) hit(ctx context.Context, w chaos.Wish, blow engine.Blow) {
 }
 
 // watchAlarm ends a run when something fires that it did not expect, or that it is to stop on. That the store or the API server
-// does not answer for a while is no alarm: who cannot renew the lease stops, and a fault has a deadline.
+// does not answer for a moment is no alarm; when for too long nobody could say whether all is well, it is.
 func (b *Breaking) watchAlarm(ctx context.Context, c Broken, f chaos.Field, e engine.Experiment, end context.CancelCauseFunc) {
+	seen := time.Now()
 	for {
 		sleep(ctx, b.Patience.Gap)
 		if ctx.Err() != nil {
 			return
 		}
-		now, err := b.look(ctx, c, e)
+		now, err := b.watched(ctx, c, e)
+		if err != nil && time.Since(seen) >= b.Patience.Dark {
+			end(alarmed{"for " + b.Patience.Dark.String() + " nobody could see whether something is wrong: " + engine.UserMessage(err, "-")})
+			return
+		}
 		if err != nil {
 			continue
 		}
-		now.Calls = f.Calls
+		seen, now.Calls = time.Now(), f.Calls
 		if why, stop := chaos.Interrupt(e, now, b.Rules, b.Now()); stop && ctx.Err() == nil {
 			end(alarmed{why})
 			return
 		}
 	}
+}
+
+// watched is how the cluster is now, and whether the bot watches it. It is over in time.
+func (b *Breaking) watched(ctx context.Context, c Broken, e engine.Experiment) (chaos.Field, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.Patience.Dark/2)
+	defer cancel()
+	f, err := b.look(ctx, c, e)
+	if err != nil {
+		return f, err
+	}
+	f.Unwatched, err = b.unwatched(ctx, c.Name)
+	return f, err
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -207,36 +224,37 @@ func (b *Breaking) end(ctx context.Context, e engine.Experiment, holder string) 
 }
 
 // adopt ends an experiment whose process died. Its faults end themselves, for nobody sends them beats; it is seen to, and told, that nothing
-// is left of them.
+// is left of them. What cannot be seen by then is told too, and is looked for again by the sweeps.
 func (b *Breaking) adopt(ctx context.Context, c Broken, e engine.Experiment, holder string) error {
 	until := b.Now().Add(b.Patience.Left)
 	if e.EndsAt.After(b.Now()) {
 		until = e.EndsAt.Add(b.Patience.Left)
 	}
 	var left []string
+	var unseen error
 	for {
-		var err error
-		if left, err = c.Injector.Left(ctx, e); err != nil {
-			return err
-		}
-		if len(left) == 0 || !b.Now().Before(until) {
+		left, unseen = c.Injector.Left(ctx, e)
+		if unseen == nil && len(left) == 0 || !b.Now().Before(until) {
 			break
 		}
-		b.Log.InfoContext(ctx, "faults are left of a process that died", "experiment", e.ID, "left", left)
+		b.Log.InfoContext(ctx, "faults are left of a process that died", "experiment", e.ID, "left", left, "error", unseen)
 		if sleep(ctx, b.Patience.Gap); ctx.Err() != nil {
 			return engine.Wrap(engine.Unavailable, context.Cause(ctx), "what is left could not be seen to")
 		}
 	}
 	e.Ending, e.Text = engine.EndedByDeath, "the process that held it died; nothing is left of its faults"
-	if len(left) > 0 {
+	switch {
+	case len(left) > 0:
 		e.Text = "the process that held it died, and this is left: " + strings.Join(left, "; ")
+	case unseen != nil:
+		e.Text = "the process that held it died, and what is left of its faults could not be seen: " + engine.UserMessage(unseen, fmt.Sprint(e.ID))
 	}
 	for k := range e.Blows {
 		blow := &e.Blows[k]
 		if blow.Ended.IsZero() {
-			blow.Ended, blow.Clean = b.Now(), len(left) == 0
+			blow.Ended, blow.Clean = b.Now(), len(left) == 0 && unseen == nil
 			blow.Outcome = "its process died; it ended by itself"
-			if len(left) > 0 {
+			if !blow.Clean {
 				blow.Outcome = "its process died; its end was not seen"
 			}
 		}

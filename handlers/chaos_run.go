@@ -83,6 +83,7 @@ const (
 type Patience struct {
 	Hold  time.Duration // 20 s: how long an experiment is held without a word of its process; longer than Blind
 	Blind time.Duration // 10 s: without an answer of the database, after which faults end: nobody could stop them
+	Dark  time.Duration // 30 s: without a whole look at what fires, after which faults end: nobody could see what they do
 	Gap   time.Duration // 2 s: between two looks at what fires, and at whether all is well again
 	Left  time.Duration // 90 s: for the faults of a process that died to end
 	Again time.Duration // 15 s: before what failed is tried again
@@ -91,7 +92,7 @@ type Patience struct {
 
 func (p Patience) withDefaults() Patience {
 	return Patience{
-		Hold: cmp.Or(p.Hold, 20*time.Second), Blind: cmp.Or(p.Blind, 10*time.Second), Gap: cmp.Or(p.Gap, 2*time.Second),
+		Hold: cmp.Or(p.Hold, 20*time.Second), Blind: cmp.Or(p.Blind, 10*time.Second), Dark: cmp.Or(p.Dark, 30*time.Second), Gap: cmp.Or(p.Gap, 2*time.Second),
 		Left: cmp.Or(p.Left, 90*time.Second), Again: cmp.Or(p.Again, 15*time.Second), Sweep: cmp.Or(p.Sweep, time.Minute),
 	}
 }
@@ -340,8 +341,8 @@ func (b *Breaking) hear(ctx context.Context, c Broken, f *chaos.Field) (err erro
 	return err
 }
 
-// calls puts together whom the workloads that are hit depend on. It fails with Unavailable when the cluster does not answer; that nobody
-// can say of a workload of some unknown kind is no reason not to plan.
+// calls puts together whom the workloads that are hit depend on. It fails when that cannot be read, for then nobody knows whether they are
+// well; that a workload is gone is no reason not to plan.
 func (b *Breaking) calls(ctx context.Context, c Broken, e engine.Experiment) (map[engine.Workload][]engine.Workload, error) {
 	calls := map[engine.Workload][]engine.Workload{}
 	if c.Calls == nil {
@@ -349,12 +350,12 @@ func (b *Breaking) calls(ctx context.Context, c Broken, e engine.Experiment) (ma
 	}
 	for _, hit := range hitBy(e) {
 		found, err := c.Calls(ctx, hit)
-		if engine.CodeOf(err) == engine.Unavailable {
-			return nil, err
-		}
-		if err != nil {
+		if engine.CodeOf(err) == engine.NotFound {
 			b.complain(ctx, "callees are not known", err)
 			continue
+		}
+		if err != nil {
+			return nil, err
 		}
 		for from, to := range found {
 			for _, w := range to {
@@ -391,13 +392,15 @@ func (b *Breaking) plan(ctx context.Context, c Broken, e engine.Experiment, hold
 	drafted, err := chaos.Draft(requestOf(e), f, b.Rules, e.ID)
 	if err == nil {
 		// Whom the targets depend on changes no target, but what is expected, and what keeps it from beginning.
-		if f.Calls, err = b.calls(ctx, c, drafted); err != nil {
-			return err
+		if f.Calls, err = b.calls(ctx, c, drafted); err == nil {
+			drafted, err = chaos.Draft(requestOf(e), f, b.Rules, e.ID)
 		}
-		drafted, err = chaos.Draft(requestOf(e), f, b.Rules, e.ID)
 	}
 	if err == nil {
-		drafted, err = c.Injector.Rehearse(ctx, inherit(drafted, e))
+		drafted = inherit(drafted, e)
+	}
+	if err == nil && !chaos.Untouched(drafted, f, b.Rules) {
+		drafted, err = c.Injector.Rehearse(ctx, drafted)
 	}
 	if err == nil {
 		e = chaos.Seal(drafted, f, b.Rules)

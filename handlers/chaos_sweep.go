@@ -2,6 +2,8 @@ package handlers
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -25,22 +27,22 @@ func (b *Breaking) sweeps(ctx context.Context) {
 
 // sweep looks once. It fails when something could not be seen; that is looked for again.
 func (b *Breaking) sweep(ctx context.Context, c Broken, whole map[int64]bool) error {
-	if _, err := c.Injector.Left(ctx, engine.Experiment{Cluster: c.Name}); err != nil { // the nodes
-		return err
-	}
+	b.complain(ctx, "a node that was drained is not let go", c.Injector.Sweep(ctx))
 	list, err := b.Queue.Experiments(ctx, engine.ExperimentFilter{
 		Cluster: c.Name, Statuses: []engine.ExperimentStatus{engine.ExperimentOver}, Since: b.Now().Add(-sweepSpan), Limit: 1000,
 	})
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, e := range list {
 		if whole[e.ID] || !slices.ContainsFunc(e.Blows, func(b engine.Blow) bool { return !b.Clean }) {
 			continue
 		}
 		left, err := c.Injector.Left(ctx, e)
 		if err != nil {
-			return err
+			errs = append(errs, fmt.Errorf("experiment %d: %w", e.ID, err))
+			continue
 		}
 		if whole[e.ID] = len(left) == 0; !whole[e.ID] {
 			b.Log.WarnContext(ctx, "faults are left of an experiment that is over", "experiment", e.ID, "left", left)
@@ -48,5 +50,5 @@ func (b *Breaking) sweep(ctx context.Context, c Broken, whole map[int64]bool) er
 		}
 		b.Log.InfoContext(ctx, "nothing is left of an experiment whose end was not seen", "experiment", e.ID)
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -136,12 +137,12 @@ func (c Config) hurt() hurt.Options {
 	return hurt.Options{OptIn: c.Chaos.OptIn, Agent: c.Chaos.AgentImage, Deletes: c.Chaos.Deletes}
 }
 
-// callsOf asks who depends on whom near a workload.
+// callsOf asks who depends on whom near a workload. It fails where a part of that cannot be read: nobody knows whether the rest is well.
 func callsOf(c connected) func(context.Context, engine.Workload) (map[engine.Workload][]engine.Workload, error) {
 	near := c.kube.Neighbors()
 	return func(ctx context.Context, w engine.Workload) (map[engine.Workload][]engine.Workload, error) {
 		n, err := near.Near(ctx, engine.Incident{Workload: w, StartedAt: time.Now()})
-		if err != nil {
+		if err = cmp.Or(err, n.Unread); err != nil {
 			return nil, err
 		}
 		calls := map[engine.Workload][]engine.Workload{}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -75,6 +76,11 @@ func TestBadInputOnItsWay(t *testing.T) {
 	if hits := g.shop.hits(); len(hits) > 0 {
 		t.Errorf("hit %v", hits)
 	}
+	g.shop.set(func() {
+		if len(g.shop.tried) == 0 || slices.Contains(g.shop.tried, "vault") {
+			t.Errorf("rehearsed in %v, want never in who has not opted in", g.shop.tried)
+		}
+	})
 }
 
 // TestConfirmIsTakenOnce has two people, and one of them twice, say yes to the same plan at the same time: it is done once.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -44,8 +45,10 @@ type shop struct {
 	silence time.Duration
 	wide    bool             // there is an edge too, which opted in, and a vault, which did not
 	dead    bool             // whoever holds faults was killed: nobody ends what they began
+	out     bool             // shop has opted out
 	idle    int              // workloads of shop without pods
 	by      engine.Mechanism // by which the API server would let it be done; "" for the first that is planned
+	tried   []string         // namespaces of which a plan was rehearsed
 	stuck   int              // so many looks at what is left find it, before it can be ended; nobody sees an end before that
 }
 
@@ -70,7 +73,7 @@ func (s *shop) Field(context.Context, []string, string) (chaos.Field, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := chaos.Field{
-		Cluster: "prod", At: time.Now(), Namespaces: []chaos.Namespace{{Name: "shop", OptedIn: true}},
+		Cluster: "prod", At: time.Now(), Namespaces: []chaos.Namespace{{Name: "shop", OptedIn: !s.out}},
 		Units: []chaos.Unit{{Workload: shopAPI, Desired: 3, Ready: len(s.pods)}}, Pods: slices.Clone(s.pods), Nodes: []chaos.Node{{Name: "n1", Ready: true}},
 	}
 	for k := range s.idle {
@@ -94,6 +97,7 @@ func (s *shop) Field(context.Context, []string, string) (chaos.Field, error) {
 func (s *shop) Rehearse(_ context.Context, e engine.Experiment) (engine.Experiment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.tried = append(s.tried, e.Namespaces()...)
 	if s.by != "" {
 		e.Strikes = slices.Clone(e.Strikes)
 		for k := range e.Strikes {
@@ -167,6 +171,8 @@ func (s *shop) Left(_ context.Context, e engine.Experiment) ([]string, error) {
 	return left, s.away
 }
 
+func (s *shop) Sweep(context.Context) error { return nil }
+
 func (s *shop) hits() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -194,8 +200,9 @@ type game struct {
 	shop *shop
 	m    *metrics
 	out  written
-	dead atomic.Bool  // the process: nothing of it reaches the database
-	skew atomic.Int64 // of the clock, in nanoseconds
+	dead atomic.Bool   // the process: nothing of it reaches the database
+	skew atomic.Int64  // of the clock, in nanoseconds
+	dark time.Duration // how long a process holds a fault without seeing whether something is wrong; 0 for longer than any test
 	n    int
 }
 
@@ -265,7 +272,7 @@ func (g *game) process(name string, days ...handlers.GameDay) (stop func()) {
 	b := &handlers.Breaking{
 		Queue: mortal{g.st, &g.dead}, Witness: g.st, Rules: g.cfg.chaosRules(), GameDays: days, Holder: name, Now: g.now, Log: newLog(&g.out, slog.LevelInfo), Around: g.m.step,
 		Clusters: []handlers.Broken{{Name: "prod", Injector: g.shop, Metrics: func(context.Context) error { return nil }, Calls: g.calls}},
-		Patience: handlers.Patience{Hold: 2 * time.Second, Blind: time.Second, Gap: 50 * time.Millisecond, Left: 5 * time.Second, Again: 200 * time.Millisecond, Sweep: 50 * time.Millisecond},
+		Patience: handlers.Patience{Hold: 2 * time.Second, Blind: time.Second, Dark: cmp.Or(g.dark, 5*time.Second), Gap: 50 * time.Millisecond, Left: 5 * time.Second, Again: 200 * time.Millisecond, Sweep: 50 * time.Millisecond},
 	}
 	ctx, cancel := context.WithCancel(g.t.Context())
 	var done sync.WaitGroup
@@ -433,6 +440,44 @@ func TestTheProcessDies(t *testing.T) {
 	e = g.graded(e.ID)
 	if e.Ending != engine.EndedByDeath || g.shop.on() != 0 || !e.Blows[0].Clean {
 		t.Errorf("%s %q, %d on, %+v", e.Ending, e.Text, g.shop.on(), e.Blows)
+	}
+}
+
+// TestTheProcessDiesAndNobodyCanSee has the rights taken away before anybody looked for what a dead process left: it is over by then, and not
+// called clean, and what is left is looked for again.
+func TestTheProcessDiesAndNobodyCanSee(t *testing.T) {
+	g := newGame(t, "", chaosConfig)
+	killed := g.process("killed")
+	e := g.began(1, "chaos network-lag shop/api -duration 5s")
+	g.shop.set(func() { g.shop.dead, g.shop.away = true, engine.Errorf(engine.Forbidden, "we may not exec") })
+	g.dead.Store(true)
+	killed()
+	g.dead.Store(false)
+	g.process("next")
+	if e = g.wait(e.ID, "over", is(engine.ExperimentOver)); e.Ending != engine.EndedByDeath || e.Blows[0].Clean || !strings.Contains(e.Text, "could not be seen: we may not exec") {
+		t.Errorf("%s %q, %+v", e.Ending, e.Text, e.Blows)
+	}
+}
+
+// TestNobodySees ends a fault when it cannot be told any more whether something is wrong, and when the namespace has opted out.
+func TestNobodySees(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(s *shop)
+		want   string
+	}{
+		"the API server does not answer": {func(s *shop) { s.away = engine.Errorf(engine.Unavailable, "connection refused") }, "nobody could see whether something is wrong: connection refused"},
+		"opted out":                      {func(s *shop) { s.out = true }, "shop has opted out"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGame(t, "", chaosConfig)
+			g.dark = 300 * time.Millisecond
+			g.process("one")
+			e := g.began(1, "chaos network-lag shop/api -duration 5m")
+			g.shop.set(func() { c.change(g.shop) })
+			if e = g.wait(e.ID, "over", is(engine.ExperimentOver)); e.Ending != engine.EndedByAlarm || !strings.Contains(e.Text, c.want) || g.shop.on() != 0 {
+				t.Errorf("%s %q, %d on", e.Ending, e.Text, g.shop.on())
+			}
+		})
 	}
 }
 

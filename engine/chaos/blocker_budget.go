@@ -6,7 +6,8 @@ import (
 	"github.com/eks-autopilot/autopilot/engine"
 )
 
-// budget refuses evictions that a disruption budget would not allow all at once, before the API server has to. What a drain evicts is tried
+// budget refuses to take down more pods at once than a disruption budget allows: evictions, before the API server has to, and containers that
+// are killed, for which the API server asks no budget though the pod is as unready. What a drain evicts is tried
 // again until its budget has room, as every drain does; it is refused only where there is no room at all.
 func budget(e engine.Experiment, f Field, _ Rules) []string {
 	var reasons []string
@@ -20,7 +21,7 @@ func budget(e engine.Experiment, f Field, _ Rules) []string {
 			for _, t := range s.Targets {
 				switch {
 				case !covers[refKey(t.Object)] || s.Dose.Force:
-				case s.Fault == engine.FaultKill:
+				case s.Fault == engine.FaultKill || s.Fault == engine.FaultContainerKill:
 					kills++
 				case s.Fault == engine.FaultDrain:
 					drained++
@@ -29,7 +30,7 @@ func budget(e engine.Experiment, f Field, _ Rules) []string {
 		}
 		switch name := b.Ref.Namespace + "/" + b.Ref.Name; {
 		case kills > b.Allowed:
-			reasons = append(reasons, fmt.Sprintf("disruption budget %s allows %s now, and %d would be evicted; ask for fewer, or wait until more are ready", name, plural(b.Allowed, "disruption"), kills))
+			reasons = append(reasons, fmt.Sprintf("disruption budget %s allows %s now, and %d would be taken down; ask for fewer, or wait until more are ready", name, plural(b.Allowed, "disruption"), kills))
 		case drained > 0 && b.Allowed == 0:
 			reasons = append(reasons, fmt.Sprintf("disruption budget %s allows no disruption now, so the node could not be drained; wait until more are ready", name))
 		}

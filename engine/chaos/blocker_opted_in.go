@@ -17,6 +17,12 @@ func optedIn(e engine.Experiment, f Field, r Rules) []string {
 	return reasons
 }
 
+// Untouched tells whether an experiment is for namespaces of which nobody said yes, or nobody can: nothing is tried there, not even in a
+// rehearsal, which for some faults runs a process.
+func Untouched(e engine.Experiment, f Field, r Rules) bool {
+	return len(protectedNamespace(e, f, r))+len(optedIn(e, f, r)) > 0
+}
+
 // namespacesOf lists the namespaces of some of an experiment's strikes.
 func namespacesOf(e engine.Experiment, which func(engine.Strike) bool) []string {
 	var some engine.Experiment

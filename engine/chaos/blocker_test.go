@@ -182,7 +182,10 @@ func TestBlockers(t *testing.T) {
 
 		{"a budget with no room", "disruption budget", "kill shop/api -count 2", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
 			f.Budgets = []chaos.Budget{budgetOf(1, apiPods()...)}
-		}, nil, "disruption budget shop/api allows 1 disruption now, and 2 would be evicted"},
+		}, nil, "disruption budget shop/api allows 1 disruption now, and 2 would be taken down"},
+		{"containers killed beyond a budget", "disruption budget", "container-kill shop/api -count 2", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
+			f.Budgets = []chaos.Budget{budgetOf(1, apiPods()...)}
+		}, nil, "disruption budget shop/api allows 1 disruption now, and 2 would be taken down"},
 		{"a budget with room", "disruption budget", "kill shop/api -count 2", func(_ *engine.Experiment, f *chaos.Field, _ *chaos.Rules) {
 			f.Budgets = []chaos.Budget{budgetOf(2, apiPods()...)}
 		}, nil, ""},

@@ -54,10 +54,11 @@ type Pod struct {
 	HostNetwork bool
 	Daemon      bool // of a DaemonSet or a static pod, which a drain leaves alone
 	Containers  []Container
-	Agents      int // ephemeral containers that were put into it; they cannot be removed
+	Inits       []Container // its init containers, whose limits decide too whether the pod has one
+	Agents      int         // ephemeral containers that were put into it; they cannot be removed
 }
 
-// Container is one of a pod's, without its init containers.
+// Container is one of a pod's.
 type Container struct {
 	Name    string
 	CPU     float64 // limit in cores; 0 for none
@@ -93,4 +94,6 @@ type Injector interface {
 	Inject(ctx context.Context, s engine.Strike, t engine.Victim, handle string, deadline time.Time, begun func()) engine.Blow
 	// Left lists what is still there of the blows of an experiment, after the process that held it died; each is ended if that can be done.
 	Left(ctx context.Context, e engine.Experiment) ([]string, error)
+	// Sweep lets go the nodes whose drain should be over, whichever experiment drained them.
+	Sweep(ctx context.Context) error
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // Interrupt says whether an experiment that runs has to be stopped now, and why: somebody said so, an alarm that it did not bring about, an
-// alert that it is to stop on, Prometheus that no longer answers, or others that suffer. f is the cluster as it is now.
+// alert that it is to stop on, a namespace that has opted out, Prometheus that no longer answers, nobody who watches while something is still to
+// begin, or others that suffer. f is the cluster as it is now.
 func Interrupt(e engine.Experiment, f Field, r Rules, now time.Time) (reason string, stop bool) {
 	if e.Status != engine.ExperimentRunning {
 		return "", false
@@ -27,6 +28,14 @@ func Interrupt(e engine.Experiment, f Field, r Rules, now time.Time) (reason str
 		if name := a.Labels["alertname"]; a.Firing() && name != "" && slices.Contains(e.StopOn, name) {
 			return fmt.Sprintf("%s fires on %s, on which it is to stop", name, a.Workload), true
 		}
+	}
+	for _, name := range e.Namespaces() {
+		if n, ok := f.namespace(name); !ok || !n.OptedIn {
+			return name + " has opted out", true
+		}
+	}
+	if f.Unwatched != "" && !Next(e, now).IsZero() {
+		return "the bot does not look at the cluster any more, and something is still to begin: " + f.Unwatched, true
 	}
 	if all := alarms(e, f); len(all) > 0 {
 		return all[0], true

@@ -81,7 +81,7 @@ func signals(p Pod, r Rules) []Rung {
 }
 
 // stresses burn within a limit. A process in a container, and one that Chaos Mesh puts beside it, stay in the container's. The container of
-// the agent, or of AWS FIS, has none of its own, so what bounds it is the pod's, which is there only when every container has one.
+// the agent, or of AWS FIS, has none of its own, so what bounds it is the pod's, which the kubelet sets only when every container has one, init containers too.
 func stresses(fault engine.Fault, p Pod, f Field, r Rules, what string, limited func(Container) bool) []Rung {
 	c, ok := running(p, limited)
 	none := "no running container of it has a " + what + " limit; without one the whole node would suffer: set resources.limits"
@@ -93,11 +93,12 @@ func stresses(fault engine.Fault, p Pod, f Field, r Rules, what string, limited 
 	agent.Container = c.Name
 	agent.Why = "the agent beside it, within the pod's " + what + " limit, where the container has no shell"
 	open := ""
-	switch k := slices.IndexFunc(p.Containers, func(c Container) bool { return !limited(c) }); {
+	all := slices.Concat(p.Containers, p.Inits)
+	switch k := slices.IndexFunc(all, func(c Container) bool { return !limited(c) }); {
 	case !ok:
 		open = none
 	case k >= 0:
-		open = fmt.Sprintf("container %s has no %s limit, so the pod has none: set resources.limits", p.Containers[k].Name, what)
+		open = fmt.Sprintf("container %s has no %s limit, so the pod has none: set resources.limits", all[k].Name, what)
 	}
 	agent.Refused = cmp.Or(agent.Refused, open)
 	mesh := meshRung(fault, f)

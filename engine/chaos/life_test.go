@@ -172,6 +172,18 @@ func TestInterrupt(t *testing.T) {
 		"Prometheus": {change: func(_ *engine.Experiment, f *chaos.Field) {
 			f.NoMetrics = "connection refused"
 		}, want: "cannot be asked any more: connection refused"},
+		"its owner changed their mind": {change: func(_ *engine.Experiment, f *chaos.Field) {
+			f.Namespaces[0].OptedIn = false
+		}, want: "shop has opted out"},
+		"the bot is down while a fault is held": {change: func(_ *engine.Experiment, f *chaos.Field) {
+			f.Unwatched = "what it knows is 2m old"
+		}},
+		"the bot is down before the next strike": {change: func(e *engine.Experiment, f *chaos.Field) {
+			f.Unwatched = "what it knows is 2m old"
+			next := e.Strikes[0]
+			next.After = 20 * time.Minute
+			e.Strikes = append(e.Strikes, next)
+		}, want: "something is still to begin: what it knows is 2m old"},
 		"an alert that it brought about": {change: func(_ *engine.Experiment, f *chaos.Field) {
 			f.Alerts = []engine.Signal{since(api, 5*time.Second)}
 		}},
@@ -286,6 +298,10 @@ func TestLadder(t *testing.T) {
 		"a sidecar without a limit": {"cpu-stress shop/api", func(f *chaos.Field, _ *chaos.Rules) {
 			each(f, func(p *chaos.Pod) { p.Containers = append(p.Containers, chaos.Container{Name: "side", Running: true}) })
 		}, []engine.Mechanism{engine.ByExec}, "container side has no CPU limit"},
+		"an init container without a limit": {"cpu-stress shop/api", func(f *chaos.Field, _ *chaos.Rules) {
+			f.FIS = true
+			each(f, func(p *chaos.Pod) { p.Inits = []chaos.Container{{Name: "migrate", Memory: 1 << 20}} })
+		}, []engine.Mechanism{engine.ByExec}, "container migrate has no CPU limit"},
 		"no limits": {"memory-stress shop/api", func(f *chaos.Field, _ *chaos.Rules) {
 			unlimited(f, func(c *chaos.Container) {
 				c.Memory = 0

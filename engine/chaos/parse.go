@@ -191,6 +191,9 @@ func ParseSteps(text string) (Request, error) {
 		case len(q.Strikes) == most:
 			return Request{}, engine.Errorf(engine.Invalid, "%san experiment has at most %d strikes; make two of it", at, most)
 		}
+		if drains := func(s engine.Strike) bool { return s.Fault == engine.FaultDrain }; slices.ContainsFunc(q.Strikes, drains) && slices.ContainsFunc(one.Strikes, drains) {
+			return Request{}, engine.Errorf(engine.Invalid, "%sone experiment drains one node; its pods need another one to go to: make two of it", at)
+		}
 		q.Strikes = append(q.Strikes, one.Strikes...)
 		if one.Cluster != "" {
 			q.Cluster = one.Cluster

@@ -174,6 +174,7 @@ func TestParseSteps(t *testing.T) {
 		"random-all kill":                      "line 1: random-all stands alone",
 		"kill a -cluster x\nkill b -cluster y": "line 2: one experiment is for one cluster",
 		"kill a -seed 1\nkill b -seed 2":       "line 2: one experiment has one seed",
+		"node-drain a\nkill b\ndrain c":        "line 3: one experiment drains one node",
 		strings.Repeat("kill a\n", 11):         "line 11: an experiment has at most 10 strikes",
 	} {
 		if got, err := chaos.ParseSteps(text); engine.CodeOf(err) != engine.Invalid || !strings.Contains(err.Error(), want) {

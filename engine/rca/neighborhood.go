@@ -14,6 +14,7 @@ type Neighborhood struct {
 	Workloads map[string]engine.Workload // what each node of the graph is
 	Pods      map[PodKey]Placed          // pods of the workloads
 	Services  map[string][]string        // the nodes of the graph that a service selects, by "namespace/name"
+	Unread    error                      // why a namespace beyond its own could not be read; nil when all were
 	Changes   []engine.Evidence          // of kind EvidenceNeighbor: what was changed of those on whom it depends, before the onset
 }
 

@@ -402,29 +402,28 @@ func (w *world) dies(b held) {
 	_ = child.Wait()
 }
 
-// drain empties the node for as long as it lasts: what is of a namespace that has not opted in keeps it from beginning.
+// drain takes from the node what was planned, for as long as it lasts: a pod of a namespace that has not opted in keeps it from beginning, and
+// one that nobody planned stays.
 func drain(w *world) {
 	node := w.c.NodeName()
 	s := engine.Strike{Fault: engine.FaultDrain, Node: node, Duration: 20 * time.Second}
 	t := engine.Victim{Workload: engine.Workload{Kind: engine.KindNode, Name: node}, Object: engine.ObjectRef{Kind: engine.KindNode, Name: node}, Mechanism: engine.ByEviction}
 	quiet := w.deploy("quiet", "quiet", 1, calm)[0]
+	kept := w.ready(space, "killed", 2) // by their budget
+	outside := w.ready(space, "outside", 1)[0]
+	s.Targets = []engine.Victim{t, victim(quiet, engine.ByEviction)}
 	over := w.h.Inject(w.Context(), s, t, "autopilot-chaos-8-1", time.Now().Add(time.Minute), func() { w.Error("begun") })
 	if !strings.Contains(over.Outcome, "has not opted in") {
 		w.Errorf("%+v", over)
 	}
-	w.must(w.c.Client().AppsV1().Deployments("quiet").Delete(w.Context(), "quiet", metav1.DeleteOptions{}))
-	w.eventually("the pod of the quiet namespace goes", func() error {
-		if _, err := w.c.Client().CoreV1().Pods("quiet").Get(w.Context(), quiet.Name, metav1.GetOptions{}); err == nil {
-			return errors.New("still there")
-		}
-		return nil
-	})
+	s.Targets = []engine.Victim{t, victim(outside, engine.ByEviction)}
+	for _, p := range kept {
+		s.Targets = append(s.Targets, victim(p, engine.ByEviction))
+	}
 	got := w.rehearsed(s, t)[0]
 	if got.Refused != "" || got.Mechanism != engine.ByEviction {
 		w.Errorf("rehearsed: %+v", got)
 	}
-	kept := w.ready(space, "killed", 2) // by their budget
-	outside := w.ready(space, "outside", 1)[0]
 	over = w.h.Inject(w.Context(), s, t, "autopilot-chaos-8-2", time.Now().Add(time.Minute), func() {
 		n, err := w.c.Client().CoreV1().Nodes().Get(w.Context(), node, metav1.GetOptions{})
 		if err != nil || !n.Spec.Unschedulable {
@@ -432,7 +431,7 @@ func drain(w *world) {
 		}
 	})
 	w.Logf("%s", over.Outcome)
-	if !over.Clean || over.Ended.Sub(over.Began) < 20*time.Second || !strings.Contains(over.Outcome, "disruption budget") {
+	if !over.Clean || over.Ended.Sub(over.Began) < 20*time.Second || !strings.Contains(over.Outcome, "disruption budget") || !strings.Contains(over.Outcome, quiet.Name+" came after the plan") {
 		w.Errorf("%+v", over)
 	}
 	n, err := w.c.Client().CoreV1().Nodes().Get(w.Context(), node, metav1.GetOptions{})
@@ -440,9 +439,9 @@ func drain(w *world) {
 	if n.Spec.Unschedulable || len(n.Annotations["autopilot.dev/cordoned-by"]) > 0 {
 		w.Errorf("the node is left as %+v", n.Spec)
 	}
-	for _, p := range kept {
+	for _, p := range append(kept, quiet) {
 		if w.pod(p).UID != p.UID {
-			w.Errorf("%s was evicted in spite of its budget", p.Name)
+			w.Errorf("%s was evicted, in spite of its budget or of not being planned", p.Name)
 		}
 	}
 	if now := w.ready(space, "outside", 1)[0]; now.UID == outside.UID {

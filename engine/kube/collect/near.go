@@ -61,7 +61,7 @@ func (n *Neighbors) Collect(ctx context.Context, i engine.Incident) ([]engine.Ev
 // Near reads what stands near the workload of an incident: the workloads of its namespace and of those whose services it names, who of
 // them names whose service in its environment or arguments, the machines that its pods are on, what else runs there, and the claims of volumes that pods have. Callers in
 // other namespaces are not known by this. It fails with Unavailable or Forbidden when its own namespace cannot be read; what cannot be
-// read beyond it is left out. Those who ask within seconds share one answer, and must not change it.
+// read beyond it is left out, and Unread says why. Those who ask within seconds share one answer, and must not change it.
 func (n *Neighbors) Near(ctx context.Context, i engine.Incident) (rca.Neighborhood, error) {
 	n.mu.Lock()
 	now, key := n.Now(), i.Workload.Fingerprint()
@@ -94,7 +94,7 @@ func readNear(ctx context.Context, src Source, i engine.Incident) (rca.Neighborh
 	self := r.add(i.Workload)
 	for _, h := range r.named[self] {
 		if len(r.seen) < maxRing && !slices.Contains(r.seen, h.namespace) {
-			_ = r.namespace(ctx, h.namespace)
+			r.n.Unread = cmp.Or(r.n.Unread, r.namespace(ctx, h.namespace))
 		}
 	}
 	r.connect()

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -8,9 +9,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/eks-autopilot/autopilot/engine"
 	"github.com/eks-autopilot/autopilot/engine/rca"
@@ -94,6 +98,19 @@ func TestNear(t *testing.T) {
 	}
 	if len(n.Changes) != 1 || n.Changes[0].Fields["what"] != "image" || n.Changes[0].Fields["age"] != "10m0s" || n.Changes[0].Fields["name"] != "cart" {
 		t.Errorf("changes of callees: %+v", n.Changes)
+	}
+}
+
+// TestNearSaysWhatItCouldNotRead keeps what is known when a namespace of a callee cannot be read, and says why.
+func TestNearSaysWhatItCouldNotRead(t *testing.T) {
+	api := engine.Workload{Cluster: "prod", Namespace: "pay", Kind: "Deployment", Name: "api"}
+	c := fake.NewClientset(shop()...)
+	c.PrependReactor("list", "services", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		return a.GetNamespace() == "data", nil, apierrors.NewForbidden(schema.GroupResource{Resource: "services"}, "", errors.New("no"))
+	})
+	n, err := NewNeighbors(Source{Cluster: "prod", Client: c, Now: func() time.Time { return noon }}).Near(t.Context(), engine.Incident{Workload: api, StartedAt: noon})
+	if err != nil || engine.CodeOf(n.Unread) != engine.Forbidden || !slices.Contains(n.Graph["pay/Deployment/api"], "pay/Deployment/cart") {
+		t.Errorf("%v; unread %v; graph %v", err, n.Unread, n.Graph)
 	}
 }
 

@@ -42,10 +42,14 @@ func (b *blow) cloud(ctx context.Context) (string, bool) {
 		return "not begun: " + message(err), true
 	}
 	keep := context.WithoutCancel(ctx)
+	// Who gives up while it is asked for does not know whether it came, and could end what is not listed yet.
+	asking, cancel := context.WithTimeout(keep, 2*callDeadline)
+	defer cancel()
 	var text string
-	if err := b.Cloud.Begin(ctx, b.strike, b.target, b.handle, b.lasts()); err != nil {
-		text = "not begun: " + message(err)
-		if engine.CodeOf(err) != engine.Unavailable {
+	asked := b.Cloud.Begin(asking, b.strike, b.target, b.handle, b.lasts())
+	if asked != nil {
+		text = "not begun: " + message(asked)
+		if engine.CodeOf(asked) != engine.Unavailable {
 			return text, true
 		}
 	}
@@ -69,6 +73,9 @@ func (b *blow) cloud(ctx context.Context) (string, bool) {
 	}
 	if err := b.endCloud(keep, b.handle); err != nil {
 		return text + "; " + message(err), false
+	}
+	if asked != nil && b.began.IsZero() && !now.Over {
+		return text + "; whether it came nobody knows: it is looked for again", false
 	}
 	return text + ", and it has ended", true
 }

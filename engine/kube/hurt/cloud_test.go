@@ -86,6 +86,43 @@ func TestCloudHolds(t *testing.T) {
 	}
 }
 
+// stopping is a service that is asked for a fault while somebody stops it.
+type stopping struct {
+	scripted
+	stop context.CancelFunc
+	gone error
+}
+
+func (c *stopping) Begin(ctx context.Context, _ engine.Strike, _ engine.Victim, _ string, _ time.Duration) error {
+	c.stop()
+	c.gone = ctx.Err()
+	return c.begin
+}
+
+// Who stops while a fault is asked for does not keep the answer away, and what nobody knows is not called clean.
+func TestCloudIsStoppedWhileItIsAsked(t *testing.T) {
+	for name, c := range map[string]struct {
+		cloud stopping
+		clean bool
+		says  string
+	}{
+		"nobody knows":  {stopping{scripted: scripted{begin: engine.Errorf(engine.Unavailable, "no answer")}}, false, "not begun: no answer; whether it came nobody knows: it is looked for again"},
+		"it came":       {stopping{}, true, "and it has ended"},
+		"it is refused": {stopping{scripted: scripted{begin: engine.Errorf(engine.Forbidden, "denied")}}, true, "not begun: denied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, _ := hurting(t, map[string]func([]byte) (int, any){"GET " + podPath: says(200, aPod(""))})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			c.cloud.stop, h.Cloud = cancel, &c.cloud
+			got := h.Inject(ctx, engine.Strike{Fault: engine.FaultLag, Duration: time.Hour}, by(engine.ByFIS), Prefix+"1-1", time.Now().Add(2*time.Hour), func() { t.Error("begun") })
+			if got.Clean != c.clean || !strings.Contains(got.Outcome, c.says) || c.cloud.gone != nil {
+				t.Errorf("%+v; the wish was given up: %v", got, c.cloud.gone)
+			}
+		})
+	}
+}
+
 // Whoever looks after a death has what runs end, and tells what does not.
 func TestLeftInTheCloud(t *testing.T) {
 	h, _ := hurting(t, map[string]func([]byte) (int, any){"GET /api/v1/nodes": says(200, corev1.NodeList{TypeMeta: metav1.TypeMeta{Kind: "NodeList", APIVersion: "v1"}})})
@@ -119,7 +156,7 @@ func TestRehearseInTheCloud(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h, _ := hurting(t, map[string]func([]byte) (int, any){
 				"GET " + podPath:              says(200, c.pod),
-				"GET /api/v1/namespaces/shop": says(200, corev1.Namespace{TypeMeta: metav1.TypeMeta{Kind: "Namespace", APIVersion: "v1"}, ObjectMeta: metav1.ObjectMeta{Name: "shop"}}),
+				"GET /api/v1/namespaces/shop": says(200, willing()),
 			})
 			h.Agent = ""
 			if c.cloud != nil {

@@ -22,14 +22,15 @@ const cordonKey = "autopilot.dev/cordoned-by"
 // evictAgain is how long to wait before a budget is asked once more.
 const evictAgain = 2 * time.Second
 
-// drain takes a node's pods away, as far as their budgets let it, keeps new ones off until the end, and lets them on again. A pod of a
-// namespace that has not opted in stays, whenever it came.
+// drain takes from a node the pods that the plan named, as far as their budgets let it, keeps new ones off until the end, and lets them on
+// again. Nobody was shown a pod that came after the plan, or said yes to it: it stays. A namespace that has not opted in, by now, keeps all.
 func (b *blow) drain(ctx context.Context) (string, bool) {
 	node := b.target.Object.Name
 	pods, err := b.leaving(ctx, node)
 	if err != nil {
 		return "not drained: " + message(err), true
 	}
+	pods, later := b.planned(pods)
 	if err := b.allowed(ctx, pods); err != nil {
 		return "not drained: " + message(err), true
 	}
@@ -49,7 +50,7 @@ func (b *blow) drain(ctx context.Context) (string, bool) {
 		<-until.Done()
 	}
 	text := fmt.Sprintf("%d of %d pods evicted", evicted, len(pods))
-	if len(kept) > 0 {
+	if kept = append(kept, later...); len(kept) > 0 {
 		text += "; kept: " + strings.Join(kept, "; ")
 	}
 	if !ours {
@@ -65,6 +66,18 @@ func (b *blow) drain(ctx context.Context) (string, bool) {
 func (h *Injector) leaving(ctx context.Context, node string) ([]corev1.Pod, error) {
 	pods, err := h.on(ctx, node)
 	return slices.DeleteFunc(pods, func(p corev1.Pod) bool { return stays(&p) || p.DeletionTimestamp != nil }), err
+}
+
+// planned parts a node's pods into those that the plan named, and what is to be said of those that came later.
+func (b *blow) planned(pods []corev1.Pod) (named []corev1.Pod, later []string) {
+	for i := range pods {
+		if slices.ContainsFunc(b.strike.Targets, func(t engine.Victim) bool { return t.Object.Kind == kindPod && t.Object.UID == string(pods[i].UID) }) {
+			named = append(named, pods[i])
+			continue
+		}
+		later = append(later, "pod "+describe(&pods[i])+" came after the plan")
+	}
+	return named, later
 }
 
 // allowed fails with Forbidden when a pod is of a namespace that has not opted in: the plan may be older than the pod.

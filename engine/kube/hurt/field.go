@@ -197,6 +197,9 @@ func (h *Injector) asPod(p *corev1.Pod, next func(kind, namespace, name string) 
 			Name: c.Name, CPU: cores(c), Memory: c.Resources.Limits.Memory().Value(), Running: running(p, c.Name) != nil, Root: root(p, c),
 		})
 	}
+	for _, c := range p.Spec.InitContainers {
+		out.Inits = append(out.Inits, chaos.Container{Name: c.Name, CPU: cores(c), Memory: c.Resources.Limits.Memory().Value()})
+	}
 	for _, c := range p.Spec.EphemeralContainers {
 		if strings.HasPrefix(c.Name, Prefix) {
 			out.Agents++

@@ -129,6 +129,11 @@ func aPod(uid string) *corev1.Pod {
 	return p
 }
 
+// willing is the namespace of the pod, which opted in.
+func willing() *corev1.Namespace {
+	return &corev1.Namespace{TypeMeta: metav1.TypeMeta{Kind: "Namespace", APIVersion: "v1"}, ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{"chaos": "allowed"}}}
+}
+
 var target = engine.Victim{Object: engine.ObjectRef{Kind: "Pod", Namespace: "shop", Name: "api-1", UID: "uid-1"}}
 
 const (
@@ -229,6 +234,61 @@ func TestInjectRefuses(t *testing.T) {
 	}
 }
 
+// A drain evicts the pods that were shown, and no other: who came later was in nobody's yes.
+func TestADrainEvictsWhomItShowed(t *testing.T) {
+	later := aPod("")
+	later.Name, later.UID = "late-1", "uid-2"
+	node := corev1.Node{TypeMeta: metav1.TypeMeta{Kind: "Node", APIVersion: "v1"}, ObjectMeta: metav1.ObjectMeta{Name: "n1", UID: "node-1"}}
+	for name, c := range map[string]struct {
+		labels map[string]string // of the namespace
+		asked  []string
+		says   string
+		begun  int
+	}{
+		"opted in":        {map[string]string{"chaos": "allowed"}, []string{"PATCH /api/v1/nodes/n1", evictPath}, "1 of 1 pods evicted; kept: pod shop/late-1 came after the plan", 1},
+		"opted out since": {nil, nil, "has not opted in", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			space := willing()
+			space.Labels = c.labels
+			h, s := hurting(t, map[string]func([]byte) (int, any){
+				"GET /api/v1/namespaces/shop": says(200, space), "GET " + podPath: says(200, aPod("")),
+				"GET /api/v1/pods":       says(200, corev1.PodList{TypeMeta: metav1.TypeMeta{Kind: "PodList", APIVersion: "v1"}, Items: []corev1.Pod{*aPod(""), *later}}),
+				"GET /api/v1/nodes/n1":   says(200, node),
+				"PATCH /api/v1/nodes/n1": says(200, node),
+			})
+			s.answers[evictPath] = func([]byte) (int, any) {
+				delete(s.answers, "GET "+podPath)
+				return 201, metav1.Status{Status: "Success"}
+			}
+			at := engine.Victim{Workload: engine.Workload{Kind: engine.KindNode, Name: "n1"}, Object: engine.ObjectRef{Kind: engine.KindNode, Name: "n1", UID: "node-1"}, Mechanism: engine.ByEviction}
+			strike := engine.Strike{Fault: engine.FaultDrain, Node: "n1", Duration: 20 * time.Millisecond, Targets: []engine.Victim{at, by(engine.ByEviction)}}
+			begun := 0
+			got := h.Inject(t.Context(), strike, at, Prefix+"1-1", time.Now().Add(time.Minute), func() { begun++ })
+			if !strings.Contains(got.Outcome, c.says) || begun != c.begun || !got.Clean {
+				t.Errorf("%+v, begun %d times", got, begun)
+			}
+			if !slices.Equal(s.asked, c.asked) {
+				t.Errorf("asked %v, want %v", s.asked, c.asked)
+			}
+		})
+	}
+}
+
+// In a namespace that has not opted in nothing is tried: a rehearsal too would run processes there.
+func TestRehearseAsksWhoAgreed(t *testing.T) {
+	space := willing()
+	space.Labels = nil
+	h, s := hurting(t, map[string]func([]byte) (int, any){
+		"GET " + podPath: func([]byte) (int, any) { t.Error("the pod was looked at"); return 200, aPod("") }, "GET /api/v1/namespaces/shop": says(200, space),
+		"POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews": func([]byte) (int, any) { t.Error("rights were asked for"); return 500, nil },
+	})
+	e, err := h.Rehearse(t.Context(), engine.Experiment{Strikes: []engine.Strike{{Fault: engine.FaultCPU, Duration: time.Minute, Targets: []engine.Victim{by(engine.ByExec)}}}})
+	if v := e.Strikes[0].Targets[0]; err != nil || v.Mechanism != "" || v.Refused != "nothing is tried in shop, which has not opted in" || len(s.asked) != 0 {
+		t.Errorf("%+v, %v; asked %v", v, err, s.asked)
+	}
+}
+
 // Rehearse says what the dry runs said, and writes nothing.
 func TestRehearse(t *testing.T) {
 	patch := "PATCH " + podPath + "/ephemeralcontainers"
@@ -252,7 +312,7 @@ func TestRehearse(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.answers["GET "+podPath] = says(200, aPod(""))
-			c.answers["GET /api/v1/namespaces/shop"] = says(200, corev1.Namespace{TypeMeta: metav1.TypeMeta{Kind: "Namespace", APIVersion: "v1"}, ObjectMeta: metav1.ObjectMeta{Name: "shop"}})
+			c.answers["GET /api/v1/namespaces/shop"] = says(200, willing())
 			h, s := hurting(t, c.answers)
 			c.strike.Targets = []engine.Victim{target}
 			before := c.strike.Targets[0]
@@ -349,6 +409,12 @@ func TestCordonsAreTakenAway(t *testing.T) {
 	}
 	if left, err := h.Left(t.Context(), e); err != nil || len(left) != 0 {
 		t.Errorf("left %v, %v", left, err)
+	}
+	if n, err := client.CoreV1().Nodes().Get(t.Context(), "over", metav1.GetOptions{}); err != nil || !n.Spec.Unschedulable {
+		t.Errorf("who looks for what one experiment left let another's node go: %v, %v", n.Spec, err)
+	}
+	if err := h.Sweep(t.Context()); err != nil {
+		t.Error(err)
 	}
 	for name, want := range map[string]bool{"ours": false, "over": false, "theirs": true, "other": true} {
 		n, err := client.CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})

@@ -15,8 +15,7 @@ import (
 )
 
 // Left ends what is still there of the blows of an experiment, and lists what does not end: after the process that held them died, nearly all
-// have ended by themselves. Nodes whose drain should be over are let go on the way, whichever experiment drained them. It fails with
-// Unavailable when it cannot be seen; then the list may be short of something.
+// have ended by themselves. It fails when it cannot be seen, with Unavailable or Forbidden; then the list may be short of something.
 func (h *Injector) Left(ctx context.Context, e engine.Experiment) ([]string, error) {
 	type found struct {
 		text string
@@ -39,7 +38,6 @@ func (h *Injector) Left(ctx context.Context, e engine.Experiment) ([]string, err
 		}
 		errs = append(errs, f.err)
 	}
-	errs = append(errs, h.sweep(ctx))
 	return left, errors.Join(errs...)
 }
 
@@ -127,8 +125,8 @@ func (h *Injector) leftProcesses(ctx context.Context, t engine.Victim, handle st
 	return fmt.Sprintf("pod %s/%s: processes of %s do not end: %s", p.Namespace, p.Name, handle, found), err
 }
 
-// sweep uncordons the nodes whose drain is over by the time that is noted on them, whoever drained them.
-func (h *Injector) sweep(ctx context.Context) error {
+// Sweep uncordons the nodes whose drain is over by the time that is noted on them, whoever drained them. It fails when one cannot be.
+func (h *Injector) Sweep(ctx context.Context) error {
 	nodes, err := h.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return h.problem(err, "the nodes cannot be listed")

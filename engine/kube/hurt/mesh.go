@@ -117,13 +117,18 @@ func (b *blow) mesh(ctx context.Context) (string, bool) {
 	}
 	gvr, _ := meshResource(b.strike.Fault)
 	objects := b.Dynamic.Resource(gvr).Namespace(b.target.Object.Namespace)
-	if _, err := objects.Create(ctx, meshObject(b.strike, b.target, c, b.handle, b.lasts()), metav1.CreateOptions{FieldManager: manager}); err != nil {
+	keep := context.WithoutCancel(ctx)
+	// Who gives up while it is asked for does not know whether it came, and could take back what is not there yet.
+	asking, cancel := context.WithTimeout(keep, callDeadline)
+	defer cancel()
+	_, err = objects.Create(asking, meshObject(b.strike, b.target, c, b.handle, b.lasts()), metav1.CreateOptions{FieldManager: manager})
+	if err != nil {
 		err = b.problem(err, "the API server does not take the object of Chaos Mesh")
 		if engine.CodeOf(err) != engine.Unavailable {
 			return "not begun: " + message(err), true
 		}
 	}
-	keep := context.WithoutCancel(ctx)
+	unknown := err != nil
 	injected := b.until(ctx, min(startWithin, b.left()), func(ctx context.Context) bool {
 		o, err := objects.Get(ctx, b.handle, metav1.GetOptions{})
 		return err == nil && condition(o, "AllInjected")
@@ -136,6 +141,9 @@ func (b *blow) mesh(ctx context.Context) (string, bool) {
 	}
 	if err := b.takeBack(keep, b.strike.Fault, b.target.Object.Namespace, b.handle); err != nil {
 		return text + "; " + message(err), false
+	}
+	if unknown && !injected {
+		return text + "; whether the API server took the object nobody knows: it is looked for again", false
 	}
 	return text + ", and has undone it", true
 }

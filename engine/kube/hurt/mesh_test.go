@@ -1,6 +1,7 @@
 package hurt
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -84,6 +85,20 @@ func TestMeshHoldsAStress(t *testing.T) {
 	}
 }
 
+// Who stops while the object is asked for does not keep the answer away, and what nobody knows is not called clean.
+func TestMeshIsStoppedWhileItIsAsked(t *testing.T) {
+	h, s := hurting(t, map[string]func([]byte) (int, any){"GET " + podPath: says(200, aPod(""))})
+	ctx, cancel := context.WithCancel(t.Context())
+	s.answers["POST "+stressPath] = func(b []byte) (int, any) {
+		cancel()
+		return refuses(504, metav1.StatusReasonTimeout, "it took too long")(b)
+	}
+	got := h.Inject(ctx, engine.Strike{Fault: engine.FaultCPU, Duration: time.Hour}, by(engine.ByChaosMesh), Prefix+"1-1", time.Now().Add(2*time.Hour), func() { t.Error("begun") })
+	if got.Clean || !strings.Contains(got.Outcome, "nobody knows: it is looked for again") {
+		t.Errorf("%+v", got)
+	}
+}
+
 // Where neither a shell nor the agent is there, Chaos Mesh does it, as it says itself in the dry run; the ladder says why.
 func TestRehearseClimbsToTheMesh(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -97,7 +112,7 @@ func TestRehearseClimbsToTheMesh(t *testing.T) {
 			var asked map[string]any
 			h, s := hurting(t, map[string]func([]byte) (int, any){
 				"GET " + podPath:              says(200, aPod("")),
-				"GET /api/v1/namespaces/shop": says(200, corev1.Namespace{TypeMeta: metav1.TypeMeta{Kind: "Namespace", APIVersion: "v1"}, ObjectMeta: metav1.ObjectMeta{Name: "shop"}}),
+				"GET /api/v1/namespaces/shop": says(200, willing()),
 				"GET /apis/" + meshGroup:      says(200, metav1.APIResourceList{TypeMeta: metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"}, GroupVersion: meshGroup, APIResources: []metav1.APIResource{{Name: "stresschaos", Kind: "StressChaos", Namespaced: true}}}),
 				"POST " + stressPath:          func(b []byte) (int, any) { _ = json.Unmarshal(b, &asked); return c.object(b) },
 				"POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews": says(201, map[string]any{"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "status": map[string]any{"allowed": false}}),

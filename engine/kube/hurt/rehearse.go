@@ -16,7 +16,8 @@ import (
 )
 
 // Rehearse has the API server try each target in a dry run, rung by rung of the ladder, and fills in Mechanism, Container, Why and Refused.
-// What has no dry run, a process in a container, is tried by a look: whether it is allowed, and whether the container has what it takes. It
+// What has no dry run, a process in a container, is tried by a look: whether it is allowed, and whether the container has what it takes. In a
+// namespace that has not opted in nothing is tried, since a look too is a process in a container of somebody who said no. It
 // fails with Unavailable when the API server does not answer.
 func (h *Injector) Rehearse(ctx context.Context, e engine.Experiment) (engine.Experiment, error) {
 	f := chaos.Field{Cluster: h.Name, At: h.Now(), Meshes: h.meshes(), FIS: h.Cloud != nil}
@@ -36,6 +37,10 @@ func (h *Injector) Rehearse(ctx context.Context, e engine.Experiment) (engine.Ex
 					return e, h.problem(err, "namespace "+ns+" cannot be read")
 				}
 				f.Namespaces = append(f.Namespaces, chaos.Namespace{Name: ns, OptedIn: h.optedIn(n.Labels), Security: n.Labels[securityLabel]})
+			}
+			if ns != "" && !slices.ContainsFunc(f.Namespaces, func(n chaos.Namespace) bool { return n.Name == ns && n.OptedIn }) {
+				s.Targets[k].Mechanism, s.Targets[k].Why, s.Targets[k].Refused = "", "", "nothing is tried in "+ns+", which has not opted in"
+				continue
 			}
 			var err error
 			if s.Targets[k], err = h.rehearse(ctx, *s, t, f, r); err != nil {
