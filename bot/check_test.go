@@ -121,7 +121,9 @@ func TestCheckFindsWhatIsMissing(t *testing.T) {
 type manifest struct {
 	Features struct {
 		AppHome struct {
-			Home bool `yaml:"home_tab_enabled"`
+			Home     bool `yaml:"home_tab_enabled"`
+			Messages bool `yaml:"messages_tab_enabled"` // or chat.postMessage to a person answers messages_tab_disabled
+			ReadOnly bool `yaml:"messages_tab_read_only_enabled"`
 		} `yaml:"app_home"`
 		Commands []struct {
 			Command string `yaml:"command"`
@@ -160,6 +162,9 @@ func TestManifestAsksForExactlyWhatIsUsed(t *testing.T) {
 	}
 	if !m.Settings.SocketMode || !m.Settings.Interactivity.Enabled || !m.Features.AppHome.Home {
 		t.Errorf("Socket Mode, interactivity or the Home tab is off: %+v", m)
+	}
+	if !m.Features.AppHome.Messages || !m.Features.AppHome.ReadOnly {
+		t.Errorf("files cannot be sent to a person, or people may write to who does not listen: %+v", m.Features.AppHome)
 	}
 	if len(m.Features.Commands) != 1 || m.Features.Commands[0].Command != "/autopilot" {
 		t.Errorf("slash commands %+v", m.Features.Commands)

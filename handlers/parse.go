@@ -23,7 +23,7 @@ var commands = []engine.HelpLine{
 	{Usage: "/autopilot chaos <fault> <namespace>[/workload] | list | stop | report | advanced | help", Text: "break something on purpose, once somebody confirmed what would be hit, and see what the bot notices"},
 	{Usage: "/autopilot trust [last=30d]", Text: "how much of what is broken on purpose the bot notices, how soon, and how often its cause is right"},
 	{Usage: "/autopilot audit <proposal|incident|finding|experiment> <number>", Text: "who decided what about it, and when"},
-	{Usage: "/autopilot pause [reason]", Text: "stop every write the bot makes outside Slack, but for calling the pager"},
+	{Usage: "/autopilot pause [reason]", Text: "stop what the bot does for people elsewhere: silences, pull requests, remedies, removals and experiments; pagers, reports and audit anchors go on"},
 	{Usage: "/autopilot resume", Text: "end the pause"},
 	{Usage: "/autopilot help", Text: "this list"},
 }

@@ -168,7 +168,7 @@ func (h *Handlers) pause(ctx context.Context, c engine.Command, q query) (engine
 	if q.verb == "resume" {
 		return engine.Reply{Text: "Resumed. The bot may write again; silences that waited are made or ended within a quarter of an hour."}, nil
 	}
-	return engine.Reply{Text: "Paused. The bot goes on watching, and telling here and at the pager; it writes nothing else until somebody says `/autopilot resume`."}, nil
+	return engine.Reply{Text: "Paused. The bot goes on watching, and telling: here, at the pager and in reports. Silences, pull requests, remedies, removals and experiments wait until somebody says `/autopilot resume`."}, nil
 }
 
 // refuse records a refusal and gives it as the error that the person sees.
