@@ -2,6 +2,7 @@ package coverage_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,6 +41,7 @@ var planned = []meant{
 	{calm{"rollout of a set", "", statefulSet("app", 2)}, patchOf("statefulsets", `{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"shop/app:2"}]}}}}`)},
 	{calm{"rollout of a daemonset", "", daemonSet("app")}, patchOf("daemonsets", `{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"shop/app:2"}]}}}}`)},
 	{calm{"scaled down", "", deployment("app", 4, "", "")}, patchOf("deployments", `{"spec":{"replicas":2}}`)},
+	{calm{"scaled down by kubectl scale", "", deployment("app", 4, "", "")}, scaledByHand},
 	{calm{"scaled down and up again", "", deployment("app", 4, "", "")}, func(ctx context.Context, w *world, ns string) error {
 		if err := patchOf("deployments", `{"spec":{"replicas":1}}`)(ctx, w, ns); err != nil {
 			return err
@@ -158,14 +160,46 @@ func deleteOne(app string) func(context.Context, *world, string) error {
 }
 
 // patchOf changes an app once its pods serve.
-func patchOf(resource, patch string) func(context.Context, *world, string) error {
+func patchOf(resource, patch string, part ...string) func(context.Context, *world, string) error {
 	return func(ctx context.Context, w *world, ns string) error {
 		if _, err := onePod(ctx, w, ns, "app"); err != nil {
 			return err
 		}
 		at := schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: resource}
-		_, err := w.dynamic.Resource(at).Namespace(ns).Patch(ctx, "app", types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
+		_, err := w.dynamic.Resource(at).Namespace(ns).Patch(ctx, "app", types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, part...)
 		return err
+	}
+}
+
+// scaledByHand does what kubectl scale does, and looks whether an incident that began then would be shown it: the API server notes such a
+// writer without a time.
+func scaledByHand(ctx context.Context, w *world, ns string) error {
+	if _, err := onePod(ctx, w, ns, "app"); err != nil {
+		return err
+	}
+	time.Sleep(10 * time.Second) // or it is part of the making of its ReplicaSet
+	if err := patchOf("deployments", `{"spec":{"replicas":2}}`, "scale")(ctx, w, ns); err != nil {
+		return err
+	}
+	o, i := w.observers[0], engine.Incident{ID: 1, Workload: engine.Workload{Cluster: "prod", Namespace: ns, Kind: "Deployment", Name: "app"}, StartedAt: time.Now()}
+	for end := time.Now().Add(patience); ; time.Sleep(300 * time.Millisecond) {
+		var found []string
+		var gaps []error
+		for _, c := range o.collectors {
+			list, err := c.Collect(ctx, i)
+			gaps = append(gaps, err)
+			for _, e := range list {
+				if e.Kind == engine.EvidenceChange {
+					found = append(found, e.Text)
+				}
+			}
+		}
+		if slices.ContainsFunc(found, func(text string) bool { return strings.HasPrefix(text, "replicas 4 → 2") }) {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("scaled from 4 to 2, and the changes that are shown are %q; %w", found, errors.Join(gaps...))
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eks-autopilot/autopilot/engine"
@@ -26,6 +27,7 @@ const excursion = 5 * time.Minute
 
 // autoscaled tells whether an autoscaler wrote a number of replicas: the HorizontalPodAutoscaler, which is part of the controller manager,
 // or another one, by its name. They write by way of the scale subresource, as kubectl scale does for a person.
+// What comes by it has no time.
 func autoscaled(m metav1.ManagedFieldsEntry) bool {
 	manager := strings.ToLower(m.Manager)
 	return m.Subresource == "scale" && (manager == "kube-controller-manager" || strings.HasPrefix(manager, "keda") || strings.Contains(manager, "autoscaler"))
@@ -39,8 +41,8 @@ func (s *subject) resized(ctx context.Context) ([]engine.Evidence, error) {
 	}
 	newest := s.replicaSets[0]
 	writers := slices.DeleteFunc(slices.Clone(s.deployment.ManagedFields), func(m metav1.ManagedFieldsEntry) bool {
-		return m.Subresource == "status" || autoscaled(m) || m.Time == nil || !m.Time.After(newest.CreationTimestamp.Add(resizeWithin)) ||
-			m.FieldsV1 == nil || !bytes.Contains(m.FieldsV1.GetRawBytes(), []byte(`"f:replicas"`))
+		return m.Subresource == "status" || autoscaled(m) || m.Time == nil && m.Subresource != "scale" ||
+			m.Time != nil && !m.Time.After(newest.CreationTimestamp.Add(resizeWithin)) || m.FieldsV1 == nil || !bytes.Contains(m.FieldsV1.GetRawBytes(), []byte(`"f:replicas"`))
 	})
 	if len(writers) == 0 {
 		return nil, nil
@@ -66,13 +68,20 @@ func (s *subject) resized(ctx context.Context) ([]engine.Evidence, error) {
 	}
 	t := steps[last]
 	by := slices.IndexFunc(writers, func(m metav1.ManagedFieldsEntry) bool {
+		if m.Time == nil { // the API server does not date what came by the scale subresource; who owns the field changed it last
+			return t.at.After(newest.CreationTimestamp.Add(resizeWithin)) && !rolled(steps, t.set, t.at)
+		}
 		return !t.at.Before(m.Time.Add(-time.Second)) && t.at.Sub(m.Time.Time) <= resizeWithin
 	})
 	if by < 0 || t.to != now {
 		return nil, nil // the last thing that scaled it was something else
 	}
 	e := s.resize(t.from, t.to, t.at, writers[by].Manager)
-	if after, back := s.putBack(steps, last); back && e.Fields["git"] == "" { // who deploys from Git takes back what somebody needed
+	after, back, err := s.putBack(ctx, steps, last)
+	if err != nil {
+		return nil, err
+	}
+	if back && e.Fields["git"] == "" { // who deploys from Git takes back what somebody needed
 		e.Fields["back_after"] = after.String()
 		e.Text += ", back to what it was " + after.String() + " before"
 	}
@@ -87,24 +96,33 @@ type step struct {
 
 // putBack tells whether a step took away what the one before it had added minutes before. Where that one was of a rollout, which scales two
 // ReplicaSets by turns, or of an autoscaler, the workload never was well with fewer; nor is it with none.
-func (s *subject) putBack(steps []step, last int) (after time.Duration, ok bool) {
+func (s *subject) putBack(ctx context.Context, steps []step, last int) (after time.Duration, ok bool, err error) {
 	t := steps[last]
 	k := slices.IndexFunc(steps[last+1:], func(b step) bool { return b.set == t.set })
 	if k < 0 || t.to == "0" {
-		return 0, false
+		return 0, false, nil
 	}
 	b := steps[last+1+k]
 	after = t.at.Sub(b.at)
-	from, err := strconv.Atoi(b.from)
-	to, err2 := strconv.Atoi(b.to)
-	if err != nil || err2 != nil || to <= from || b.from != t.to || b.to != t.from || after > excursion {
-		return 0, false
+	from, noFrom := strconv.Atoi(b.from)
+	to, noTo := strconv.Atoi(b.to)
+	if noFrom != nil || noTo != nil || to <= from || b.from != t.to || b.to != t.from || after > excursion || rolled(steps, t.set, b.at) {
+		return 0, false, nil
 	}
-	rolled := slices.ContainsFunc(steps, func(o step) bool { return o.set != t.set && o.at.After(b.at.Add(-time.Minute)) })
-	auto := slices.ContainsFunc(s.deployment.ManagedFields, func(m metav1.ManagedFieldsEntry) bool {
-		return autoscaled(m) && m.Time != nil && m.Time.After(b.at.Add(-resizeWithin))
+	// What an autoscaler wrote is forgotten as soon as somebody else writes the field.
+	all, err := s.Client.AutoscalingV2().HorizontalPodAutoscalers(s.deployment.Namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return 0, false, failed(err, "list horizontalpodautoscalers")
+	}
+	auto := slices.ContainsFunc(all.Items, func(h autoscalingv2.HorizontalPodAutoscaler) bool {
+		return h.Spec.ScaleTargetRef.Kind == "Deployment" && h.Spec.ScaleTargetRef.Name == s.deployment.Name
 	})
-	return after, !rolled && !auto
+	return after, !auto, nil
+}
+
+// rolled tells whether another ReplicaSet was made larger or smaller from a minute before some time on: a rollout scales two by turns.
+func rolled(steps []step, set string, at time.Time) bool {
+	return slices.ContainsFunc(steps, func(o step) bool { return o.set != set && o.at.After(at.Add(-time.Minute)) })
 }
 
 func btoi(b bool) int {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clienttesting "k8s.io/client-go/testing"
@@ -23,7 +24,7 @@ func TestAnotherNumberOfReplicas(t *testing.T) {
 	newer := event("s", "Deployment", "api", "ScalingReplicaSet", "Scaled down replica set api-2 from 9 to 3", time.Minute)
 	scale := func(manager string) metav1.ManagedFieldsEntry {
 		m := wrote(manager, time.Minute, bySize)
-		m.Subresource = "scale"
+		m.Subresource, m.Time = "scale", nil // which the API server does not set
 		return m
 	}
 	for name, c := range map[string]struct {
@@ -34,6 +35,7 @@ func TestAnotherNumberOfReplicas(t *testing.T) {
 		"from Git":                            {wrote("argocd-controller", time.Minute, bySize), scaling("api-2", "3", "2", 58*time.Second), "replicas 2 → 3, 58s before the onset, argocd-controller"},
 		"as newer controllers say it":         {wrote("kubectl-edit", time.Minute, bySize), newer, "replicas 9 → 3, 1m0s before the onset, kubectl-edit"},
 		"by kubectl scale":                    {scale("kubectl"), newer, "replicas 9 → 3, 1m0s before the onset, kubectl"},
+		"by kubectl scale, with a rollout":    {scale("kubectl"), scaling("api-2", "3", "2", time.Hour-5*time.Second), ""},
 		"by an autoscaler":                    {scale("kube-controller-manager"), scaling("api-2", "3", "2", 58*time.Second), ""},
 		"by KEDA":                             {scale("keda"), scaling("api-2", "3", "2", 58*time.Second), ""},
 		"by another autoscaler":               {scale("cluster-proportional-autoscaler"), scaling("api-2", "3", "2", 58*time.Second), ""},
@@ -78,15 +80,17 @@ func TestThereAndBack(t *testing.T) {
 	}
 	up := func(ago time.Duration) said { return said{"Scaled up replica set api-2 from 3 to 4", ago} }
 	down := said{"Scaled down replica set api-2 from 4 to 3", 58 * time.Second}
-	autoscaler := wrote("kube-controller-manager", 2*time.Minute, `{"f:spec":{"f:replicas":{}}}`)
-	autoscaler.Subresource = "scale"
-	person := autoscaler
-	person.Manager = "kubectl"
+	autoscaler := &autoscalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "pay", Name: "api"},
+		Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "api"}},
+	}
+	other := autoscaler.DeepCopy()
+	other.Spec.ScaleTargetRef.Name = "cart"
 	for name, c := range map[string]struct {
-		said   []said
-		writer []metav1.ManagedFieldsEntry
-		inGit  bool
-		want   string
+		said  []said
+		auto  *autoscalingv2.HorizontalPodAutoscaler
+		inGit bool
+		want  string
 	}{
 		"a minute before":           {said: []said{up(2 * time.Minute), down}, want: "1m2s"},
 		"in the same second":        {said: []said{up(58 * time.Second), down}, want: "0s"},
@@ -97,18 +101,21 @@ func TestThereAndBack(t *testing.T) {
 		"the last of a rollout":     {said: []said{up(2 * time.Minute), {"Scaled down replica set api-1 from 1 to 0", 119 * time.Second}, down}},
 		"of another ReplicaSet":     {said: []said{{"Scaled up replica set api-1 from 3 to 4", 2 * time.Minute}, down}},
 		"fewer, and back":           {said: []said{{"Scaled down replica set api-2 from 3 to 0", 2 * time.Minute}, {"Scaled up replica set api-2 from 0 to 3", 58 * time.Second}}},
-		"by kubectl scale":          {said: []said{up(2 * time.Minute), down}, writer: []metav1.ManagedFieldsEntry{person}, want: "1m2s"},
-		"what an autoscaler wanted": {said: []said{up(2 * time.Minute), down}, writer: []metav1.ManagedFieldsEntry{autoscaler}},
+		"another is autoscaled":     {said: []said{up(2 * time.Minute), down}, auto: other, want: "1m2s"},
+		"what an autoscaler wanted": {said: []said{up(2 * time.Minute), down}, auto: autoscaler},
 		"by who deploys from Git":   {said: []said{up(2 * time.Minute), down}, inGit: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := template("api:2")
 			d := deployment(is)
-			d.ManagedFields = append(c.writer, wrote("kubectl", time.Minute, `{"f:spec":{"f:replicas":{}}}`))
+			d.ManagedFields = []metav1.ManagedFieldsEntry{wrote("kubectl", time.Minute, `{"f:spec":{"f:replicas":{}}}`)}
 			if c.inGit {
 				d.Annotations = map[string]string{"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:pay/api"}
 			}
 			objects := []runtime.Object{d, replicaSet(2, 2*time.Hour, is), replicaSet(1, 40*time.Hour, is)}
+			if c.auto != nil {
+				objects = append(objects, c.auto)
+			}
 			for k, e := range c.said {
 				objects = append(objects, event(fmt.Sprintf("said%d", k), "Deployment", "api", "ScalingReplicaSet", e.text, e.ago))
 			}
