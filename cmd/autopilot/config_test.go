@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eks-autopilot/autopilot/engine"
+	"github.com/eks-autopilot/autopilot/engine/incident"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -33,6 +35,36 @@ func TestConfigDefaults(t *testing.T) {
 	want := []any{time.Minute, time.Hour, 72 * time.Hour, ":8080", "#incidents", 100}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestStormDefaults holds that each key of the section has its default by itself, and that 0 is what was written.
+func TestStormDefaults(t *testing.T) {
+	for section, want := range map[string]incident.StormRule{
+		"":                                    {More: 10, Within: 5 * time.Minute},
+		"incidents: {storm: {within: 10m}}\n": {More: 10, Within: 10 * time.Minute},
+		"incidents: {storm: {more: 0}}\n":     {Within: 5 * time.Minute},
+	} {
+		c, err := parseConfig("autopilot.yaml", []byte(smallest+"\n"+section))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.rules().Storm; got != want {
+			t.Errorf("%q: %+v, want %+v", section, got, want)
+		}
+	}
+}
+
+// TestNobodyIsMentionedUnderShadow holds that doctor does not ask for what shadow switches off.
+func TestNobodyIsMentionedUnderShadow(t *testing.T) {
+	var c Config
+	asks := func() bool {
+		return slices.ContainsFunc(checkOnCall(c, Secrets{}), func(k engine.Check) bool { return k.ID == "on-call-nobody" })
+	}
+	before := asks()
+	c.Slack.Channels.Shadow = "#shadow"
+	if !before || asks() {
+		t.Errorf("asked for a mention: %t, and %t under shadow", before, asks())
 	}
 }
 

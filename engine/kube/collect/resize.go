@@ -26,8 +26,8 @@ const resizeWithin = 10 * time.Second
 const excursion = 5 * time.Minute
 
 // autoscaled tells whether an autoscaler wrote a number of replicas: the HorizontalPodAutoscaler, which is part of the controller manager,
-// or another one, by its name. They write by way of the scale subresource, as kubectl scale does for a person.
-// What comes by it has no time.
+// or another one, by its name. They write by way of the scale subresource, as kubectl scale does for a person; what comes
+// by it has no time.
 func autoscaled(m metav1.ManagedFieldsEntry) bool {
 	manager := strings.ToLower(m.Manager)
 	return m.Subresource == "scale" && (manager == "kube-controller-manager" || strings.HasPrefix(manager, "keda") || strings.Contains(manager, "autoscaler"))
@@ -78,14 +78,11 @@ func (s *subject) resized(ctx context.Context) ([]engine.Evidence, error) {
 	}
 	e := s.resize(t.from, t.to, t.at, writers[by].Manager)
 	after, back, err := s.putBack(ctx, steps, last)
-	if err != nil {
-		return nil, err
-	}
 	if back && e.Fields["git"] == "" { // who deploys from Git takes back what somebody needed
 		e.Fields["back_after"] = after.String()
 		e.Text += ", back to what it was " + after.String() + " before"
 	}
-	return []engine.Evidence{e}, nil
+	return []engine.Evidence{e}, err // that nobody can say whether it was put back hides no change
 }
 
 // step is one time that the Deployment controller made a ReplicaSet larger or smaller.

@@ -140,6 +140,22 @@ func TestThereAndBack(t *testing.T) {
 	}
 }
 
+func TestAutoscalersThatCannotBeReadHideNoChange(t *testing.T) {
+	is := template("api:2")
+	d := deployment(is)
+	d.ManagedFields = []metav1.ManagedFieldsEntry{wrote("kubectl", time.Minute, `{"f:spec":{"f:replicas":{}}}`)}
+	c := client(d, replicaSet(2, time.Hour, is),
+		event("up", "Deployment", "api", "ScalingReplicaSet", "Scaled up replica set api-2 from 3 to 4", 2*time.Minute),
+		event("down", "Deployment", "api", "ScalingReplicaSet", "Scaled down replica set api-2 from 4 to 3", 58*time.Second))
+	c.PrependReactor("list", "horizontalpodautoscalers", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, errors.New("connection refused")
+	})
+	found, failed := gather(t, c, incident("Deployment", "api"))
+	if engine.CodeOf(failed["changes"]) != engine.Unavailable || !strings.Contains(strings.Join(texts(found["changes"]), "\n"), "replicas 4 → 3") {
+		t.Errorf("%v; the gap is %v", texts(found["changes"]), failed["changes"])
+	}
+}
+
 func TestEventsThatCannotBeReadLeaveAGap(t *testing.T) {
 	is := template("api:2")
 	d := deployment(is)
