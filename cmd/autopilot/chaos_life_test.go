@@ -388,16 +388,20 @@ func TestKillFromCommandToGrade(t *testing.T) {
 	}
 	must(t, g.st.VerifyAudit(t.Context()))
 
-	stop()
-	page := pageOf(g.m)
-	for _, want := range []string{
-		`autopilot_task_duration_seconds_count{kind="experiment_plan",outcome="done"} 1`, `autopilot_task_duration_seconds_count{kind="experiment_run",outcome="done"} 1`,
-		`autopilot_task_duration_seconds_count{kind="experiment_grade",outcome="done"}`, `autopilot_experiments_held{step="run"} 0`,
-	} {
-		if !strings.Contains(page, want) {
-			t.Errorf("the metrics lack %s", want)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) { // that a step is done is in the store before it is counted
+		page := pageOf(g.m)
+		lacks := slices.DeleteFunc([]string{
+			`autopilot_task_duration_seconds_count{kind="experiment_plan",outcome="done"} 1`, `autopilot_task_duration_seconds_count{kind="experiment_run",outcome="done"} 1`,
+			`autopilot_task_duration_seconds_count{kind="experiment_grade",outcome="done"}`, `autopilot_experiments_held{step="run"} 0`,
+		}, func(want string) bool { return strings.Contains(page, want) })
+		if len(lacks) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the metrics lack %s", lacks)
 		}
 	}
+	stop()
 	if line := g.out.lines(t)["experiment taken"]; line["id"] != "experiment/1" {
 		t.Errorf("the line is about %v", line)
 	}
