@@ -21,7 +21,7 @@ var causes = map[engine.Fault][]string{
 	engine.FaultKill:          {"evict/api"},
 	engine.FaultContainerKill: {"exit/signalled", "exit/terminated", "exit/killed"},
 	engine.FaultCPU:           {"near/throttled", "near/itself"},
-	engine.FaultMemory:        {"near/itself", "oom/limit"},
+	engine.FaultMemory:        {"near/memory", "near/itself", "oom/limit"},
 	engine.FaultLag:           {"near/network", "near/callee", "probe/timeout", "crash/dependency-timeout"},
 	engine.FaultLoss:          {"near/network", "near/callee", "probe/timeout", "crash/dependency-timeout"},
 	engine.FaultThrottle:      {"near/network", "near/callee", "probe/timeout", "crash/dependency-timeout"},

@@ -15,7 +15,7 @@ var helps = map[engine.Fault][]string{
 	engine.FaultKill:          {"evict/*"},
 	engine.FaultContainerKill: {"exit/signalled"},
 	engine.FaultCPU:           {"near/throttled"},
-	engine.FaultMemory:        {"oom/limit"},
+	engine.FaultMemory:        {"near/memory", "oom/limit"},
 	engine.FaultLag:           {"near/network", "near/callee"},
 	engine.FaultLoss:          {"near/network", "near/callee"},
 	engine.FaultThrottle:      {"near/network", "near/callee"},

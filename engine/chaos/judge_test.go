@@ -96,6 +96,14 @@ func TestJudge(t *testing.T) {
 			command: "network-lag shop/api", incidents: []engine.Incident{rooted(incident(8, web, 40*time.Second, "near/callee"), db)},
 			want: engine.Grade{Detected: true, IncidentID: 8, DetectAfter: 40 * time.Second, Cause: "near/callee", Confidence: 0.9}, text: "taken for near/callee",
 		},
+		"what holds the memory": {
+			command: "memory-stress shop/api", incidents: []engine.Incident{incident(8, api, 40*time.Second, "near/memory")},
+			want: engine.Grade{Detected: true, IncidentID: 8, DetectAfter: 40 * time.Second, Cause: "near/memory", Confidence: 0.9, Rank: 1, StepRight: true},
+		},
+		"where the memory is, and not what holds it": {
+			command: "memory-stress shop/api", incidents: []engine.Incident{incident(8, api, 40*time.Second, "near/itself")},
+			want: engine.Grade{Detected: true, IncidentID: 8, DetectAfter: 40 * time.Second, Cause: "near/itself", Confidence: 0.9, Rank: 1},
+		},
 		"a network has two ends": {
 			command: "network-lag shop/api", incidents: []engine.Incident{rooted(incident(8, api, 40*time.Second, "near/network"), db)},
 			want: engine.Grade{Detected: true, IncidentID: 8, DetectAfter: 40 * time.Second, Cause: "near/network", Confidence: 0.9, Rank: 1, StepRight: true},

@@ -159,6 +159,7 @@ var tells = map[string]string{ //nolint:gosec // Nothing here is secret: a rule 
 	"near/neighbor":       "it ends when that neighbour is scaled down or moved",
 	"near/traffic":        "it ends when the requests fall, or with more replicas",
 	"near/throttled":      "it ends with a higher CPU limit",
+	"near/memory":         "it falls when that pod is replaced, or when what holds it is ended",
 	"near/itself":         "a request that needs no other service is as slow, or fails as often",
 
 	"rollout":          "it ends when the last revision is undone",

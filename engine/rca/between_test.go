@@ -183,7 +183,15 @@ var between = []struct {
 			piece(engine.EvidenceSeries, "id=series/saturation", "measure=saturation", "direction=up", "now=0.03 %", "usual=0 %"),
 			piece(engine.EvidenceNeighbor, "id=network/cart", "network=60 ms", "ways=1", "kind=Deployment", "namespace=payments", "name=cart"),
 		},
-		"near/itself", "it began here",
+		"near/memory", "it began here: alertname=AutopilotHighMemory",
+	},
+	{
+		"memory that is held beside the program, and the numbers say so", "Deployment", engine.ClassHighMemory,
+		[]engine.Evidence{
+			piece(engine.EvidenceAlert, "alertname=AutopilotHighMemory", "value=0.9"),
+			piece(engine.EvidenceNeighbor, "id=self", "rank=1", "share=1", "relation=self", "measure=memory", "now=60 MiB", "usual=20 MiB"),
+		},
+		"near/memory", "it began here: alertname=AutopilotHighMemory",
 	},
 	{
 		"an event that passed long before", "Deployment", engine.ClassReplicasMissing,

@@ -177,16 +177,26 @@ var nearRules = []rule{
 		}
 		return finding{}, false
 	}},
+	generally(rule{name: "near/memory", classes: []engine.Class{engine.ClassHighMemory}, prior: 0.5, match: func(f *facts) (finding, bool) {
+		full, told := f.alerted("AutopilotHighMemory")
+		if !told {
+			return finding{}, false
+		}
+		m := finding{
+			strength: 1, pro: []string{full.ID}, title: "it began here: " + quote(full.Text, 120), text: "What its pods hold themselves; the kernel ends a container that wants more than the limit.",
+			step: engine.Step{Text: "See what in the pod holds it, and whether it grows; a new pod begins with nothing.", Command: f.kubectl("top pods --containers"), Field: f.path(f.suspect(), "resources.limits.memory"), Runbook: runbooks + "high-memory.md"},
+		}
+		if e, ok := f.suspected(RelationSelf); ok {
+			m.pro = append(m.pro, e.ID)
+		}
+		if _, changed := f.change(); changed {
+			m.strength *= 0.5 // the change says more than where it began
+		}
+		return m, true
+	}}),
 	generally(rule{name: "near/itself", classes: felt, prior: 0.5, match: func(f *facts) (finding, bool) {
 		e, ok := f.suspected(RelationSelf)
-		full, told := f.alerted("AutopilotHighMemory")
-		if !ok && told {
-			return finding{
-				strength: 1, pro: []string{full.ID}, title: "it began here: " + quote(full.Text, 120), text: "What its pods hold themselves; the kernel ends a container that wants more than the limit.",
-				step: engine.Step{Text: "See what in the pod holds it, and whether it grows.", Command: f.kubectl("top pods --containers"), Field: f.path(f.suspect(), "resources.limits.memory"), Runbook: runbooks + "high-memory.md"},
-			}, true
-		}
-		if !ok {
+		if _, memory := f.alerted("AutopilotHighMemory"); !ok || memory {
 			return finding{}, false
 		}
 		m := finding{
